@@ -1,0 +1,173 @@
+"""One update_secret() over io.net, Wix, InsForge, Appfarm and an embedded encrypted vault.
+
+Names load on first use, so that importing the package is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from secretbridge import errors
+    from secretbridge._async import (
+        AsyncSecretBridge,
+    )
+    from secretbridge._capabilities import (
+        Capabilities,
+        Limit,
+    )
+    from secretbridge._models import (
+        Retry,
+        Secret,
+        Timeout,
+    )
+    from secretbridge._once import (
+        update_secret,
+    )
+    from secretbridge._sync import (
+        SecretBridge,
+    )
+    from secretbridge._unset import (
+        UNSET,
+        Unset,
+    )
+    from secretbridge._version import (
+        __version__,
+    )
+    from secretbridge.errors import (
+        AmbiguousSecret,
+        AuthenticationError,
+        Conflict,
+        InvalidRequest,
+        NoReply,
+        NotSent,
+        PermissionDenied,
+        ProviderError,
+        ProviderUnavailable,
+        QuotaExceeded,
+        RateLimited,
+        Rejected,
+        SecretBridgeError,
+        SecretExists,
+        SecretExpired,
+        SecretLocked,
+        SecretNotFound,
+        SecretProtected,
+        TransportError,
+        UnexpectedReply,
+        UnsupportedField,
+        UnsupportedOperation,
+        Unverified,
+        ValueNotTold,
+        VaultBusy,
+        VaultDamaged,
+        VaultError,
+        VaultFull,
+        VaultLocked,
+        VaultReadOnly,
+        Violation,
+        WrongAddress,
+    )
+    from secretbridge.providers.appfarm import (
+        Appfarm,
+    )
+    from secretbridge.providers.insforge import (
+        InsForge,
+    )
+    from secretbridge.providers.ionet import (
+        IoNet,
+    )
+    from secretbridge.providers.local import (
+        Local,
+    )
+    from secretbridge.providers.wix import (
+        Wix,
+    )
+
+__all__ = [
+    "UNSET",
+    "AmbiguousSecret",
+    "Appfarm",
+    "AsyncSecretBridge",
+    "AuthenticationError",
+    "Capabilities",
+    "Conflict",
+    "InsForge",
+    "InvalidRequest",
+    "IoNet",
+    "Limit",
+    "Local",
+    "NoReply",
+    "NotSent",
+    "PermissionDenied",
+    "ProviderError",
+    "ProviderUnavailable",
+    "QuotaExceeded",
+    "RateLimited",
+    "Rejected",
+    "Retry",
+    "Secret",
+    "SecretBridge",
+    "SecretBridgeError",
+    "SecretExists",
+    "SecretExpired",
+    "SecretLocked",
+    "SecretNotFound",
+    "SecretProtected",
+    "Timeout",
+    "TransportError",
+    "UnexpectedReply",
+    "Unset",
+    "UnsupportedField",
+    "UnsupportedOperation",
+    "Unverified",
+    "ValueNotTold",
+    "VaultBusy",
+    "VaultDamaged",
+    "VaultError",
+    "VaultFull",
+    "VaultLocked",
+    "VaultReadOnly",
+    "Violation",
+    "Wix",
+    "WrongAddress",
+    "__version__",
+    "errors",
+    "update_secret",
+]
+
+#: Where each public name lives, below this package.
+_PLACES = {
+    "AsyncSecretBridge": "_async",
+    "Capabilities": "_capabilities",
+    "Limit": "_capabilities",
+    "Retry": "_models",
+    "Secret": "_models",
+    "Timeout": "_models",
+    "update_secret": "_once",
+    "SecretBridge": "_sync",
+    "UNSET": "_unset",
+    "Unset": "_unset",
+    "__version__": "_version",
+    "Appfarm": "providers.appfarm",
+    "InsForge": "providers.insforge",
+    "IoNet": "providers.ionet",
+    "Local": "providers.local",
+    "Wix": "providers.wix",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module("secretbridge.errors")
+    place = _PLACES.get(name, "errors" if name in __all__ else None)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{place}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

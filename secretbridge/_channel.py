@@ -1,0 +1,234 @@
+"""What an adapter speaks through: paced, bounded, repeated and logged exchanges, and blocking calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from secretbridge._names import NameCache
+from secretbridge._pace import Pacer
+from secretbridge.errors import ProviderError, RateLimited, SecretBridgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from secretbridge._exchange import Judge, Reply, Request
+    from secretbridge._models import Retry, Timeout
+    from secretbridge._runtime import Runtime
+
+__all__ = ["Channel", "Closeable"]
+
+T = TypeVar("T")
+R = TypeVar("R", bound="Closeable")
+
+logger = logging.getLogger("secretbridge")
+
+#: A refusal that is sometimes false (Request.doubtful_codes) is believed at the third time.
+_DOUBTS: Final = 2
+
+
+class Closeable(Protocol):
+    """Something that is opened once per bridge and closed with it."""
+
+    def close(self) -> None:
+        """Let go of it; blocks."""
+        ...
+
+
+class _State:
+    """What one process shares between threads or tasks: connections, pace, gate and names."""
+
+    def __init__(self, runtime: Runtime, *, max_in_flight: int | None, pace: float | None) -> None:
+        self.pid = os.getpid()
+        self.runtime = runtime
+        self.gate: AbstractAsyncContextManager[object] | None = (
+            runtime.gate(max_in_flight) if max_in_flight else None
+        )
+        self.pacer = Pacer(pace, runtime.now) if pace else None
+        self.names = NameCache(runtime.now)
+        self.worked = False
+        self.opening = threading.Lock()
+
+
+class Channel:
+    """The way from an adapter to its provider; one for each bridge, shared by its ``with_options`` copies.
+
+    Args:
+        runtime: how to wait.
+        timeout: of each step of an exchange.
+        retry: when to repeat an exchange.
+        max_in_flight: most exchanges at a time, or None.
+        pace: requests a minute, or None for no pacing.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        timeout: Timeout,
+        retry: Retry,
+        max_in_flight: int | None = None,
+        pace: float | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self.retry = retry
+        self._max_in_flight = max_in_flight
+        self.pace = pace
+        self._state = _State(runtime, max_in_flight=max_in_flight, pace=pace)
+        self._resources: dict[object, Closeable] = {}
+
+    def with_options(self, *, timeout: Timeout, retry: Retry, pace: float | None) -> Channel:
+        """Give a channel with other options over the same connections."""
+        other = Channel.__new__(Channel)
+        other.__dict__.update(self.__dict__)
+        other.timeout, other.retry = timeout, retry
+        if pace != self.pace:
+            state = self._here()
+            other.pace = pace
+            other._state = _State.__new__(_State)  # noqa: SLF001 - likewise
+            other._state.__dict__.update(state.__dict__)  # noqa: SLF001 - likewise
+            other._state.pacer = Pacer(pace, state.runtime.now) if pace else None  # noqa: SLF001 - likewise
+        return other
+
+    @property
+    def runtime(self) -> Runtime:
+        """How this channel waits."""
+        return self._here().runtime
+
+    @property
+    def names(self) -> NameCache:
+        """What names and ids the last listing told."""
+        return self._here().names
+
+    def _here(self) -> _State:
+        """Give this process's state; after a fork a new one, so that nothing is shared with the parent."""
+        state = self._state
+        if state.pid != os.getpid():
+            state = self._state = _State(
+                state.runtime.renew(), max_in_flight=self._max_in_flight, pace=self.pace
+            )
+        return state
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run a blocking function where it harms nobody."""
+        return await self._state.runtime.call(function)
+
+    async def gather(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]], limit: int) -> list[T]:
+        """Run jobs side by side, at most ``limit`` at a time; results in order; the first error ends it."""
+        return await self._here().runtime.gather(jobs, limit)
+
+    def opened(self, key: object, opener: Callable[[], R]) -> R:
+        """Give what ``opener`` opened for this key, opening it at the first call; may block."""
+        resource = self._resources.get(key)
+        if resource is None:
+            with self._here().opening:
+                resource = self._resources.get(key)
+                if resource is None:
+                    resource = self._resources[key] = opener()
+        return resource  # type: ignore[return-value]  # one key, one opener
+
+    async def close(self) -> None:
+        """Close connections and whatever was opened; what follows would open anew."""
+        await self._here().runtime.close()
+        while self._resources:
+            _, resource = self._resources.popitem()
+            await self.call(resource.close)
+
+    async def exchange(self, request: Request, judge: Judge) -> Reply:
+        """Send a request until there is an answer to rely on.
+
+        Args:
+            request: what to send.
+            judge: says what is wrong with a reply, or None.
+
+        Raises:
+            SecretBridgeError: what ``judge`` said or why there was no reply; ``applied`` speaks of all tries.
+        """
+        state = self._here()
+        started = state.runtime.now()
+        outcome = await self._attempt(state, request, judge, 1)
+        if not isinstance(outcome, SecretBridgeError):
+            return outcome
+        if self.retry.attempts > 1 and _may_repeat(state, request, outcome, 1):
+            from secretbridge._retry import repeat  # tenacity loads at the first failure, if ever
+
+            outcome = await repeat(
+                lambda number: self._attempt(state, request, judge, number),
+                first=outcome,
+                started=started,
+                policy=self.retry,
+                runtime=state.runtime,
+                may_repeat=lambda error, tries: _may_repeat(state, request, error, tries),
+                on_wait=lambda error, tries, seconds: logger.info(
+                    "%s of %s: %s at try %d, next in %.2f s",
+                    request.operation,
+                    request.secret,
+                    _sort_of(error),
+                    tries,
+                    seconds,
+                ),
+            )
+            if not isinstance(outcome, SecretBridgeError):
+                return outcome
+        raise outcome
+
+    async def _attempt(
+        self, state: _State, request: Request, judge: Judge, number: int
+    ) -> Reply | SecretBridgeError:
+        """Make one try, when gate and pace allow; an error is an outcome here."""
+        if state.gate is None:
+            return await self._paced(state, request, judge, number)
+        async with state.gate:
+            return await self._paced(state, request, judge, number)
+
+    async def _paced(
+        self, state: _State, request: Request, judge: Judge, number: int
+    ) -> Reply | SecretBridgeError:
+        if state.pacer is not None and (wait := state.pacer.reserve()) > 0:
+            await state.runtime.sleep(wait)
+        outcome: Reply | SecretBridgeError
+        try:
+            auth = request.auth
+            request.credential = auth.headers() if auth.fixed else await state.runtime.call(auth.headers)
+            reply = await state.runtime.send(request, self.timeout)
+        except SecretBridgeError as error:
+            outcome = error
+        else:
+            outcome = judge(reply) or reply
+        if isinstance(outcome, SecretBridgeError):
+            if request.reads:
+                outcome.applied = False
+            if state.pacer is not None and isinstance(outcome, RateLimited):
+                state.pacer.limited(outcome.retry_after)
+        else:
+            state.worked = True
+            if state.pacer is not None:
+                state.pacer.went_well()
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s of %s: %s at try %d",
+                request.operation,
+                request.secret,
+                _sort_of(outcome),
+                number,
+            )
+        return outcome
+
+
+def _sort_of(outcome: Reply | SecretBridgeError) -> str:
+    """Say in a word how a try ended: the status, or the error's class where there is none."""
+    status = getattr(outcome, "status", None)
+    return type(outcome).__name__ if status is None else str(status)
+
+
+def _may_repeat(state: _State, request: Request, error: SecretBridgeError, tries: int) -> bool:
+    """Say whether the exchange may be tried again after this error."""
+    if isinstance(error, ProviderError):
+        if error.code in request.doubtful_codes:
+            return state.worked and tries <= _DOUBTS
+        if error.status in request.repeat_statuses:
+            return error.transient
+    return error.transient and (error.applied is False or request.idempotent)

@@ -1,0 +1,227 @@
+"""What core refuses before anything is sent: pure functions over Capabilities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from secretbridge._capabilities import Limit
+from secretbridge._unset import UNSET
+from secretbridge.errors import InvalidRequest, UnsupportedField, UnsupportedOperation, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secretbridge._capabilities import Capabilities
+    from secretbridge._models import Fields, Operation
+
+__all__ = ["fields_given", "refuse", "require_operation", "target_violations", "update_violations"]
+
+#: Slashes part paths, and control characters hide in logs and headers.
+_NOT_IN_NAMES: Final = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BOOLEANS: Final = frozenset({"active", "protected", "default_for_tool"})
+_BYTES: Final = "decode it, for example with .decode('utf-8'); secretbridge keeps texts"
+
+
+class Lacking(Violation):
+    """A violation because the provider lacks something, whatever the argument's content."""
+
+    __slots__ = ()
+
+
+def require_operation(of: Capabilities, operation: Operation) -> None:
+    """Refuse an operation that the provider does not have.
+
+    Raises:
+        UnsupportedOperation: with the reason.
+    """
+    if operation not in of.operations:
+        raise UnsupportedOperation(
+            f"Refused before anything was sent: {of.title} has no {operation}.",
+            advice=of.why_not.get(operation, ""),
+        )
+
+
+def fields_given(arguments: Mapping[str, object], wrong: list[Violation]) -> Fields:
+    """Take the fields that were given, values wrapped as SecretStr; note what is of a wrong type."""
+    given: dict[str, Any] = {}
+    for name, argument in arguments.items():
+        if argument is UNSET:
+            continue
+        given[name] = argument
+        if name == "value":
+            if argument is not None:
+                given[name] = _wrapped(argument, wrong)
+        elif argument is not None and (problem := _type_problem(name, argument)):
+            wrong.append(problem)
+    return given  # type: ignore[return-value]  # the names are those of Fields
+
+
+def _wrapped(value: object, wrong: list[Violation]) -> object:
+    from pydantic.types import SecretStr  # loads at the first value, not before
+
+    if isinstance(value, str):
+        return SecretStr(value)
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else None
+    if not isinstance(plain, str):
+        given = "bytes are given" if isinstance(value, (bytes, bytearray)) else f"is {type(value).__name__}"
+        wrong.append(Violation("value", f"{given}, not str or SecretStr", _BYTES))
+        return None
+    return value
+
+
+def _type_problem(name: str, argument: object) -> Violation | None:
+    if name in _BOOLEANS:
+        return None if isinstance(argument, bool) else Violation(name, "is not True or False", "give a bool")
+    if name == "expires_at":
+        if not isinstance(argument, datetime):
+            return Violation(name, "is not a datetime", "for example datetime.now(UTC) + timedelta(days=90)")
+        if argument.utcoffset() is None:
+            return Violation(
+                name, "has no time zone", "say which is meant: no zone is guessed; UTC for example"
+            )
+        return None
+    if name == "extra":
+        return None if isinstance(argument, Mapping) else Violation(name, "is not a mapping", "give a dict")
+    return None if isinstance(argument, str) else Violation(name, "is not a text", "give a str")
+
+
+def update_violations(
+    of: Capabilities, fields: Fields, *, allow_one_way: bool, if_version: int | None, creates: bool = False
+) -> Iterable[Violation]:
+    """Find everything that the provider cannot do with these fields.
+
+    ``creates`` is True for create and put, where None means the default and is no clearing.
+    """
+    possible = of.create if creates else of.update
+    for name, argument in fields.items():
+        if name not in possible:
+            if argument is None and creates:
+                continue
+            if name == "extra" and not argument:
+                continue
+            yield Lacking(name, f"{of.title} cannot keep it", of.why_not.get(name, "leave it out"))
+        elif argument is None:
+            if not creates and name not in of.clear:
+                yield Lacking(name, f"cannot be cleared at {of.title}", _clear_remedy(of, name))
+            elif creates and name == "value":
+                yield Violation(name, "is missing", "a new secret needs a value")
+        else:
+            yield from _content(of, name, argument)
+            if name in of.one_way and argument and not allow_one_way:
+                yield Violation(name, of.one_way[name], "if that is wanted, say allow_one_way=True")
+    if if_version is not None:
+        if not of.compare_and_set:
+            yield Lacking(
+                "if_version", f"{of.title} cannot keep it", of.why_not.get("if_version", "leave it out")
+            )
+        elif isinstance(if_version, bool) or not isinstance(if_version, int) or if_version < 1:
+            yield Violation("if_version", "is not a version number", "take it from Secret.version")
+
+
+def _clear_remedy(of: Capabilities, name: str) -> str:
+    if name == "value":
+        return "delete_secret() takes the secret away; a value cannot be nothing"
+    if name in _BOOLEANS:
+        return "give True or False"
+    if name == "new_name":
+        return "a secret needs a name"
+    return of.why_not.get("clear", "leave it out to keep it, or set another")
+
+
+def _content(of: Capabilities, name: str, argument: object) -> Iterable[Violation]:
+    text = (
+        argument.get_secret_value() if name == "value" and hasattr(argument, "get_secret_value") else argument
+    )
+    if not isinstance(text, str):
+        return
+    if name == "new_name":
+        yield from _name(text, of.name, "new_name")
+        return
+    yield from _length(name, text, of.limits.get(name, Limit()))
+    yield from _surrogates(name, text)
+
+
+def _length(name: str, text: str, limit: Limit) -> Iterable[Violation]:
+    size = len(text)
+    if size < limit.min_length:
+        yield Violation(
+            name, f"has {size:,} characters, fewer than {limit.min_length:,}", "give a longer one"
+        )
+    if limit.max_length is not None and size > limit.max_length:
+        yield Violation(name, f"has {size:,} characters, more than {limit.max_length:,}", "shorten it")
+    if limit.pattern and size and not re.fullmatch(limit.pattern, text):
+        yield Violation(name, "has characters that are not allowed", f"allowed are {limit.meaning}")
+
+
+def _surrogates(name: str, text: str) -> Iterable[Violation]:
+    if not text.isascii() and any("\ud800" <= ch <= "\udfff" for ch in text):
+        yield Violation(
+            name, "holds half of a surrogate pair", "it is no character; fix where it was decoded"
+        )
+
+
+def _name(text: str, limit: Limit, field: str) -> Iterable[Violation]:
+    if not text.strip():
+        yield Violation(field, "is empty", "give the secret's name")
+        return
+    if text in {".", ".."} or _NOT_IN_NAMES.search(text):
+        yield Violation(
+            field, "holds a slash or a control character", "choose another name; an id= can hold none"
+        )
+    yield from _surrogates(field, text)
+    yield from _length(field, text, limit)
+
+
+def target_violations(
+    of: Capabilities, operation: Operation, name: object, id_: object
+) -> Iterable[Violation]:
+    """Find what is wrong with how a secret is named."""
+    if (name is None) == (id_ is None):
+        given = "name and id are both given" if name is not None else "neither name nor id is given"
+        yield Violation("name", given, "name the secret by one of the two")
+        return
+    if name is not None:
+        if not isinstance(name, str):
+            yield Violation("name", "is not a text", "give a str")
+            return
+        makes = operation in {"create", "put"}
+        yield from _name(name, of.name if makes else Limit(max_length=of.name.max_length), "name")
+        return
+    if "list" not in of.operations and of.addressed_by.get(operation) == "name":
+        yield Lacking("id", f"{of.title} tells no ids", of.why_not.get("id", "name the secret by its name"))
+    elif not isinstance(id_, str) or not id_.strip():
+        yield Violation("id", "is empty or not a text", "give the id as list_secrets() shows it")
+    elif of.id_is_uuid and not _is_uuid(id_):
+        yield Violation("id", "is not a UUID", "give the id as list_secrets() shows it")
+    elif _NOT_IN_NAMES.search(id_) or id_ in {".", ".."}:
+        yield Violation(
+            "id", "holds a slash or a control character", "give the id as list_secrets() shows it"
+        )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def refuse(of: Capabilities, operation: Operation, found: Iterable[Violation]) -> None:
+    """Raise one error for all violations, if there are any.
+
+    Raises:
+        UnsupportedField: every violation is about something that the provider lacks.
+        InvalidRequest: anything else is wrong.
+    """
+    wrong = tuple(found)
+    if not wrong:
+        return
+    kind = UnsupportedField if all(isinstance(one, Lacking) for one in wrong) else InvalidRequest
+    raise kind(
+        f"Refused before anything was sent: {of.title} cannot {operation} this secret so",
+        violations=[Violation(*one) for one in wrong],
+    )

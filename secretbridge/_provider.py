@@ -1,0 +1,63 @@
+"""What an adapter is: the contract between core and a provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secretbridge._capabilities import Capabilities
+    from secretbridge._channel import Channel
+    from secretbridge._models import Fields, Operation, Secret, Target
+    from secretbridge.errors import Violation
+
+__all__ = ["Page", "Provider"]
+
+#: One page of a listing, and the cursor of the next one or None.
+Page = tuple[list["Secret"], "str | None"]
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """An adapter: which store, with which credential, and how each operation is said there.
+
+    Core has checked every argument against ``capabilities`` before it calls, calls only operations named
+    there, and fills in the name or the id that ``addressed_by`` asks for. An adapter keeps no state, never
+    sleeps, repeats or logs: ``channel`` does. It waits for nothing but ``channel``.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this provider can do."""
+        ...
+
+    async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:
+        """Give one page of at most ``size`` secrets (all at once where the provider has no pages)."""
+        ...
+
+    async def get(self, channel: Channel, target: Target) -> Secret:
+        """Give one secret with all that ``capabilities.get_tells`` promises."""
+        ...
+
+    async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        """Make a new secret; SecretExists where the name is taken."""
+        ...
+
+    async def update(
+        self, channel: Channel, target: Target, changes: Fields, *, if_version: int | None = None
+    ) -> Secret:
+        """Change exactly the given fields."""
+        ...
+
+    async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        """Create, or replace as if newly created."""
+        ...
+
+    async def delete(self, channel: Channel, target: Target) -> None:
+        """Delete a secret; SecretNotFound where there is none."""
+        ...
+
+    def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:
+        """Give what is wrong with a call beyond ``capabilities``, from its arguments alone."""
+        ...

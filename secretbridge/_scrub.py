@@ -1,0 +1,66 @@
+"""Decides whether a vendor's text may be shown: it is dropped whole where it could hold part of a secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["safe_text", "safe_token"]
+
+#: A run of this many characters shared with a secret is too many.
+_RUN: Final = 6
+#: A shorter piece of base64 would be found in every text.
+_LEAST_BASE64: Final = 4
+_MOST_SHOWN: Final = 300
+#: Secrets longer than this are not searched: the text is dropped.
+_MOST_SEARCHED: Final = 65_536
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_.:\-\[\]]{1,64}")
+
+
+def safe_text(text: object, secrets: Iterable[str]) -> str:
+    """Give a vendor's text on one line if it shares nothing with any of the secrets, else "".
+
+    Compared are the secret as it is, reversed, and as URL, JSON, hexadecimal and base64 would write it,
+    without regard to case. Patching the text would not do: what is cut out shows by its gap.
+    """
+    if not isinstance(text, str) or not text.strip() or len(text) > _MOST_SHOWN:
+        return ""
+    folded = text.casefold()
+    for secret in secrets:
+        if len(secret) > _MOST_SEARCHED or any(_share(folded, form.casefold()) for form in _forms(secret)):
+            return ""
+    return "".join(ch if ch.isprintable() else " " for ch in text).strip()
+
+
+def safe_token(text: object, secrets: Iterable[str]) -> str | None:
+    """Give a vendor's code or id if it looks like one and shares nothing with any of the secrets."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+        return None
+    return safe_text(text, secrets) or None
+
+
+def _forms(secret: str) -> Iterable[str]:
+    data = secret.encode("utf-8", "surrogatepass")
+    yield secret
+    yield secret[::-1]
+    yield quote(secret, safe="", errors="replace")
+    yield json.dumps(secret)[1:-1]
+    yield data.hex()
+    for shift in range(3):  # base64 has three alignments; the first and last characters mix with neighbours
+        encoded = base64.b64encode(b"\0" * shift + data).decode().rstrip("=")[2 if shift else 0 : -1]
+        if len(encoded) >= _LEAST_BASE64:
+            yield encoded
+
+
+def _share(text: str, form: str) -> bool:
+    if len(form) <= _RUN:
+        return bool(form) and form in text
+    return any(text[start : start + _RUN] in form for start in range(len(text) - _RUN + 1))

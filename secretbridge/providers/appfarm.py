@@ -1,0 +1,200 @@
+"""Appfarm: a secret changes from outside only through an endpoint that the solution's builder publishes.
+
+There is no management API. The endpoint holds the action node "Update secret" and keeps the contract in
+docs/appfarm.md. Source: https://docs.appfarm.io (Update secret, Services).
+"""
+
+from __future__ import annotations
+
+import hmac
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final
+from uuid import uuid4
+
+from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._models import Secret
+from secretbridge.errors import (
+    InvalidRequest,
+    SecretNotFound,
+    SecretProtected,
+    Unverified,
+    Violation,
+    WrongAddress,
+)
+from secretbridge.providers._http import (
+    Credential,
+    Fault,
+    HeaderAuth,
+    HttpProvider,
+    read_json,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import SecretStr
+
+    from secretbridge._channel import Channel
+    from secretbridge._exchange import Reply, Request
+    from secretbridge._models import Fields, Operation, Target
+    from secretbridge.errors import SecretBridgeError
+
+__all__ = ["Appfarm"]
+
+_NO_API: Final = "Appfarm has no API for it; do it in the solution's console"
+_VALUE_ONLY: Final = (
+    "the Update secret node takes a value and nothing else; change this in the solution's console"
+)
+_ACCEPTED: Final = (
+    "An asynchronous endpoint answers before anything is done: make it synchronous and let it answer as"
+    " docs/appfarm.md says. Whether the change was made is not known."
+)
+
+
+class Appfarm(HttpProvider):
+    """The secrets that one endpoint of an Appfarm solution can update, in one environment.
+
+    Args:
+        base_url: the solution's address; its host name selects the environment.
+        api_key: the key of a service account, sent as ``Authorization: Bearer``; as str, SecretStr, or a
+            callable that gives one at every exchange.
+        path: the endpoint, as ``/api/services/ALIAS/ENDPOINT``.
+        secrets: the names that the endpoint can update. Appfarm binds the secret to the node when the
+            solution is built: a name not listed here is refused before anything is sent.
+        allow_http: allow a base_url without TLS beyond loopback.
+
+    Raises:
+        InvalidRequest: a malformed credential, path or list of names, or a base_url that cannot be used.
+    """
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        provider="appfarm",
+        title="Appfarm",
+        operations=frozenset({"update"}),
+        update=frozenset({"value"}),
+        why_not=MappingProxyType(
+            {
+                "list": _NO_API,
+                "get": "Appfarm never tells a value; keep a copy where it can be read",
+                "create": _NO_API,
+                "put": f"{_NO_API}, and use update_secret() for the value",
+                "delete": _NO_API,
+                "id": "Appfarm tells no ids; name the secret by its name",
+                "new_name": _VALUE_ONLY,
+                "description": _VALUE_ONLY,
+                "active": _VALUE_ONLY,
+                "protected": _VALUE_ONLY,
+                "expires_at": _VALUE_ONLY,
+                "tool_name": _VALUE_ONLY,
+                "tool_arg": _VALUE_ONLY,
+                "default_for_tool": _VALUE_ONLY,
+                "if_version": "Appfarm has no compare-and-set; leave if_version out",
+            }
+        ),
+        addressed_by=MappingProxyType({"update": "name"}),
+        name=Limit(min_length=1),
+        limits=MappingProxyType({"value": Limit(min_length=1)}),
+        notes=MappingProxyType(
+            {
+                "value": "limits are the builder's; an update is done when the endpoint echoes it",
+                "environments": "one base_url and key for each",
+            }
+        ),
+    )
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: Credential,
+        path: str,
+        secrets: Sequence[str],
+        allow_http: bool = False,
+    ) -> None:
+        auth = HeaderAuth("api_key", api_key, header="Authorization", prefix="Bearer ")
+        super().__init__(base_url, auth, allow_http=allow_http)
+        wrong: list[Violation] = []
+        if not path.startswith("/") or "?" in path or "#" in path or not path.isprintable() or " " in path:
+            wrong.append(Violation("path", "is not a path", "write it as /api/services/ALIAS/ENDPOINT"))
+        if (
+            isinstance(secrets, str)
+            or not secrets
+            or not all(isinstance(name, str) and name for name in secrets)
+        ):
+            wrong.append(Violation("secrets", "is not a list of names", 'write it as ["STRIPE_KEY"]'))
+        if wrong:
+            raise InvalidRequest(violations=wrong)
+        self._path = path
+        self._secrets = frozenset(secrets)
+
+    def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
+        """Refuse a name that the endpoint was not said to update."""
+        if target.name not in self._secrets:
+            declared = ", ".join(sorted(self._secrets))
+            yield Violation("name", "is not among the secrets of this endpoint", f"declared are {declared}")
+
+    async def update(
+        self,
+        channel: Channel,
+        target: Target,
+        changes: Fields,
+        *,
+        if_version: int | None = None,  # noqa: ARG002 - refused by core: compare_and_set is False
+    ) -> Secret:
+        """Post the contract's request; only a matching echo is success.
+
+        Repeated after 503 (maintenance), 429 and where nothing was sent: what the endpoint does besides is
+        the builder's.
+        """
+        name = target.name or ""
+        request_id = str(uuid4())
+        reply = await self._ask(
+            channel,
+            "update",
+            "POST",
+            self._path,
+            secret=name,
+            body=to_json({"secret": name, "value": changes["value"], "request_id": request_id}),
+            value=changes["value"],
+            idempotent=False,
+            repeat_statuses=frozenset({429, 503}),
+        )
+        echo = read_json(reply)
+        expected = {"status": "updated", "secret": name, "request_id": request_id}
+        if not isinstance(echo, dict) or any(
+            not _same(echo.get(key), text) for key, text in expected.items()
+        ):
+            raise Unverified(
+                f"Appfarm answered {reply.status} to the update of {name!r}, but did not confirm it.",
+                status=reply.status,
+                advice=_ACCEPTED,
+            )
+        return Secret(name=name)
+
+    def _judge(self, request: Request, value: SecretStr | None, reply: Reply) -> SecretBridgeError | None:
+        """Leave every kind of success to the comparison of the echo."""
+        if 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's successes
+            return None
+        return super()._judge(request, value, reply)
+
+    def _fault(self, request: Request, reply: Reply, document: object) -> Fault:  # noqa: ARG002 - the base's arguments
+        """Read a ``code`` if the builder sends one. ``message`` may hold an exception's text: never read."""
+        code = document.get("code") if isinstance(document, dict) else None
+        kinds: dict[object, type[SecretBridgeError]] = {
+            "SECRET_NOT_FOUND": SecretNotFound,
+            "SECRET_LOCKED": SecretProtected,
+        }
+        if isinstance(code, str) and code in kinds:
+            return Fault(
+                kinds[code], code, advice="See the checklist for the solution's builder, docs/appfarm.md."
+            )
+        if reply.status == 404:  # noqa: PLR2004 - not found
+            return Fault(
+                WrongAddress, code, advice="Check base_url and path, and that the endpoint is published."
+            )
+        return Fault(None, code)
+
+
+def _same(one: object, other: str) -> bool:
+    return isinstance(one, str) and hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())

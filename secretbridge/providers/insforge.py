@@ -1,0 +1,354 @@
+"""InsForge: the secrets of a project.
+
+Source: https://docs.insforge.dev (secrets) and, where it differs, what a server of version 2.3.1 does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pydantic import SecretStr
+
+from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._models import Secret, Target
+from secretbridge.errors import (
+    Rejected,
+    SecretBridgeError,
+    SecretExists,
+    SecretNotFound,
+    SecretProtected,
+    Unverified,
+    Violation,
+    WrongAddress,
+)
+from secretbridge.providers._http import (
+    Answer,
+    Credential,
+    Fault,
+    HeaderAuth,
+    HttpProvider,
+    Moment,
+    is_past,
+    quoted,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secretbridge._channel import Channel
+    from secretbridge._exchange import Reply, Request
+    from secretbridge._models import Fields, Operation
+    from secretbridge._provider import Page
+
+__all__ = ["InsForge"]
+
+_PATH: Final = "/api/secrets"
+_WIRE: Final = {
+    "value": "value",
+    "active": "isActive",
+    "protected": "isReserved",
+    "expires_at": "expiresAt",
+}
+_NO_FIELD: Final = "InsForge keeps a key, a value, two flags and an expiry; leave this out"
+#: The keys of the platform's own secrets; their rows are reserved.
+_PLATFORM: Final = frozenset({"API_KEY", "ANON_KEY", "JWT_SECRET", "ACCESS_API_KEY", "INSFORGE_BASE_URL"})
+#: Under load the server says this of keys that are good; repeated where the key has worked.
+_DOUBTFUL: Final = frozenset({"AUTH_INVALID_API_KEY"})
+_MOST_BYTES: Final = 100_000_000
+#: Answers can be as long as requests.
+_MOST_REPLY: Final = _MOST_BYTES + 65_536
+#: POST refuses an empty value, PUT takes it: created with this, then emptied.
+_PLACEHOLDER: Final = "-"
+_RESERVED: Final = "It is reserved, and InsForge has no way back from that."
+_MAY_BE_HIDDEN: Final = (
+    "list_secrets() shows what is there; a secret that is inactive or expired is listed but not handed out"
+    " (update_secret with active=True or a new expires_at)."
+)
+
+
+class _Row(Answer):
+    id: str | None = None
+    key: str
+    isActive: bool | None = None  # noqa: N815 - the vendor's name
+    isReserved: bool | None = None  # noqa: N815 - the vendor's name
+    expiresAt: Moment | None = None  # noqa: N815 - the vendor's name
+    lastUsedAt: Moment | None = None  # noqa: N815 - the vendor's name
+    createdAt: Moment | None = None  # noqa: N815 - the vendor's name
+    updatedAt: Moment | None = None  # noqa: N815 - the vendor's name
+
+    def secret(self) -> Secret:
+        return Secret(
+            id=self.id,
+            name=self.key,
+            active=self.isActive,
+            protected=self.isReserved,
+            expires_at=self.expiresAt,
+            created_at=self.createdAt,
+            updated_at=self.updatedAt,
+            platform=bool(self.isReserved) and self.key in _PLATFORM,
+            extra=MappingProxyType({} if self.lastUsedAt is None else {"last_used_at": self.lastUsedAt}),
+        )
+
+
+class _Listing(Answer):
+    secrets: list[_Row]
+
+
+class _Value(Answer):
+    key: str
+    value: SecretStr
+
+
+class _Made(Answer):
+    id: str | None = None
+
+
+class InsForge(HttpProvider):
+    """The secrets of one InsForge project.
+
+    Args:
+        base_url: the project's address; ``/api/secrets`` is added.
+        api_key: an API key (``ik_…``) or an admin's JWT, sent as ``Authorization: Bearer``; as str,
+            SecretStr, or a callable that gives one at every exchange.
+        allow_http: allow a base_url without TLS beyond loopback.
+
+    Raises:
+        InvalidRequest: a malformed credential or a base_url that cannot be used.
+    """
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        provider="insforge",
+        title="InsForge",
+        operations=frozenset({"list", "get", "create", "update", "put", "delete"}),
+        create=frozenset({"value", "active", "protected", "expires_at"}),
+        update=frozenset({"value", "active", "protected", "expires_at"}),
+        clear=frozenset({"expires_at"}),
+        one_way=MappingProxyType(
+            {
+                "protected": "InsForge has no way back from a reserved secret: it can then be neither"
+                " changed, nor released, nor deleted"
+            }
+        ),
+        why_not=MappingProxyType(
+            {
+                "new_name": "InsForge cannot rename: create it under the new name, then delete the old one",
+                "description": _NO_FIELD,
+                "tool_name": _NO_FIELD,
+                "tool_arg": _NO_FIELD,
+                "default_for_tool": _NO_FIELD,
+                "if_version": "InsForge has no compare-and-set; leave if_version out",
+            }
+        ),
+        addressed_by=MappingProxyType({"get": "name", "update": "name", "put": "name", "delete": "name"}),
+        name=Limit(min_length=1, pattern=r"[A-Z0-9_]+", meaning="upper-case letters, digits and _"),
+        limits=MappingProxyType({"value": Limit(max_length=99_000_000)}),
+        list_tells=frozenset({"active", "protected", "expires_at"}),
+        get_tells=frozenset({"value"}),
+        max_in_flight=4,
+        notes=MappingProxyType(
+            {
+                "expires_at": "kept in milliseconds; what is finer is cut off",
+                "updated_at": "moves when the value is read",
+                "delete": "soft: the row stays listed as inactive",
+            }
+        ),
+    )
+
+    def __init__(self, base_url: str, *, api_key: Credential, allow_http: bool = False) -> None:
+        auth = HeaderAuth("api_key", api_key, header="Authorization", prefix="Bearer ")
+        super().__init__(base_url, auth, allow_http=allow_http)
+
+    def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
+        """Measure the body: the limit is in bytes, and the server answers 500 beyond it."""
+        value = fields.get("value")
+        if value is not None and len(value.get_secret_value()) > _MOST_BYTES // 12:
+            size = len(to_json({"value": value}))
+            if size > _MOST_BYTES:
+                yield Violation("value", f"takes more than {_MOST_BYTES:,} bytes to send", "shorten it")
+
+    async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:  # noqa: ARG002 - no pages
+        """Give all rows without values: deleted, expired and platform ones too."""
+        reply = await self._ask(channel, "list", "GET", _PATH, reads=True, doubtful_codes=_DOUBTFUL)
+        return [row.secret() for row in self._parse(_Listing, "list", reply).secrets], None
+
+    async def get(self, channel: Channel, target: Target) -> Secret:
+        """Give the value."""
+        name = target.name or ""
+        reply = await self._ask(
+            channel,
+            "get",
+            "GET",
+            f"{_PATH}/{quoted(name)}",
+            secret=name,
+            reads=True,
+            doubtful_codes=_DOUBTFUL,
+            max_reply=_MOST_REPLY,
+        )
+        return Secret(id=target.id, name=name, value=self._parse(_Value, "get", reply).value)
+
+    async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        """Create by POST, then set the rest by PUT.
+
+        POST alone would bring a deleted row back with its old expiry, refuses an empty value and knows no
+        active flag. A failure of the second step leaves ``applied`` unknown.
+        """
+        made = await self._post(channel, "create", name, fields, idempotent=False)
+        try:
+            await self._write(channel, "create", name, _whole(fields))
+        except SecretBridgeError as error:
+            error.applied = None
+            raise
+        return _written(name, made, fields)
+
+    async def update(
+        self,
+        channel: Channel,
+        target: Target,
+        changes: Fields,
+        *,
+        if_version: int | None = None,  # noqa: ARG002 - refused by core: compare_and_set is False
+    ) -> Secret:
+        """Send exactly the given fields: PUT is partial here."""
+        await self._write(channel, "update", target.name or "", changes)
+        return Secret(
+            id=target.id,
+            name=target.name or "",
+            active=changes.get("active"),
+            protected=changes.get("protected"),
+            expires_at=changes.get("expires_at"),
+        )
+
+    async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        """PUT; where there is no row POST; where that came too late PUT again; then read back."""
+        whole = _whole(fields)
+        made = None
+        try:
+            await self._write(channel, "put", name, whole)
+            missing = False
+        except SecretNotFound:
+            missing = True
+        if missing:
+            try:
+                made = await self._post(channel, "put", name, fields, idempotent=True)
+            except SecretExists:
+                made = None
+            try:
+                await self._write(channel, "put", name, whole)
+            except SecretBridgeError as error:
+                error.applied = None
+                raise
+        if not whole["active"] or is_past(whole["expires_at"]):
+            return _written(name, made, fields)  # not handed out, so not to be confirmed
+        return await self._confirmed(channel, name, made, fields)
+
+    async def _confirmed(self, channel: Channel, name: str, made: str | None, fields: Fields) -> Secret:
+        """Read back: an answer of success alone proves nothing here."""
+        seen: SecretStr | None = None
+        try:
+            seen = (await self.get(channel, Target(name))).value
+        except SecretNotFound:
+            pass
+        except SecretBridgeError as error:
+            error.applied = True
+            raise
+        if seen != fields["value"]:
+            raise Unverified(
+                f"InsForge accepted {name!r} but does not hand out this value.",
+                advice="Another writer may have come in between: look with get_secret().",
+            )
+        return replace(_written(name, made, fields), verified=True)
+
+    async def delete(self, channel: Channel, target: Target) -> None:
+        """Delete softly; repeating it is harmless."""
+        name = target.name or ""
+        path = f"{_PATH}/{quoted(name)}"
+        reply = await self._ask(channel, "delete", "DELETE", path, secret=name, doubtful_codes=_DOUBTFUL)
+        self._parse_object("delete", reply)
+
+    async def _post(
+        self, channel: Channel, operation: Operation, name: str, fields: Fields, *, idempotent: bool
+    ) -> str | None:
+        value = fields["value"]
+        body: dict[str, object] = {"key": name, "value": value if value.get_secret_value() else _PLACEHOLDER}
+        if fields.get("expires_at") is not None:
+            body["expiresAt"] = fields["expires_at"]
+        reply = await self._ask(
+            channel,
+            operation,
+            "POST",
+            _PATH,
+            secret=name,
+            body=to_json(body),
+            value=value,
+            idempotent=idempotent,
+            doubtful_codes=_DOUBTFUL,
+        )
+        return self._parse(_Made, operation, reply).id
+
+    async def _write(self, channel: Channel, operation: Operation, name: str, fields: Fields) -> None:
+        reply = await self._ask(
+            channel,
+            operation,
+            "PUT",
+            f"{_PATH}/{quoted(name)}",
+            secret=name,
+            body=to_json({wire: fields[key] for key, wire in _WIRE.items() if key in fields}),  # type: ignore[literal-required]  # the keys of _WIRE are those of Fields
+            value=fields.get("value"),
+            doubtful_codes=_DOUBTFUL,
+        )
+        self._parse_object(operation, reply)
+
+    def _fault(self, request: Request, reply: Reply, document: object) -> Fault:
+        """Read ``error`` and ``message``; of the message only whether it speaks of an endpoint."""
+        document = document if isinstance(document, dict) else {}
+        code, message = document.get("error"), document.get("message")
+        match reply.status:
+            case 404 if isinstance(message, str) and message.startswith("Endpoint"):
+                return Fault(WrongAddress, code)
+            case 404 if code in {"SECRET_NOT_FOUND", "NOT_FOUND"} and request.method != "POST":
+                return Fault(SecretNotFound, code, advice=_MAY_BE_HIDDEN)
+            case 403 if code == "FORBIDDEN" and not request.reads:
+                return Fault(SecretProtected, code, advice=_RESERVED)
+            case 409:
+                return Fault(SecretExists, code)  # by status: older servers send INVALID_INPUT
+            case 500 if not request.reads:
+                return _internal(request, code)
+            case _:
+                return Fault(None, code)
+
+
+def _internal(request: Request, code: object) -> Fault:
+    """Map a 500 by what was sent: here it mostly means that the server could not take the request."""
+    if len(request.body) > _MOST_BYTES // 2:
+        advice = "The value is probably too long for this server."
+        return Fault(Rejected, code, advice=advice, transient=False)
+    advice = "InsForge says this of what it cannot take, such as a date out of range; it is not repeated."
+    return Fault(None, code, advice=advice, transient=False)
+
+
+def _whole(fields: Fields) -> Fields:
+    """Fill in the defaults of a new secret, so that nothing of an old row remains.
+
+    ``protected`` is left out where it is not wanted: a reserved row refuses the change anyway.
+    """
+    whole: Fields = {
+        "value": fields["value"],
+        "active": fields.get("active", True),
+        "expires_at": fields.get("expires_at"),
+    }
+    if fields.get("protected"):
+        whole["protected"] = True
+    return whole
+
+
+def _written(name: str, id_: str | None, fields: Fields) -> Secret:
+    return Secret(
+        id=id_,
+        name=name,
+        active=fields.get("active", True),
+        protected=fields.get("protected", False),
+        expires_at=fields.get("expires_at"),
+    )
