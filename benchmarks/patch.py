@@ -51,7 +51,11 @@ def main() -> None:
             def by_name() -> object:
                 return bridge.update_secret("TOKEN", value="value-1")
 
-            ways = {"httpx.Client.patch().json()": raw, "update_secret(id=)": by_id, "update_secret(name)": by_name}
+            ways = {
+                "httpx.Client.patch().json()": raw,
+                "update_secret(id=)": by_id,
+                "update_secret(name)": by_name,
+            }
             for act in ways.values():
                 timed(act, 50)
             times: dict[str, list[float]] = {name: [] for name in ways}
@@ -61,7 +65,9 @@ def main() -> None:
                     times[name].append(timed(act, options.requests))
                     ratios[name].append(times[name][-1] / times["httpx.Client.patch().json()"][-1])
             for name in ways:
-                print(f"{name:32} {statistics.median(times[name]):8.0f} µs   {statistics.median(ratios[name]):.2f}")
+                print(
+                    f"{name:32} {statistics.median(times[name]):8.0f} µs   {statistics.median(ratios[name]):.2f}"
+                )
 
 
 if __name__ == "__main__":

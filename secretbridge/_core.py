@@ -246,7 +246,8 @@ class Core:
         found = self._remembered(operation, target)
         if found is None:
             raise SecretNotFound(
-                f"{self.capabilities.title} has no secret {'named' if target.name else 'of id'} {str(target)!r}.",
+                f"{self.capabilities.title} has no secret {'named' if target.name else 'of id'}"
+                f" {str(target)!r}.",
                 provider=self.capabilities.provider,
                 operation=operation,
                 advice="list_secrets() shows what is there.",

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypedDict
 
 from secretbridge.errors import InvalidRequest, ValueNotTold, Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from pydantic import SecretStr
 
-__all__ = ["Fields", "Operation", "Retry", "Secret", "Target", "Text", "Timeout"]
+__all__ = ["Fields", "Operation", "Retry", "Secret", "Target", "Timeout"]
 
 #: What the verbs of the two bridges come down to.
 Operation = Literal["list", "get", "create", "update", "put", "delete"]
-
-#: How a text that must stay secret may be given; a callable is asked anew at every exchange.
-Text = "str | SecretStr"
-
-_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 class Fields(TypedDict, total=False):
@@ -94,7 +88,7 @@ class Secret:
     version: int | None = None
     platform: bool = False
     verified: bool | None = None
-    extra: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     def reveal(self) -> str:
         """Give the value as str.
@@ -125,14 +119,6 @@ class Secret:
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a Secret is not pickled: it may hold a value; pass reveal() on where you must")
-
-
-def fields_of(secret: Secret, names: object) -> dict[str, object]:
-    """Give the named fields of a secret (``names`` is any container of names)."""
-    return {name: getattr(secret, name) for name in Secret.__dataclass_fields__ if name in names}  # type: ignore[operator]
-
-
-changed = replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +188,3 @@ def _check_numbers(owner: str, numbers: Mapping[str, object]) -> None:
     ]
     if wrong:
         raise InvalidRequest(violations=wrong)
-
-
-#: A credential: a text, or a callable that gives one and is asked at every exchange (tokens expire).
-CredentialSource = Callable[[], "str | SecretStr"]

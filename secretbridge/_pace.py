@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 __all__ = ["Pacer"]
 
 #: Part of the allowed rate that is used: requests do not arrive as evenly as they are sent.
-_SHARE: Final = 0.98
-#: Requests that may go out at once after a pause. Together with _SHARE they stay within any minute's limit.
+_SHARE: Final = 0.97
+#: Requests that may go out at once after a pause. Together with _SHARE they stay within any minute's limit;
+#: where more than ten a second are allowed, the limit may be counted by the second, and waiting costs little.
 _BURST: Final = 4
+_BURST_INTERVAL: Final = 0.1
 #: How far 429 answers slow us down at the most, as a multiple of the interval.
 _SLOWEST: Final = 8.0
-_SLOWER: Final = 1.5
-_FASTER: Final = 0.99
+_SLOWER: Final = 1.25
+_FASTER: Final = 0.98
 
 
 class Pacer:
@@ -30,7 +32,8 @@ class Pacer:
 
     def __init__(self, per_minute: float, now: Callable[[], float]) -> None:
         self._least = self._interval = 60.0 / (per_minute * _SHARE)
-        self._burst = max(1, min(_BURST, int(per_minute * (1 - _SHARE) + 1e-9)))
+        spare = int(per_minute * (1 - _SHARE)) if self._least >= _BURST_INTERVAL else 1
+        self._burst = max(1, min(_BURST, spare))
         self._now = now
         self._lock = threading.Lock()
         self._next = now() - self._interval * self._burst

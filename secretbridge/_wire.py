@@ -33,9 +33,15 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncWire", "BlockingWire", "proxy_for"]
 
-_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15.0)
+_IDLE: Final = 15.0
+_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_IDLE)
 #: Addresses are parsed once; bulk work over more secrets than this parses some again.
 _MOST_ADDRESSES: Final = 4096
+
+#: Exchanges under way on one asynchronous transport before the next one is used, and most transports.
+_FEW: Final = 4
+_MOST_LANES: Final = 16
+_LANE_LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=_IDLE)
 
 _CHECK_NETWORK: Final = "Check the address, the network and the proxy settings."
 _LOOK_FIRST: Final = "The change may have been made: look before you repeat it."
@@ -129,18 +135,16 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _tls(url: httpx.URL, proxy: str | None) -> bool | ssl.SSLContext:
-    """Give the trust settings; loading the certificates costs 20 ms that plain HTTP to loopback can spare."""
-    if url.scheme == "http" and proxy is None:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
-    return True
+class _Ways:
+    """Remembers parsed addresses with their Host header, and how each is reached.
 
+    Args:
+        given: the transport that a caller handed in, or None.
+        make: makes a way out from what its transports take as arguments.
+    """
 
-class _Addresses:
-    """Remembers parsed addresses with their Host header, and one transport for each way out."""
-
-    def __init__(self, transport: Any, make: Callable[..., Any]) -> None:
-        self._given = transport
+    def __init__(self, given: Any, make: Callable[[dict[str, Any]], Any]) -> None:
+        self._given = given
         self._make = make
         self._known: dict[str, tuple[httpx.URL, bytes, Any]] = {}
         self._ways: dict[tuple[str, str | None], Any] = {}
@@ -160,11 +164,48 @@ class _Addresses:
         proxy = proxy_for(url)
         key = (url.scheme, proxy)
         if key not in self._ways:
-            self._ways[key] = self._make(verify=_tls(url, proxy), proxy=proxy, limits=_LIMITS, trust_env=True)
+            self._ways[key] = self._make({"verify": _tls(url, proxy), "proxy": proxy})
         return self._ways[key]
 
     def all(self) -> list[Any]:
         return [self._given] if self._given is not None else list(self._ways.values())
+
+
+def _tls(url: httpx.URL, proxy: str | None) -> ssl.SSLContext:
+    """Give the trust settings; loading the certificates costs 20 ms that plain HTTP to loopback can spare."""
+    if url.scheme == "http" and proxy is None:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is never used
+    return httpx.create_ssl_context()  # heeds SSL_CERT_FILE and SSL_CERT_DIR
+
+
+class _Lane:
+    """One transport, and how many exchanges are under way on it."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.transport = transport
+        self.busy = 0
+
+
+class _Lanes:
+    """Spreads exchanges over several transports.
+
+    The work of httpx's connection pool grows with what is in flight on it. A few exchanges to each of several
+    transports cost half as much at 16 in flight; one after the other they all go over the first.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], most: int) -> None:
+        self._make = make
+        self._most = most
+        self.lanes: list[_Lane] = []
+
+    def freest(self) -> _Lane:
+        for lane in self.lanes:
+            if lane.busy < _FEW:
+                return lane
+        if len(self.lanes) < self._most:
+            self.lanes.append(_Lane(self._make()))
+            return self.lanes[-1]
+        return min(self.lanes, key=lambda lane: lane.busy)
 
 
 def _build(request: Request, url: httpx.URL, host: bytes, timeout: Timeout) -> httpx.Request:
@@ -252,14 +293,14 @@ class BlockingWire:
     def __init__(self, transport: httpx.BaseTransport | None) -> None:
         if transport is not None and not isinstance(transport, httpx.BaseTransport):
             raise InvalidRequest(violations=[_WRONG_TRANSPORT])
-        self._addresses = _Addresses(transport, httpx.HTTPTransport)
+        self._ways = _Ways(transport, lambda options: httpx.HTTPTransport(limits=_LIMITS, **options))
 
     def send(self, request: Request, timeout: Timeout) -> Reply:
         """Make one try."""
         failure: Exception
         body: _Body | None = None
         try:
-            url, host, transport = self._addresses.find(request.url)
+            url, host, transport = self._ways.find(request.url)
             response = transport.handle_request(_build(request, url, host, timeout))
             body = _Body(response, request.max_reply)
             stream: Iterable[bytes] = response.stream
@@ -281,7 +322,7 @@ class BlockingWire:
 
     def close(self) -> None:
         """Close all connections."""
-        for transport in self._addresses.all():
+        for transport in self._ways.all():
             transport.close()
 
 
@@ -291,23 +332,33 @@ class AsyncWire:
     def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
         if transport is not None and not isinstance(transport, httpx.AsyncBaseTransport):
             raise InvalidRequest(violations=[_WRONG_TRANSPORT])
-        self._addresses = _Addresses(transport, httpx.AsyncHTTPTransport)
+        self._ways = _Ways(
+            None if transport is None else _Lanes(lambda: transport, 1),
+            lambda options: _Lanes(
+                lambda: httpx.AsyncHTTPTransport(limits=_LANE_LIMITS, **options), _MOST_LANES
+            ),
+        )
 
     async def send(self, request: Request, timeout: Timeout) -> Reply:
         """Make one try."""
         failure: Exception
         body: _Body | None = None
         try:
-            url, host, transport = self._addresses.find(request.url)
-            response = await transport.handle_async_request(_build(request, url, host, timeout))
-            body = _Body(response, request.max_reply)
-            stream: AsyncIterable[bytes] = response.stream
+            url, host, lanes = self._ways.find(request.url)
+            lane = lanes.freest()
+            lane.busy += 1
             try:
-                async for chunk in stream:
-                    if not body.add(chunk):
-                        break
+                response = await lane.transport.handle_async_request(_build(request, url, host, timeout))
+                body = _Body(response, request.max_reply)
+                stream: AsyncIterable[bytes] = response.stream
+                try:
+                    async for chunk in stream:
+                        if not body.add(chunk):
+                            break
+                finally:
+                    await response.aclose()
             finally:
-                await response.aclose()
+                lane.busy -= 1
         except Exception as error:  # noqa: BLE001 - whatever a transport raises, the caller must learn "applied?"
             failure = error
         else:
@@ -320,8 +371,9 @@ class AsyncWire:
 
     async def close(self) -> None:
         """Close all connections."""
-        for transport in self._addresses.all():
-            await transport.aclose()
+        for lanes in self._ways.all():
+            for lane in lanes.lanes:
+                await lane.transport.aclose()
 
 
 _WRONG_TRANSPORT: Final = Violation(

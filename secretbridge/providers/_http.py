@@ -262,7 +262,7 @@ class HttpProvider:
         allow_http: whether plain http may be used beyond loopback.
     """
 
-    capabilities: ClassVar[Capabilities]
+    capabilities: Capabilities
     #: The header that carries the vendor's id of a request.
     _request_id: ClassVar[str] = "x-request-id"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from secretbridge._capabilities import Capabilities, Limit
@@ -68,7 +68,7 @@ class Appfarm(HttpProvider):
         InvalidRequest: a malformed credential, path or list of names, or a base_url that cannot be used.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         provider="appfarm",
         title="Appfarm",
         operations=frozenset({"update"}),

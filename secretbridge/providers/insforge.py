@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
@@ -89,7 +89,7 @@ class _Row(Answer):
             created_at=self.createdAt,
             updated_at=self.updatedAt,
             platform=bool(self.isReserved) and self.key in _PLATFORM,
-            extra=MappingProxyType({} if self.lastUsedAt is None else {"last_used_at": self.lastUsedAt}),
+            extra={} if self.lastUsedAt is None else {"last_used_at": self.lastUsedAt},
         )
 
 
@@ -119,7 +119,7 @@ class InsForge(HttpProvider):
         InvalidRequest: a malformed credential or a base_url that cannot be used.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         provider="insforge",
         title="InsForge",
         operations=frozenset({"list", "get", "create", "update", "put", "delete"}),

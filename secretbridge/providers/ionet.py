@@ -6,7 +6,7 @@ Source: the OpenAPI description of IO Intelligence, https://docs.io.net/referenc
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
@@ -66,7 +66,7 @@ class _Info(Answer):
             default_for_tool=self.is_default_for_tool,
             created_at=self.created_at,
             updated_at=self.updated_at,
-            extra=MappingProxyType({} if self.display is None else {"display": self.display}),
+            extra={} if self.display is None else {"display": self.display},
         )
 
 
@@ -90,7 +90,7 @@ class IoNet(HttpProvider):
         InvalidRequest: no credential or several, a malformed one, or a base_url that cannot be used.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         provider="ionet",
         title="io.net",
         operations=frozenset({"list", "get", "create", "update", "put", "delete"}),

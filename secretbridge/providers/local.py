@@ -6,7 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret
@@ -44,7 +44,7 @@ class Local:
         InvalidRequest: both credentials are given, or an argument is malformed.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         provider="local",
         title="the vault",
         operations=frozenset({"list", "get", "create", "update", "put", "delete"}),
@@ -100,7 +100,8 @@ class Local:
         self._passphrase = _wrapped(passphrase) if isinstance(passphrase, str) else passphrase
 
     def __repr__(self) -> str:
-        return f"Local({str(self._location)!r}, {self._environment!r})"
+        location = None if self._location is None else str(self._location)
+        return f"Local({location!r}, {self._environment!r})"
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("Local is not pickled: it may hold a passphrase; make it where it is used")

@@ -99,7 +99,7 @@ class Wix(HttpProvider):
         InvalidRequest: no id or both, a malformed credential or id, or a base_url that cannot be used.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         provider="wix",
         title="Wix",
         operations=frozenset({"list", "get", "create", "update", "put", "delete"}),

@@ -1,0 +1,75 @@
+"""Shared by tests and by the examples in README.md and docs/."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sybil import Sybil
+from sybil.integration.pytest import SybilItem
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+#: What would make a test depend on the machine it runs on.
+_ENVIRONMENT = (
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SECRETBRIDGE_VAULT",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+)
+
+
+@pytest.fixture(autouse=True)
+def a_clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No proxy, and the folders of the user's data and configuration below tmp_path."""
+    for name in _ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        folder = tmp_path / "user" / name.lower()
+        folder.mkdir(parents=True, mode=0o700)
+        monkeypatch.setenv(name, str(folder))
+
+
+def _in_an_empty_folder(namespace: MutableMapping[str, object]) -> None:
+    """Run a document's examples in a folder, and with a vault, of their own."""
+    patch = pytest.MonkeyPatch()
+    folder = tempfile.TemporaryDirectory(prefix="secretbridge-document-")
+    patch.chdir(folder.name)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        path = Path(folder.name, "user", name.lower())
+        path.mkdir(parents=True, mode=0o700)
+        patch.setenv(name, str(path))
+    for name in _ENVIRONMENT:
+        patch.delenv(name, raising=False)
+    namespace["_leave"] = lambda: (patch.undo(), folder.cleanup())
+
+
+def _leave_the_folder(namespace: MutableMapping[str, object]) -> None:
+    leave = namespace["_leave"]
+    assert callable(leave)
+    leave()
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md"],
+    setup=_in_an_empty_folder,
+    teardown=_leave_the_folder,
+).pytest()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the examples of each document back into its order: one builds on the other."""
+    places = [place for place, item in enumerate(items) if isinstance(item, SybilItem)]
+    examples = sorted((items[place] for place in places), key=lambda item: (str(item.path), item.location[1]))
+    for place, item in zip(places, examples, strict=True):
+        items[place] = item

@@ -1,0 +1,140 @@
+"""The project's chores, each in an environment of its own; CONTRIBUTING.md says when to use which.
+
+A session without a ``python`` of its own runs on the Python that runs nox;
+``nox -s tests -P 3.12`` asks for another.
+"""
+
+import os
+import zipfile
+from pathlib import Path
+
+import nox
+from nox.project import dependency_groups, load_toml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent
+PYPROJECT = load_toml("pyproject.toml")
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+def group(name: str) -> list[str]:
+    # Read here rather than with `pip install --group`, so that any pip will do.
+    return list(dependency_groups(PYPROJECT, name))
+
+
+def lower_bounds() -> list[str]:
+    """Every requirement of the package and its extras, pinned to the lowest version it allows."""
+    project = PYPROJECT["project"]
+    extras = project["optional-dependencies"].values()
+    pins = []
+    for line in [*project["dependencies"], *(line for extra in extras for line in extra)]:
+        requirement = Requirement(line)
+        (lowest,) = (bound.version for bound in requirement.specifier if bound.operator == ">=")
+        pins.append(f"{requirement.name}=={lowest}")
+    return pins
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole test suite under coverage, with the newest dependencies."""
+    session.install("-e", ".[testing]", *group("test"))
+    # Data files of its own, so that sessions can run side by side; `coverage` adds them up.
+    data = ROOT / f".coverage.{session.name}"
+    for stale in ROOT.glob(f"{data.name}.*"):
+        stale.unlink()
+    session.run(
+        *("coverage", "run", "-m", "pytest", "-m", "not system"),
+        *("-o", f"cache_dir=.pytest_cache/{session.name}"),
+        *session.posargs,
+        env={"COVERAGE_FILE": str(data)},
+    )
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the test suite with the lowest versions that pyproject.toml allows, on the lowest Python."""
+    session.install("-e", ".[testing]", *lower_bounds(), *group("test"))
+    session.run(
+        *("python", "-m", "pytest", "-m", "not system"),
+        *("-o", f"cache_dir=.pytest_cache/{session.name}"),
+        *session.posargs,
+    )
+
+
+@nox.session
+def system(session: nox.Session) -> None:
+    """Run the tests that need a package of the operating system."""
+    session.install("-e", ".[testing]", *group("test"))
+    # Exit 5 is pytest's "no test has this mark", which is no failure here; its closing line says so.
+    session.run("python", "-m", "pytest", "-m", "system", *session.posargs, success_codes=[0, 5])
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Add up what the test sessions measured; fails under pyproject.toml's fail_under."""
+    session.install(*group("test"))
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check rules and format; `nox -s lint -- fix` repairs what can be repaired."""
+    session.install(*group("lint"))
+    fix = session.posargs == ["fix"]
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check all code with mypy, and what an editor sees of the public names with pyright."""
+    session.install("-e", ".[testing]", *group("dev"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel by way of the sdist, look inside, and do the main job with the installed wheel."""
+    session.install(*group("build"))
+    scratch = Path(session.create_tmp()).resolve()
+    dist = scratch / "dist"
+    for stale in dist.glob("*"):
+        stale.unlink()
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    check_contents(session, wheel)
+
+    clean = scratch / "clean"
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    session.run(str(clean / "bin" / "pip"), "install", "-q", f"{wheel}[dotenv]", external=True)
+    session.run(str(clean / "bin" / "pip"), "check", external=True)
+    # From another folder, so that the installed package is imported and not the checkout.
+    with session.chdir(scratch):
+        session.run(str(clean / "bin" / "python"), str(ROOT / "examples" / "main_job.py"), external=True)
+
+
+def check_contents(session: nox.Session, wheel: Path) -> None:
+    """Compare the wheel with the package folder: every module and py.typed, and nothing beside them."""
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    wanted = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("secretbridge/**/*.py")}
+    wanted.add("secretbridge/py.typed")
+    if packed != wanted:
+        session.error(f"missing: {sorted(wanted - packed)}; too many: {sorted(packed - wanted)}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run one benchmark beside its peers: `nox -s bench -- NAME [ARGUMENTS]`."""
+    names = sorted(path.stem for path in ROOT.glob("benchmarks/[!_]*.py"))
+    if not session.posargs or session.posargs[0] not in names:
+        session.error(f"nox -s bench -- NAME, with one of: {', '.join(names)}")
+    session.install(".[testing]", *group("bench"))
+    name, *arguments = session.posargs
+    session.run("python", str(ROOT / "benchmarks" / f"{name}.py"), *arguments)

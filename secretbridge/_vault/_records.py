@@ -1,0 +1,298 @@
+"""What is sealed: secrets, audit entries, the vault's state and its policy, as canonical bytes.
+
+Fixed-width headers with lengths, then the texts. One meaning has one encoding, which is what the audit
+chain runs over; nothing here is JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from struct import Struct, error
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from secretbridge._vault._crypto import FORMAT, SUITE, damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Operations, as the audit trail numbers them. Append only.
+VAULT_CREATED: Final = 1
+CREATE: Final = 2
+UPDATE: Final = 3
+PUT: Final = 4
+DELETE: Final = 5
+
+DONE: Final = 0  # the outcome of an entry; refusals will have numbers of their own
+
+FIELDS: Final = {
+    "value": 1,
+    "description": 2,
+    "active": 4,
+    "protected": 8,
+    "expires_at": 16,
+    "new_name": 32,
+}
+
+_ACTIVE: Final = 1
+_PROTECTED: Final = 2
+_DELETED: Final = 4
+_HAS_VALUE: Final = 8
+_HAS_DESCRIPTION: Final = 16
+_HAS_EXPIRY: Final = 32
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RECORD: Final = Struct(">BBIQqqqIII")
+_ENTRY: Final = Struct(">BBBQq16s16s16sIQQI16sQQII")
+_STATE: Final = Struct(">HH16sIQQ32sQQ32sQ")
+_NO_PRINCIPAL: Final = bytes(16)
+_NO_SECRET: Final = bytes(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A secret as the vault holds it in one environment."""
+
+    id: str
+    name: str
+    value: str | None = field(repr=False)
+    description: str | None
+    active: bool
+    protected: bool
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Moved(NamedTuple):
+    """Where a renamed value came from, where that was another secret."""
+
+    secret: bytes
+    version: int
+    previous: int
+
+
+class Entry(NamedTuple):
+    """One line of the audit trail: who did what to which secret, and when. It holds no value."""
+
+    sequence: int
+    at: int
+    operation: int
+    operation_id: bytes
+    secret: bytes
+    environment: int
+    version: int
+    previous: int
+    fields: int
+    name: str
+    old_name: str = ""
+    moved: Moved = Moved(_NO_SECRET, 0, 0)
+    principal: bytes = _NO_PRINCIPAL
+    outcome: int = DONE
+
+
+@dataclass(slots=True)
+class State:
+    """What the vault as a whole is at: the row that every write renews."""
+
+    vault: bytes
+    key_epoch: int
+    policy_epoch: int
+    sequence: int
+    chain: bytes
+    secrets: int
+    values: int
+    digest: int
+    version_floor: int
+
+
+def encode_record(record: Record, environment: int, *, deleted: bool = False) -> bytes:
+    """The plaintext of a record. A deleted one keeps its name and version and nothing else to keep."""
+    flags = (
+        _ACTIVE * record.active
+        | _PROTECTED * record.protected
+        | _DELETED * deleted
+        | _HAS_VALUE * (record.value is not None)
+        | _HAS_DESCRIPTION * (record.description is not None)
+        | _HAS_EXPIRY * (record.expires_at is not None)
+    )
+    name = record.name.encode("utf-8", "surrogatepass")
+    value = (record.value or "").encode("utf-8", "surrogatepass")
+    description = (record.description or "").encode("utf-8", "surrogatepass")
+    header = _RECORD.pack(
+        FORMAT,
+        flags,
+        environment,
+        record.version,
+        microseconds(record.expires_at) if record.expires_at is not None else 0,
+        microseconds(record.created_at),
+        microseconds(record.updated_at),
+        len(name),
+        len(value),
+        len(description),
+    )
+    return header + name + value + description
+
+
+def is_deleted(plain: bytes) -> bool:
+    """Whether this plaintext is of a record that was deleted."""
+    return bool(plain[1] & _DELETED)
+
+
+def decode_record(plain: bytes, secret: bytes, environment: int, *, with_value: bool = True) -> Record:
+    """The record in a plaintext that was opened at the place of this secret and environment.
+
+    Raises:
+        VaultDamaged: it belongs to another environment, or is no record.
+    """
+    try:
+        encoding, flags, where, version, expires, created, updated, name_len, value_len, description_len = (
+            _RECORD.unpack_from(plain)
+        )
+    except error:
+        encoding = 0
+    if not encoding or where != environment:
+        raise damaged()
+    value_at = _RECORD.size + name_len
+    description_at = value_at + value_len
+    if encoding != FORMAT or len(plain) != description_at + description_len:
+        raise damaged()
+    return Record(
+        id=secret.hex(),
+        name=plain[_RECORD.size : value_at].decode("utf-8", "surrogatepass"),
+        value=(
+            plain[value_at:description_at].decode("utf-8", "surrogatepass")
+            if with_value and flags & _HAS_VALUE
+            else None
+        ),
+        description=(
+            plain[description_at:].decode("utf-8", "surrogatepass") if flags & _HAS_DESCRIPTION else None
+        ),
+        active=flags & _ACTIVE != 0,
+        protected=flags & _PROTECTED != 0,
+        expires_at=moment(expires) if flags & _HAS_EXPIRY else None,
+        created_at=_EPOCH + timedelta(0, 0, created),
+        updated_at=_EPOCH + timedelta(0, 0, updated),
+        version=version,
+    )
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The canonical plaintext of an audit entry, which the chain runs over."""
+    name, old_name = entry.name.encode("utf-8", "surrogatepass"), entry.old_name.encode("utf-8", "surrogatepass")
+    header = _ENTRY.pack(
+        FORMAT,
+        entry.operation,
+        entry.outcome,
+        entry.sequence,
+        entry.at,
+        entry.operation_id,
+        entry.principal,
+        entry.secret,
+        entry.environment,
+        entry.version,
+        entry.previous,
+        entry.fields,
+        *entry.moved,
+        len(name),
+        len(old_name),
+    )
+    return header + name + old_name
+
+
+def decode_entry(plain: bytes) -> Entry:
+    """The audit entry in a plaintext.
+
+    Raises:
+        VaultDamaged: it is none.
+    """
+    if len(plain) < _ENTRY.size:
+        raise damaged()
+    (
+        encoding, operation, outcome, sequence, at, operation_id, principal, secret, environment, version,
+        previous, fields, moved_secret, moved_version, moved_previous, name_len, old_len,
+    ) = _ENTRY.unpack_from(plain)  # fmt: skip
+    name_end = _ENTRY.size + name_len
+    if encoding != FORMAT or len(plain) != name_end + old_len:
+        raise damaged()
+    return Entry(
+        sequence=sequence,
+        at=at,
+        operation=operation,
+        operation_id=operation_id,
+        secret=secret,
+        environment=environment,
+        version=version,
+        previous=previous,
+        fields=fields,
+        name=plain[_ENTRY.size : name_end].decode("utf-8", "surrogatepass"),
+        old_name=plain[name_end:].decode("utf-8", "surrogatepass"),
+        moved=Moved(moved_secret, moved_version, moved_previous),
+        principal=principal,
+        outcome=outcome,
+    )
+
+
+def encode_state(state: State) -> bytes:
+    """The plaintext of the state row."""
+    return _STATE.pack(
+        FORMAT,
+        SUITE,
+        state.vault,
+        state.key_epoch,
+        state.policy_epoch,
+        state.sequence,
+        state.chain,
+        state.secrets,
+        state.values,
+        state.digest.to_bytes(32, "big"),
+        state.version_floor,
+    )
+
+
+def decode_state(plain: bytes) -> State:
+    """The state in a plaintext.
+
+    Raises:
+        VaultDamaged: it is none.
+    """
+    if len(plain) != _STATE.size:
+        raise damaged()
+    encoding, suite, vault, key_epoch, policy_epoch, sequence, chain, secrets, values, digest, floor = (
+        _STATE.unpack(plain)
+    )
+    if (encoding, suite) != (FORMAT, SUITE):
+        raise damaged()
+    digest = int.from_bytes(digest, "big")
+    return State(vault, key_epoch, policy_epoch, sequence, chain, secrets, values, digest, floor)
+
+
+def encode_policy(environments: Mapping[str, int]) -> bytes:
+    """The plaintext of the policy: today the closed set of environments, by name and number."""
+    rows = (
+        number.to_bytes(4, "big") + len(name.encode()).to_bytes(2, "big") + name.encode()
+        for name, number in environments.items()
+    )
+    return len(environments).to_bytes(2, "big") + b"".join(rows)
+
+
+def decode_policy(plain: bytes) -> dict[str, int]:
+    """The environments in a policy."""
+    environments: dict[str, int] = {}
+    at = 2
+    for _ in range(int.from_bytes(plain[:2], "big")):
+        number, length = int.from_bytes(plain[at : at + 4], "big"), int.from_bytes(plain[at + 4 : at + 6], "big")
+        at += 6 + length
+        environments[plain[at - length : at].decode()] = number
+    return environments
+
+
+def microseconds(when: datetime) -> int:
+    """Microseconds since 1970 of an aware moment, exact for every year."""
+    return (when - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(since_1970: int) -> datetime:
+    """The aware moment, in UTC, of :func:`microseconds`."""
+    return _EPOCH + timedelta(microseconds=since_1970)

@@ -1,0 +1,91 @@
+"""The vault's tables.
+
+Columns in the clear are hints for finding rows; what counts is inside the sealed blobs and is checked after
+opening. Ids and operation ids begin with a time, so that new rows go to the end of their index: a write costs
+the same in a large vault as in a small one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secretbridge._vault._crypto import FORMAT
+
+#: "sbrv", in the file's header: this is a vault of ours.
+APPLICATION_ID: Final = 0x73627276
+
+PAGE_BYTES: Final = 4096
+
+#: The environments of a new vault. Numbers are for ever, names may change.
+ENVIRONMENTS: Final = {"development": 1, "test": 2, "staging": 3, "production": 4}
+
+CREATE: Final = (
+    f"PRAGMA page_size = {PAGE_BYTES}",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT}",
+    # What is needed before any key is there. slot_mac binds the whole table of slots.
+    """CREATE TABLE vault (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        id BLOB NOT NULL,
+        suite INTEGER NOT NULL,
+        slot_mac BLOB NOT NULL)""",
+    """CREATE TABLE slot (
+        number INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        parameters BLOB NOT NULL,
+        wrapped BLOB NOT NULL)""",
+    "CREATE TABLE data_key (epoch INTEGER PRIMARY KEY, wrapped BLOB NOT NULL)",
+    # Environments today; principals and grants belong here too.
+    """CREATE TABLE policy (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        policy_epoch INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        sealed BLOB NOT NULL)""",
+    # A name. Its values, one per environment, are rows of their own.
+    """CREATE TABLE secret (
+        name_index BLOB NOT NULL PRIMARY KEY,
+        id BLOB NOT NULL,
+        epoch INTEGER NOT NULL,
+        flags INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX secret_by_id ON secret (id)",
+    # sequence is the log row that made this version; from there the log leads back through the history.
+    """CREATE TABLE value (
+        secret BLOB NOT NULL,
+        environment INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (secret, environment)) WITHOUT ROWID""",
+    # History and audit in one, append only. history is null where there is nothing to keep, or no longer.
+    """CREATE TABLE log (
+        sequence INTEGER PRIMARY KEY,
+        operation_id BLOB NOT NULL,
+        secret BLOB NOT NULL,
+        environment INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        previous INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        audit BLOB NOT NULL,
+        history BLOB)""",
+    "CREATE UNIQUE INDEX log_by_operation ON log (operation_id)",
+    """CREATE TABLE state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        sequence INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        sealed BLOB NOT NULL)""",
+)
+
+#: Set on every connection, and asserted: (name, value to set, value to read).
+PRAGMAS: Final = (
+    ("synchronous", "FULL", 2),
+    ("fullfsync", "ON", 1),
+    ("checkpoint_fullfsync", "ON", 1),
+    ("secure_delete", "ON", 1),
+    ("trusted_schema", "OFF", 0),
+    ("cell_size_check", "ON", 1),
+    ("mmap_size", "0", 0),
+    ("temp_store", "MEMORY", 2),
+    # Large enough that finding one of 100,000 entries costs what finding one of 1,000 does; taken as used.
+    ("cache_size", "-65536", -65536),
+)

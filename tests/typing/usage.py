@@ -1,0 +1,77 @@
+"""Never run: what a type checker must see through the lazy names of the package."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import assert_type
+
+from pydantic import SecretStr
+
+import secretbridge
+from secretbridge import (
+    UNSET,
+    Appfarm,
+    AsyncSecretBridge,
+    Capabilities,
+    InsForge,
+    IoNet,
+    Local,
+    Retry,
+    Secret,
+    SecretBridge,
+    SecretBridgeError,
+    SecretNotFound,
+    Timeout,
+    Wix,
+    errors,
+)
+
+
+def token() -> str:
+    return "token"
+
+
+def sync() -> None:
+    providers = [
+        IoNet(api_key="key"),
+        IoNet(bearer=token),
+        Wix(api_key=SecretStr("key"), site_id="site"),
+        InsForge("https://project.example", api_key=token),
+        Appfarm("https://solution.example", api_key="key", path="/api/services/a/b", secrets=["NAME"]),
+        Local(),
+        Local("vault.db", "production", passphrase="words"),
+    ]
+    for provider in providers:
+        with SecretBridge(provider, timeout=Timeout(read=5), retry=Retry(attempts=2), pace=None) as bridge:
+            assert_type(bridge, SecretBridge)
+            assert_type(bridge.update_secret("NAME", value="v", description=None, active=UNSET), Secret)
+            assert_type(bridge.update_secret(id="1", expires_at=datetime.now(UTC), verify=True), Secret)
+            assert_type(bridge.get_secret("NAME").reveal(), str)
+            assert_type(bridge.get_secret("NAME").value, SecretStr | None)
+            assert_type(bridge.list_secrets(), list[Secret])
+            assert_type(bridge.iter_secrets(page_size=10), Iterator[Secret])
+            assert_type(bridge.capabilities, Capabilities)
+            assert_type(bridge.with_options(pace=60), SecretBridge)
+            bridge.delete_secret("NAME", missing_ok=True)
+            bridge.update_secret("NAME", value=b"bytes")  # type: ignore[arg-type]  # refused by the checker too
+    assert_type(secretbridge.update_secret(Local(), "NAME", value="v"), Secret)
+
+
+async def asynchronous() -> None:
+    async with AsyncSecretBridge(Local()) as bridge:
+        assert_type(bridge, AsyncSecretBridge)
+        assert_type(await bridge.put_secret("NAME", value=SecretStr("v")), Secret)
+        assert_type(await bridge.list_secrets(), list[Secret])
+        assert_type(bridge.iter_secrets(), AsyncIterator[Secret])
+
+
+def errors_are_typed(error: SecretBridgeError) -> None:
+    assert_type(error.applied, bool | None)
+    assert_type(error.retry_after, float | None)
+    try:
+        raise error
+    except SecretNotFound as missing:
+        assert_type(missing.code, str | None)
+    except errors.Conflict as conflict:
+        assert_type(conflict.current_version, int | None)
