@@ -190,7 +190,7 @@ class NotSent(TransportError):
 class NoReply(TransportError):
     """The request went out, or may have, and no complete answer arrived."""
 
-    applied = None
+    applied: bool | None = None
     transient = True
 
 
@@ -201,7 +201,7 @@ class UnexpectedReply(SecretBridgeError):
         status: the HTTP status, or None.
     """
 
-    applied = None
+    applied: bool | None = None
     status: int | None = None
 
     def __init__(
@@ -336,7 +336,7 @@ class RateLimited(ProviderError):
 class ProviderUnavailable(ProviderError):
     """The provider failed or is down."""
 
-    applied = None
+    applied: bool | None = None
     transient = True
 
 
