@@ -3,24 +3,31 @@
 Install with the extra ``secretbridge[testing]``.
 """
 
-from secretbridge.testing._appfarm import AppfarmStandIn
+from secretbridge.testing._appfarm import AppfarmSecret, AppfarmStandIn
 from secretbridge.testing._insforge import InsForgeStandIn
-from secretbridge.testing._ionet import IoNetStandIn
+from secretbridge.testing._insforge_row import InsForgeSecret
+from secretbridge.testing._ionet import IoNetSecret, IoNetStandIn
 from secretbridge.testing._scripted import ScriptedRuntime, Sent, answer
 from secretbridge.testing._standin import (
+    Fault,
     Lost,
     Pass,
     RecordedRequest,
     Refused,
     Reply,
     StandIn,
+    StandInOptions,
     StandInReply,
 )
-from secretbridge.testing._wix import WixStandIn
+from secretbridge.testing._wix import WixSecret, WixStandIn
 
 __all__ = [
+    "AppfarmSecret",
     "AppfarmStandIn",
+    "Fault",
+    "InsForgeSecret",
     "InsForgeStandIn",
+    "IoNetSecret",
     "IoNetStandIn",
     "Lost",
     "Pass",
@@ -30,7 +37,9 @@ __all__ = [
     "ScriptedRuntime",
     "Sent",
     "StandIn",
+    "StandInOptions",
     "StandInReply",
+    "WixSecret",
     "WixStandIn",
     "answer",
 ]

@@ -10,11 +10,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 __all__ = [
     "EPOCH",
     "Fault",
+    "Handler",
     "Headers",
     "Lost",
     "Pass",
@@ -138,6 +139,20 @@ class Pass:
 
 
 Fault: TypeAlias = Reply | Lost | Refused | Pass
+
+
+class Handler(Protocol):
+    """Who answers requests: what a transport needs to know of a stand-in."""
+
+    def handle(self, method: str, raw_path: bytes | str, headers: Headers, body: bytes) -> StandInReply:
+        """Answer one request."""
+        ...
+
+    async def handle_async(
+        self, method: str, raw_path: bytes | str, headers: Headers, body: bytes
+    ) -> StandInReply:
+        """Answer one request, letting other tasks run meanwhile."""
+        ...
 
 
 def json_reply(status: int, payload: object, headers: Headers = ()) -> StandInReply:

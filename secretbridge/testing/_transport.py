@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 if TYPE_CHECKING:
-    from secretbridge.testing._exchange import StandInReply
-    from secretbridge.testing._standin import StandIn
+    from secretbridge.testing._exchange import Handler, StandInReply
 
 __all__ = ["StandInTransport"]
 
@@ -22,7 +21,7 @@ class StandInTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         standin: Who answers.
     """
 
-    def __init__(self, standin: StandIn) -> None:
+    def __init__(self, standin: Handler) -> None:
         self._standin = standin
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
