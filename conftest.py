@@ -49,7 +49,12 @@ def _in_an_empty_folder(namespace: MutableMapping[str, object]) -> None:
         patch.setenv(name, str(path))
     for name in _ENVIRONMENT:
         patch.delenv(name, raising=False)
-    namespace["_leave"] = lambda: (patch.undo(), folder.cleanup())
+
+    def leave() -> None:
+        patch.undo()
+        folder.cleanup()
+
+    namespace["_leave"] = leave
 
 
 def _leave_the_folder(namespace: MutableMapping[str, object]) -> None:

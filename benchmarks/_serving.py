@@ -1,4 +1,4 @@
-"""A stand-in of io.net in a process of its own, so that it does not share the interpreter with what is measured."""
+"""A stand-in of io.net in a process of its own: it must not share the interpreter with what is measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with standin.serve() as url:
 
 @contextmanager
 def ionet(*rate_limit: float) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve io.net on loopback; gives its base URL and the process. Writing a line to it asks for its counts."""
+    """Serve io.net on loopback; gives its base URL and the process, which `counts` can ask."""
     arguments = [f"{number:g}" for number in rate_limit]
     with subprocess.Popen(
         [sys.executable, "-c", _CHILD, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

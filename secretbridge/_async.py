@@ -272,7 +272,7 @@ class AsyncSecretBridge:
             UnsupportedOperation: the provider has no listing.
             SecretBridgeError: it failed.
         """
-        return [secret async for secret in self.iter_secrets(page_size=1000)]
+        return await self._core.list()
 
     async def iter_secrets(self, *, page_size: int = 100) -> AsyncIterator[Secret]:
         """Give all secrets one by one, without their values, in bounded memory where the provider has pages.
@@ -316,7 +316,10 @@ class AsyncSecretBridge:
 
     async def close(self) -> None:
         """Close all connections; a later call opens new ones."""
-        await self._core.close()
+        from anyio import CancelScope
+
+        with CancelScope(shield=True):  # a cancelled task must not leave a vault or a socket open
+            await self._core.close()
 
     async def __aenter__(self) -> Self:
         return self

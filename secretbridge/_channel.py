@@ -31,7 +31,7 @@ _DOUBTS: Final = 2
 
 
 class Closeable(Protocol):
-    """Something that is opened once per bridge and closed with it."""
+    """Something that is opened once per bridge and closed with it; after a fork it looks after itself."""
 
     def close(self) -> None:
         """Let go of it; blocks."""
@@ -41,16 +41,21 @@ class Closeable(Protocol):
 class _State:
     """What one process shares between threads or tasks: connections, pace, gate and names."""
 
-    def __init__(self, runtime: Runtime, *, max_in_flight: int | None, pace: float | None) -> None:
-        self.pid = os.getpid()
+    def __init__(self, runtime: Runtime, max_in_flight: int | None) -> None:
         self.runtime = runtime
         self.gate: AbstractAsyncContextManager[object] | None = (
             runtime.gate(max_in_flight) if max_in_flight else None
         )
-        self.pacer = Pacer(pace, runtime.now) if pace else None
         self.names = NameCache(runtime.now)
-        self.worked = False
         self.opening = threading.Lock()
+        self.worked = False
+        self._pacers: dict[float, Pacer] = {}
+
+    def pacer(self, pace: float | None) -> Pacer | None:
+        """Give the pacer of a rate: copies of a channel with the same rate share it."""
+        if pace is None:
+            return None
+        return self._pacers.get(pace) or self._pacers.setdefault(pace, Pacer(pace, self.runtime.now))
 
 
 class Channel:
@@ -75,22 +80,18 @@ class Channel:
     ) -> None:
         self.timeout = timeout
         self.retry = retry
-        self._max_in_flight = max_in_flight
         self.pace = pace
-        self._state = _State(runtime, max_in_flight=max_in_flight, pace=pace)
+        self._max_in_flight = max_in_flight
+        self._first = runtime
+        # By process: a child gets its own, and there its parent's is kept for as long as it lives, untouched.
+        self._states = {os.getpid(): _State(runtime, max_in_flight)}
         self._resources: dict[object, Closeable] = {}
 
     def with_options(self, *, timeout: Timeout, retry: Retry, pace: float | None) -> Channel:
         """Give a channel with other options over the same connections."""
         other = Channel.__new__(Channel)
         other.__dict__.update(self.__dict__)
-        other.timeout, other.retry = timeout, retry
-        if pace != self.pace:
-            state = self._here()
-            other.pace = pace
-            other._state = _State.__new__(_State)  # noqa: SLF001 - likewise
-            other._state.__dict__.update(state.__dict__)  # noqa: SLF001 - likewise
-            other._state.pacer = Pacer(pace, state.runtime.now) if pace else None  # noqa: SLF001 - likewise
+        other.timeout, other.retry, other.pace = timeout, retry, pace
         return other
 
     @property
@@ -105,16 +106,15 @@ class Channel:
 
     def _here(self) -> _State:
         """Give this process's state; after a fork a new one, so that nothing is shared with the parent."""
-        state = self._state
-        if state.pid != os.getpid():
-            state = self._state = _State(
-                state.runtime.renew(), max_in_flight=self._max_in_flight, pace=self.pace
-            )
+        process = os.getpid()
+        state = self._states.get(process)
+        if state is None:
+            state = self._states.setdefault(process, _State(self._first.renew(), self._max_in_flight))
         return state
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a blocking function where it harms nobody."""
-        return await self._state.runtime.call(function)
+        return await self._here().runtime.call(function)
 
     async def gather(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]], limit: int) -> list[T]:
         """Run jobs side by side, at most ``limit`` at a time; results in order; the first error ends it."""
@@ -132,10 +132,11 @@ class Channel:
 
     async def close(self) -> None:
         """Close connections and whatever was opened; what follows would open anew."""
-        await self._here().runtime.close()
-        while self._resources:
-            _, resource = self._resources.popitem()
-            await self.call(resource.close)
+        state = self._here()
+        await state.runtime.close()
+        for key, resource in list(self._resources.items()):
+            await state.runtime.call(resource.close)
+            self._resources.pop(key, None)  # not before: what a cancellation left open can be closed again
 
     async def exchange(self, request: Request, judge: Judge) -> Reply:
         """Send a request until there is an answer to rely on.
@@ -187,7 +188,8 @@ class Channel:
     async def _paced(
         self, state: _State, request: Request, judge: Judge, number: int
     ) -> Reply | SecretBridgeError:
-        if state.pacer is not None and (wait := state.pacer.reserve()) > 0:
+        pacer = state.pacer(self.pace)
+        if pacer is not None and (wait := pacer.reserve()) > 0:
             await state.runtime.sleep(wait)
         outcome: Reply | SecretBridgeError
         try:
@@ -201,12 +203,15 @@ class Channel:
         if isinstance(outcome, SecretBridgeError):
             if request.reads:
                 outcome.applied = False
-            if state.pacer is not None and isinstance(outcome, RateLimited):
-                state.pacer.limited(outcome.retry_after)
+            if pacer is not None and isinstance(outcome, RateLimited):
+                asked = outcome.retry_after
+                # One answer that asks for a day must not hold up every later call for a day: slow down only.
+                too_long = asked is not None and asked > self.retry.max_retry_after
+                pacer.limited(None if too_long else asked)
         else:
             state.worked = True
-            if state.pacer is not None:
-                state.pacer.went_well()
+            if pacer is not None:
+                pacer.went_well()
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s of %s: %s at try %d",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -22,8 +22,8 @@ __all__ = ["fields_given", "refuse", "require_operation", "target_violations", "
 
 #: Slashes part paths, and control characters hide in logs and headers.
 _NOT_IN_NAMES: Final = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _BOOLEANS: Final = frozenset({"active", "protected", "default_for_tool"})
-_BYTES: Final = "decode it, for example with .decode('utf-8'); secretbridge keeps texts"
 
 
 class Lacking(Violation):
@@ -49,7 +49,7 @@ def fields_given(arguments: Mapping[str, object], wrong: list[Violation]) -> Fie
     """Take the fields that were given, values wrapped as SecretStr; note what is of a wrong type."""
     given: dict[str, Any] = {}
     for name, argument in arguments.items():
-        if argument is UNSET:
+        if argument is UNSET or (name == "extra" and argument == {}):
             continue
         given[name] = argument
         if name == "value":
@@ -67,10 +67,18 @@ def _wrapped(value: object, wrong: list[Violation]) -> object:
         return SecretStr(value)
     plain = value.get_secret_value() if isinstance(value, SecretStr) else None
     if not isinstance(plain, str):
-        given = "bytes are given" if isinstance(value, (bytes, bytearray)) else f"is {type(value).__name__}"
-        wrong.append(Violation("value", f"{given}, not str or SecretStr", _BYTES))
+        wrong.append(
+            _no_text("value", plain if isinstance(value, SecretStr) else value, "a str or SecretStr")
+        )
         return None
     return value
+
+
+def _no_text(name: str, argument: object, wanted: str = "a str") -> Violation:
+    if isinstance(argument, (bytes, bytearray, memoryview)):
+        remedy = "decode it, for example with .decode('utf-8'); secretbridge keeps texts"
+        return Violation(name, "is given as bytes, not as text", remedy)
+    return Violation(name, f"is not a text but {type(argument).__name__}", f"give {wanted}")
 
 
 def _type_problem(name: str, argument: object) -> Violation | None:
@@ -83,10 +91,19 @@ def _type_problem(name: str, argument: object) -> Violation | None:
             return Violation(
                 name, "has no time zone", "say which is meant: no zone is guessed; UTC for example"
             )
-        return None
+        return None if _has_utc(argument) else Violation(name, "has no day in UTC", "choose a nearer one")
     if name == "extra":
         return None if isinstance(argument, Mapping) else Violation(name, "is not a mapping", "give a dict")
-    return None if isinstance(argument, str) else Violation(name, "is not a text", "give a str")
+    return None if isinstance(argument, str) else _no_text(name, argument)
+
+
+def _has_utc(moment: datetime) -> bool:
+    """Say whether UTC has this moment too: the first and last day of the calendar may fall off its ends."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def update_violations(
@@ -100,8 +117,6 @@ def update_violations(
     for name, argument in fields.items():
         if name not in possible:
             if argument is None and creates:
-                continue
-            if name == "extra" and not argument:
                 continue
             yield Lacking(name, f"{of.title} cannot keep it", of.why_not.get(name, "leave it out"))
         elif argument is None:
@@ -158,7 +173,7 @@ def _length(name: str, text: str, limit: Limit) -> Iterable[Violation]:
 
 
 def _surrogates(name: str, text: str) -> Iterable[Violation]:
-    if not text.isascii() and any("\ud800" <= ch <= "\udfff" for ch in text):
+    if not text.isascii() and _SURROGATE.search(text):
         yield Violation(
             name, "holds half of a surrogate pair", "it is no character; fix where it was decoded"
         )
@@ -169,9 +184,8 @@ def _name(text: str, limit: Limit, field: str) -> Iterable[Violation]:
         yield Violation(field, "is empty", "give the secret's name")
         return
     if text in {".", ".."} or _NOT_IN_NAMES.search(text):
-        yield Violation(
-            field, "holds a slash or a control character", "choose another name; an id= can hold none"
-        )
+        remedy = "an existing secret of such a name is reached by id=; a new one needs another"
+        yield Violation(field, "holds a slash or a control character, or is only dots", remedy)
     yield from _surrogates(field, text)
     yield from _length(field, text, limit)
 
@@ -186,21 +200,25 @@ def target_violations(
         return
     if name is not None:
         if not isinstance(name, str):
-            yield Violation("name", "is not a text", "give a str")
+            yield _no_text("name", name)
             return
         makes = operation in {"create", "put"}
         yield from _name(name, of.name if makes else Limit(max_length=of.name.max_length), "name")
         return
     if "list" not in of.operations and of.addressed_by.get(operation) == "name":
         yield Lacking("id", f"{of.title} tells no ids", of.why_not.get("id", "name the secret by its name"))
-    elif not isinstance(id_, str) or not id_.strip():
-        yield Violation("id", "is empty or not a text", "give the id as list_secrets() shows it")
-    elif of.id_is_uuid and not _is_uuid(id_):
-        yield Violation("id", "is not a UUID", "give the id as list_secrets() shows it")
-    elif _NOT_IN_NAMES.search(id_) or id_ in {".", ".."}:
-        yield Violation(
-            "id", "holds a slash or a control character", "give the id as list_secrets() shows it"
-        )
+    elif problem := _id_problem(of, id_):
+        yield Violation("id", problem, "give the id as list_secrets() shows it")
+
+
+def _id_problem(of: Capabilities, id_: object) -> str:
+    if not isinstance(id_, str) or not id_.strip():
+        return "is empty or not a text"
+    if of.id_is_uuid and not _is_uuid(id_):
+        return "is not a UUID"
+    if _NOT_IN_NAMES.search(id_) or _SURROGATE.search(id_) or id_ in {".", ".."}:
+        return "holds a slash, a control character or half of a surrogate pair, or is only dots"
+    return ""
 
 
 def _is_uuid(text: str) -> bool:

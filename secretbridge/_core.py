@@ -72,7 +72,7 @@ class Core:
         refuse(of, "get", target_violations(of, "get", name, id_))
         secret = await self._at("get", Target(name, id_), lambda at: self.provider.get(self.channel, at))
         if metadata and not of.list_tells <= of.get_tells:
-            listed = _find(await self._listing(), Target(secret.name, secret.id))
+            listed = _find(await self.list(), Target(secret.name, secret.id))
             if listed is not None:
                 return replace(listed, value=secret.value)
         return secret
@@ -80,6 +80,9 @@ class Core:
     async def create(self, name: str, arguments: Mapping[str, object], *, allow_one_way: bool) -> Secret:
         """Make a new secret."""
         fields = self._new("create", name, arguments, allow_one_way=allow_one_way)
+        return await self._created(name, fields)
+
+    async def _created(self, name: str, fields: Fields) -> Secret:
         secret = await self.provider.create(self.channel, name, fields)
         if secret.id is not None:
             self.channel.names.add(secret.name, secret.id)
@@ -93,7 +96,7 @@ class Core:
         existing = await self._listed(name)
         if existing is None:
             try:
-                return await self.provider.create(self.channel, name, fields)
+                return await self._created(name, fields)
             except SecretExists:
                 self.channel.names.forget()
             existing = await self._listed(name)
@@ -131,7 +134,6 @@ class Core:
         ]
         target = Target(name, id_)
         refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
-        changes.pop("extra", None)  # empty here: no provider of this package keeps any
         secret = await self._at(
             "update",
             target,
@@ -183,7 +185,7 @@ class Core:
         ]
         target = Target(name)
         refuse(of, operation, [*wrong, *([] if wrong else self.provider.check(operation, target, fields))])
-        return {key: given for key, given in fields.items() if given is not None and key != "extra"}  # type: ignore[return-value]  # a part of a Fields is one
+        return {key: given for key, given in fields.items() if given is not None}  # type: ignore[return-value]  # a part of a Fields is one
 
     def _replacing(self, existing: Secret, fields: Fields) -> Fields:
         """Complete the fields of a put so that nothing of the old secret remains."""
@@ -208,15 +210,15 @@ class Core:
             )
         return whole  # type: ignore[return-value]  # built from a Fields
 
-    async def _listing(self) -> list[Secret]:
-        """List everything and remember who is called what."""
+    async def list(self) -> list[Secret]:
+        """Give everything, without values, and remember who is called what."""
         secrets = [secret async for page in self.pages(1000) for secret in page]
         self.channel.names.learn((secret.name, secret.id) for secret in secrets if secret.id is not None)
         return secrets
 
     async def _listed(self, name: str) -> Secret | None:
         """Give the one listed secret of a name, or None."""
-        found = [secret for secret in await self._listing() if secret.name == name]
+        found = [secret for secret in await self.list() if secret.name == name]
         if len(found) > 1:
             raise self._ambiguous(name, [secret.id or "" for secret in found], "put")
         return found[0] if found else None
@@ -237,12 +239,12 @@ class Core:
                     raise
                 missing = error
             self.channel.names.forget()
-            await self._listing()
+            await self.list()
             again = self._remembered(operation, target)
             if again is None or again == found:
                 raise missing
             return await act(again)
-        await self._listing()
+        await self.list()
         found = self._remembered(operation, target)
         if found is None:
             raise SecretNotFound(
@@ -310,7 +312,7 @@ class Core:
                 got = None
             if got is not None and of.list_tells <= of.get_tells:
                 return got, False
-        listed = _find(await self._listing(), target)
+        listed = _find(await self.list(), target)
         if listed is None or got is None:
             return listed, True
         return replace(listed, value=got.value), False

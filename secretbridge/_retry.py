@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from secretbridge._runtime import Runtime
 
 __all__ = ["repeat"]
+
+_EARLIER: Final = (
+    "An earlier try got no certain answer and may have made the change: look before you repeat it."
+)
 
 
 async def repeat(
@@ -70,6 +74,7 @@ async def repeat(
     last: Reply | SecretBridgeError = await loop(next_outcome)
     if uncertain and isinstance(last, SecretBridgeError) and last.applied is False:
         last.applied = None  # an earlier try may have made the change: a later refusal does not unsay that
+        last.advice = f"{last.advice} {_EARLIER}".lstrip()
     return last
 
 

@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from secretbridge.errors import InvalidRequest, Violation
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from secretbridge._exchange import Reply, Request
     from secretbridge._models import Timeout
     from secretbridge._wire import AsyncWire, BlockingWire
+
+# httpx loads with secretbridge._wire, late: the local vault never needs it.
 
 __all__ = ["AsyncRuntime", "BlockingRuntime", "Runtime", "finish"]
 
@@ -38,6 +42,14 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
         return cast("T", stop.value)
     work.close()
     raise RuntimeError("an adapter waited for something other than its channel; see Provider")
+
+
+def _inherited_transport() -> InvalidRequest:
+    """Give the error for a caller's transport after fork: its connections are the parent's alone."""
+    remedy = "open a bridge with a transport of its own in the child process"
+    return InvalidRequest(
+        violations=[Violation("transport", "was handed in by the parent process, before a fork", remedy)]
+    )
 
 
 class Runtime(Protocol):
@@ -87,29 +99,56 @@ class _BlockingGate:
         self._semaphore.release()
 
 
+class _StoppedError(BaseException):
+    """Ends a job of ``gather`` that waits when another one has failed; no Exception, as a cancellation."""
+
+
 class BlockingRuntime:
-    """Waits by blocking the thread; safe with many threads."""
+    """Waits by blocking the thread; safe with many threads.
+
+    Args:
+        transport: what to send through instead of a transport of our own.
+
+    Raises:
+        InvalidRequest: it is not a blocking transport.
+    """
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._transport = transport
-        self._wire: BlockingWire | None = None
+        self._given = transport is not None
+        self._inherited = False
         self._opening = threading.Lock()
+        self._job = threading.local()
+        self._kept: BlockingWire | None = None
+        self._wire: BlockingWire | None = None
+        if transport is not None:
+            from secretbridge._wire import BlockingWire
+
+            self._kept = BlockingWire(transport)
 
     async def send(self, request: Request, timeout: Timeout) -> Reply:
         """Make one try of an exchange."""
         wire = self._wire
         if wire is None:
-            with self._opening:
-                wire = self._wire
-                if wire is None:
-                    from secretbridge._wire import BlockingWire  # httpx loads here, never for the local vault
-
-                    wire = self._wire = BlockingWire(self._transport)
+            wire = self._open()
         return wire.send(request, timeout)
 
+    def _open(self) -> BlockingWire:
+        from secretbridge._wire import BlockingWire
+
+        if self._inherited:
+            raise _inherited_transport()
+        with self._opening:
+            if self._wire is None:
+                self._wire = self._kept or BlockingWire(None)
+            return self._wire
+
     async def sleep(self, seconds: float) -> None:
-        """Block the thread; Ctrl-C ends it."""
-        time.sleep(seconds)  # noqa: ASYNC251 - blocking is this runtime's way to wait
+        """Block the thread; Ctrl-C ends it, and in a job of ``gather`` the end of the others."""
+        stop: threading.Event | None = getattr(self._job, "stop", None)
+        if stop is None:
+            time.sleep(seconds)  # noqa: ASYNC251 - blocking is this runtime's way to wait
+        elif stop.wait(seconds):
+            raise _StoppedError
 
     async def call(self, function: Callable[[], T]) -> T:
         """Call it here."""
@@ -117,15 +156,30 @@ class BlockingRuntime:
 
     async def gather(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]], limit: int) -> list[T]:
         """Run one coroutine per thread of a bounded pool, each on this same runtime."""
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+        stop = threading.Event()
+        failed: list[Exception] = []
+
+        def run(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+            self._job.stop = stop
+            try:
+                return finish(job())
+            except Exception as error:
+                failed.append(error)
+                raise
 
         with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="secretbridge") as pool:
-            running = [pool.submit(lambda job=job: finish(job())) for job in jobs]  # type: ignore[misc]  # mypy cannot type a default in a lambda
+            running = [pool.submit(run, job) for job in jobs]
             try:
-                return [future.result() for future in running]
-            finally:
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:  # after a failure or Ctrl-C nothing new begins, and what waits ends
+                stop.set()
                 for future in running:
                     future.cancel()
+        if failed:
+            raise failed[0]
+        return [future.result() for future in running]
 
     def now(self) -> float:
         """Give the monotonic clock."""
@@ -137,7 +191,9 @@ class BlockingRuntime:
 
     def renew(self) -> BlockingRuntime:
         """Give a new one; the parent's connections are left alone, not closed."""
-        return BlockingRuntime(self._transport)
+        other = BlockingRuntime()
+        other._inherited = self._given or self._inherited
+        return other
 
     async def close(self) -> None:
         """Close all connections."""
@@ -165,12 +221,26 @@ class _AsyncGate:
 
 
 class AsyncRuntime:
-    """Waits on the running event loop, asyncio's or trio's; safe with many tasks."""
+    """Waits on the running event loop, asyncio's or trio's; safe with many tasks.
+
+    It serves one event loop at a time: in another one it opens connections anew.
+
+    Args:
+        transport: what to send through instead of transports of our own.
+
+    Raises:
+        InvalidRequest: it is not an asynchronous transport.
+    """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._transport = transport
+        self._inherited = False
         self._wire: AsyncWire | None = None
         self._loop: object = None
+        if transport is not None:
+            from secretbridge._wire import AsyncWire
+
+            AsyncWire(transport)  # a wrong kind is refused here and now
 
     async def send(self, request: Request, timeout: Timeout) -> Reply:
         """Make one try of an exchange."""
@@ -180,6 +250,8 @@ class AsyncRuntime:
         if self._wire is None or self._loop != loop:  # connections belong to one event loop
             from secretbridge._wire import AsyncWire
 
+            if self._inherited:
+                raise _inherited_transport()
             self._wire, self._loop = AsyncWire(self._transport), loop
         return await self._wire.send(request, timeout)
 
@@ -190,30 +262,35 @@ class AsyncRuntime:
         await anyio.sleep(seconds)
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run it in a worker thread; a cancellation waits for its end, so that its outcome is known."""
+        """Run it in a worker thread.
+
+        It is never broken off. A cancellation of trio's or anyio's waits for its end; after asyncio's own
+        ``Task.cancel()`` it goes on to its end unattended.
+        """
         from anyio import to_thread
 
         return await to_thread.run_sync(function)
 
     async def gather(self, jobs: Sequence[Callable[[], Awaitable[T]]], limit: int) -> list[T]:
-        """Run tasks of one task group."""
+        """Run tasks of one task group; each takes the next job when it has done one."""
         import anyio
 
         results: list[Any] = [None] * len(jobs)
-        gate = anyio.Semaphore(limit)
+        waiting = iter(enumerate(jobs))
         failed: list[Exception] = []
 
-        async def run(place: int, job: Callable[[], Awaitable[T]]) -> None:
-            async with gate:
+        async def work() -> None:
+            for place, job in waiting:
                 try:
                     results[place] = await job()
                 except Exception as error:  # noqa: BLE001 - handed on below, without an exception group
                     failed.append(error)
                     group.cancel_scope.cancel()
+                    return
 
         async with anyio.create_task_group() as group:
-            for place, job in enumerate(jobs):
-                group.start_soon(run, place, job)
+            for _ in range(min(limit, len(jobs))):
+                group.start_soon(work)
         if failed:
             raise failed[0]
         return results
@@ -228,10 +305,14 @@ class AsyncRuntime:
 
     def renew(self) -> AsyncRuntime:
         """Give a new one; the parent's connections are left alone, not closed."""
-        return AsyncRuntime(self._transport)
+        other = AsyncRuntime()
+        other._inherited = self._transport is not None or self._inherited
+        return other
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; those of an event loop that has ended went with it."""
+        from anyio.lowlevel import current_token
+
         wire, self._wire = self._wire, None
-        if wire is not None:
+        if wire is not None and self._loop == current_token():
             await wire.close()

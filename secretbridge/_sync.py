@@ -277,7 +277,7 @@ class SecretBridge:
             UnsupportedOperation: the provider has no listing.
             SecretBridgeError: it failed.
         """
-        return list(self.iter_secrets(page_size=1000))
+        return finish(self._core.list())
 
     def iter_secrets(self, *, page_size: int = 100) -> Iterator[Secret]:
         """Give all secrets one by one, without their values, in bounded memory where the provider has pages.

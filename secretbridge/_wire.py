@@ -8,27 +8,20 @@ done here: the choice of a proxy, the Host header, and a bound on the reply's si
 from __future__ import annotations
 
 import ssl
-import zlib
-from ipaddress import ip_address
+import threading
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
 
 import httpx
 
-from secretbridge._exchange import Reply
-from secretbridge.errors import (
-    InvalidRequest,
-    NoReply,
-    NotSent,
-    SecretBridgeError,
-    UnexpectedReply,
-    Violation,
-)
+from secretbridge._body import Body
+from secretbridge._proxy import choose
+from secretbridge.errors import InvalidRequest, NoReply, NotSent, SecretBridgeError, Violation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
 
-    from secretbridge._exchange import Request
+    from secretbridge._exchange import Reply, Request
     from secretbridge._models import Timeout
 
 __all__ = ["AsyncWire", "BlockingWire", "proxy_for"]
@@ -45,6 +38,7 @@ _LANE_LIMITS: Final = httpx.Limits(max_connections=8, max_keepalive_connections=
 
 _CHECK_NETWORK: Final = "Check the address, the network and the proxy settings."
 _LOOK_FIRST: Final = "The change may have been made: look before you repeat it."
+_NOTHING_CHANGED: Final = "Nothing was to be changed: it is safe to repeat."
 
 #: Every failure that httpx names, and what it means for the change. Others are looked up by their bases.
 _NOT_SENT: Final[dict[type[Exception], tuple[str, bool]]] = {
@@ -71,7 +65,7 @@ _NO_REPLY: Final[dict[type[Exception], tuple[str, bool]]] = {
 }
 
 
-def _meaning(error: Exception) -> SecretBridgeError:
+def _meaning(error: Exception, advice: str) -> SecretBridgeError:
     """Give our error for one from below. It keeps nothing of it but its class."""
     for kind in type(error).__mro__:
         if kind in _NOT_SENT:
@@ -86,57 +80,38 @@ def _meaning(error: Exception) -> SecretBridgeError:
         if kind in _NO_REPLY:
             text, transient = _NO_REPLY[kind]
             named = "" if kind is not Exception else f" ({type(error).__name__})"
-            return NoReply(f"No answer: {text}{named}.", advice=_LOOK_FIRST, transient=transient)
+            return NoReply(f"No answer: {text}{named}.", advice=advice, transient=transient)
     raise AssertionError  # pragma: no cover - Exception is a base of them all
 
 
+def _unprepared(error: Exception) -> SecretBridgeError:
+    """Give our error for one that came before there was a connection to send on."""
+    return NotSent(
+        f"Nothing was sent: no connection could be prepared ({type(error).__name__}).",
+        advice="Check base_url, the proxy settings (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY)"
+        " and SSL_CERT_FILE and SSL_CERT_DIR.",
+        transient=False,
+    )
+
+
 def _tls_failed(error: BaseException | None) -> bool:
+    """Say whether TLS was refused; a connection that merely ended within the handshake may work later."""
     while error is not None:
-        if isinstance(error, ssl.SSLError):
+        if isinstance(error, ssl.SSLError) and not isinstance(
+            error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
 def proxy_for(url: httpx.URL) -> str | None:
-    """Choose the proxy that httpx.Client would: by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
-    settings = getproxies()
-    for entry in (part.strip() for part in settings.get("no", "").split(",")):
-        if entry == "*" or (entry and _excepted(url, entry)):
-            return None
-    proxy = settings.get(url.scheme) or settings.get("all")
-    return None if not proxy else proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _excepted(url: httpx.URL, entry: str) -> bool:
-    """Say whether an entry of NO_PROXY covers this address, in the way httpx reads it."""
-    if "://" in entry:
-        pattern = httpx.URL(entry)
-        return (
-            pattern.scheme in {url.scheme, "all"}
-            and pattern.host in {url.host, "", "*"}
-            and pattern.port in {None, url.port}
-        )
-    host = entry.split("/", maxsplit=1)[0].lower()
-    if host == "localhost" or _is_address(host):
-        return url.host == host.strip("[]")
-    name, _, port = host.partition(":")
-    if port and url.port != int(port):
-        return False
-    domain = name.lstrip(".")
-    return (url.host == domain and not name.startswith(".")) or url.host.endswith(f".{domain}")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    """Choose the proxy that httpx.Client would."""
+    return choose(getproxies(), url, httpx.URL)
 
 
 class _Ways:
-    """Remembers parsed addresses with their Host header, and how each is reached.
+    """Remembers parsed addresses with their Host header, and how each origin is reached.
 
     Args:
         given: the transport that a caller handed in, or None.
@@ -147,25 +122,34 @@ class _Ways:
         self._given = given
         self._make = make
         self._known: dict[str, tuple[httpx.URL, bytes, Any]] = {}
+        self._origins: dict[tuple[str, bytes], Any] = {}
         self._ways: dict[tuple[str, str | None], Any] = {}
+        self._choosing = threading.Lock()
 
     def find(self, address: str) -> tuple[httpx.URL, bytes, Any]:
         known = self._known.get(address)
         if known is None:
+            url = httpx.URL(address)
+            known = (url, url.netloc, self._way(url))
             if len(self._known) >= _MOST_ADDRESSES:
                 self._known.clear()
-            url = httpx.URL(address)
-            known = self._known[address] = (url, url.netloc, self._way(url))
+            self._known[address] = known
         return known
 
     def _way(self, url: httpx.URL) -> Any:
         if self._given is not None:
             return self._given
-        proxy = proxy_for(url)
-        key = (url.scheme, proxy)
-        if key not in self._ways:
-            self._ways[key] = self._make({"verify": _tls(url, proxy), "proxy": proxy})
-        return self._ways[key]
+        origin = (url.scheme, url.netloc)
+        with self._choosing:  # two threads must not make two transports, of which one would never be closed
+            if origin not in self._origins:
+                # A name that no resolver takes fails here, where it is certain that nothing was sent.
+                url.raw_host.decode("ascii").encode("idna")
+                proxy = proxy_for(url)
+                key = (url.scheme, proxy)
+                if key not in self._ways:
+                    self._ways[key] = self._make({"verify": _tls(url, proxy), "proxy": proxy})
+                self._origins[origin] = self._ways[key]
+            return self._origins[origin]
 
     def all(self) -> list[Any]:
         return [self._given] if self._given is not None else list(self._ways.values())
@@ -229,66 +213,27 @@ def _build(request: Request, url: httpx.URL, host: bytes, timeout: Timeout) -> h
     )
 
 
-class _Body:
-    """Collects a reply's body up to its bound."""
-
-    def __init__(self, response: httpx.Response, most: int) -> None:
-        self._response = response
-        self._most = most
-        self._size = 0
-        self._chunks: list[bytes] = []
-
-    def add(self, chunk: bytes) -> bool:
-        """Take a chunk; False where the bound is passed."""
-        self._size += len(chunk)
-        self._chunks.append(chunk)
-        return self._size <= self._most
-
-    def reply(self) -> Reply:
-        """Give the whole reply, decompressed within the same bound."""
-        response = self._response
-        if self._size > self._most:
-            return self._spoiled(f"is longer than {self._most:,} bytes")
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding in {"gzip", "x-gzip", "deflate"} and body:
-            unpacked = _inflate(body, self._most)
-            if unpacked is None:
-                return self._spoiled(f"does not unpack into at most {self._most:,} bytes")
-            body = unpacked
-        elif encoding not in {"identity", ""} and body:
-            return self._spoiled("is encoded in a way that was not asked for")
-        return Reply(response.status_code, response.headers, body)
-
-    def _spoiled(self, problem: str) -> Reply:
-        """Give a refusal without its body; a success whose body cannot be had is an error."""
-        status = self._response.status_code
-        if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
-            return Reply(status, self._response.headers, b"")
-        raise UnexpectedReply(f"The answer {problem}.", status=status, advice=_LOOK_FIRST)
-
-    def broken(self, error: Exception) -> Reply:
-        """Give a refusal that broke off within its body: the status has told enough."""
-        status = self._response.status_code
-        if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
-            return Reply(status, self._response.headers, b"")
-        raise _meaning(error)
+def _body(response: httpx.Response, request: Request) -> Body:
+    advice = _NOTHING_CHANGED if request.reads else _LOOK_FIRST
+    return Body(response.status_code, response.headers, request.max_reply, advice)
 
 
-def _inflate(body: bytes, most: int) -> bytes | None:
-    """Unpack gzip, zlib or raw deflate; None where it is damaged, cut off or larger than allowed."""
-    for window in (47, -15):  # gzip and zlib by their header; then raw deflate, which some servers send
-        unpack = zlib.decompressobj(window)
-        try:
-            plain = unpack.decompress(body, most + 1)
-        except zlib.error:
-            continue
-        return plain if unpack.eof and len(plain) <= most else None
-    return None
+def _ended(failure: Exception, request: Request, body: Body | None) -> Reply:
+    """Give what is left of an exchange that failed: a refusal that broke off, or an error."""
+    if body is not None:
+        if body.too_long:
+            return body.reply()
+        if (refusal := body.refusal()) is not None:
+            return refusal
+    raise _meaning(failure, _NOTHING_CHANGED if request.reads else _LOOK_FIRST)
 
 
 class BlockingWire:
-    """Sends through httpx transports, blocking."""
+    """Sends through httpx transports, blocking.
+
+    Raises:
+        InvalidRequest: what was handed in is not a blocking transport.
+    """
 
     def __init__(self, transport: httpx.BaseTransport | None) -> None:
         if transport is not None and not isinstance(transport, httpx.BaseTransport):
@@ -298,27 +243,29 @@ class BlockingWire:
     def send(self, request: Request, timeout: Timeout) -> Reply:
         """Make one try."""
         failure: Exception
-        body: _Body | None = None
+        body: Body | None = None
         try:
             url, host, transport = self._ways.find(request.url)
-            response = transport.handle_request(_build(request, url, host, timeout))
-            body = _Body(response, request.max_reply)
-            stream: Iterable[bytes] = response.stream
-            try:
-                for chunk in stream:
-                    if not body.add(chunk):
-                        break
-            finally:
-                response.close()
-        except Exception as error:  # noqa: BLE001 - whatever a transport raises, the caller must learn "applied?"
+            outgoing = _build(request, url, host, timeout)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
             failure = error
         else:
-            return body.reply()
-        if isinstance(failure, SecretBridgeError):
-            raise failure
-        if body is not None:
-            return body.broken(failure)
-        raise _meaning(failure)
+            try:
+                response = transport.handle_request(outgoing)
+                body = _body(response, request)
+                stream: Iterable[bytes] = response.stream
+                try:
+                    for chunk in stream:
+                        if not body.add(chunk):
+                            break
+                finally:
+                    response.close()
+            except Exception as error:  # noqa: BLE001 - whatever a transport raises, the caller must learn "applied?"
+                failure = error
+            else:
+                return body.reply()
+            return _ended(failure, request, body)
+        raise _unprepared(failure)
 
     def close(self) -> None:
         """Close all connections."""
@@ -327,7 +274,11 @@ class BlockingWire:
 
 
 class AsyncWire:
-    """Sends through httpx transports, on asyncio or trio."""
+    """Sends through httpx transports, on asyncio or trio.
+
+    Raises:
+        InvalidRequest: what was handed in is not an asynchronous transport.
+    """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
         if transport is not None and not isinstance(transport, httpx.AsyncBaseTransport):
@@ -342,32 +293,37 @@ class AsyncWire:
     async def send(self, request: Request, timeout: Timeout) -> Reply:
         """Make one try."""
         failure: Exception
-        body: _Body | None = None
+        body: Body | None = None
         try:
             url, host, lanes = self._ways.find(request.url)
+            outgoing = _build(request, url, host, timeout)
             lane = lanes.freest()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
+            failure = error
+        else:
             lane.busy += 1
             try:
-                response = await lane.transport.handle_async_request(_build(request, url, host, timeout))
-                body = _Body(response, request.max_reply)
+                response = await lane.transport.handle_async_request(outgoing)
+                body = _body(response, request)
                 stream: AsyncIterable[bytes] = response.stream
                 try:
                     async for chunk in stream:
                         if not body.add(chunk):
-                            break
+                            # Not only "break": the end of the connection ends httpx's nested generators in
+                            # their order, which nothing else does on an event loop.
+                            await response.aclose()
+                            if body.far_too_long:
+                                break
                 finally:
                     await response.aclose()
+            except Exception as error:  # noqa: BLE001 - whatever a transport raises, the caller must learn "applied?"
+                failure = error
+            else:
+                return body.reply()
             finally:
                 lane.busy -= 1
-        except Exception as error:  # noqa: BLE001 - whatever a transport raises, the caller must learn "applied?"
-            failure = error
-        else:
-            return body.reply()
-        if isinstance(failure, SecretBridgeError):
-            raise failure
-        if body is not None:
-            return body.broken(failure)
-        raise _meaning(failure)
+            return _ended(failure, request, body)
+        raise _unprepared(failure)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from struct import Struct
+from struct import Struct, error
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -69,8 +69,8 @@ def mac(key: bytes, message: bytes) -> bytes:
 
 
 def same(left: bytes, right: bytes) -> bool:
-    """Whether two digests are equal, in constant time."""
-    return hmac.compare_digest(left, right)
+    """Whether two digests are equal, in constant time; what is read from a column may be no bytes at all."""
+    return isinstance(left, bytes) and isinstance(right, bytes) and hmac.compare_digest(left, right)
 
 
 def checksum(data: bytes) -> bytes:
@@ -87,25 +87,45 @@ def derive(key: bytes, label: bytes, *, salt: bytes = bytes(32), length: int = K
     return (first + mac(extracted, first + label + b"\x02"))[:length]
 
 
-def place(
-    vault: bytes, kind: int, *, owner: bytes = NOWHERE, environment: int = 0, version: int = 0, epoch: int = 0
+def packed(form: Struct, *values: object) -> bytes:
+    """These values as fixed-width bytes.
+
+    Raises:
+        VaultDamaged: a column holds what never was written there, such as a text or a negative number.
+    """
+    try:
+        return form.pack(*values)
+    except error:
+        pass
+    raise damaged()
+
+
+def place(  # noqa: PLR0917 - the hot path: keywords cost time
+    vault: bytes, kind: int, owner: bytes = NOWHERE, environment: int = 0, version: int = 0, epoch: int = 0
 ) -> bytes:
-    """The associated data of a blob: what it is and where it stands, 53 bytes."""
-    return _PLACE.pack(FORMAT, SUITE, vault, kind, owner, environment, version, epoch)
+    """The associated data of a blob: what it is and where it stands, 53 bytes.
+
+    Raises:
+        VaultDamaged: no blob could stand there.
+    """
+    try:
+        return _PLACE.pack(FORMAT, SUITE, vault, kind, owner, environment, version, epoch)
+    except error:
+        pass
+    raise damaged()
 
 
-def record_place(vault: bytes, kind: int, owner: bytes, environment: int, version: int, epoch: int) -> bytes:  # noqa: PLR0917 - the hot path; keywords cost a tenth of it
-    """:func:`place`, all fields given, for the blobs that are sealed and opened most."""
-    return _PLACE.pack(FORMAT, SUITE, vault, kind, owner, environment, version, epoch)
+#: AES-256-GCM under one key; made once where many blobs are under it.
+Cipher = AESGCM
 
 
-def seal(key: bytes, plaintext: bytes, associated: bytes) -> bytes:
+def seal(cipher: Cipher, plaintext: bytes, associated: bytes) -> bytes:
     """Encrypt and bind: nonce, ciphertext and tag in one blob."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plaintext, associated)
+    return nonce + cipher.encrypt(nonce, plaintext, associated)
 
 
-def unseal(key: bytes, sealed: object, associated: bytes) -> bytes:
+def unseal(cipher: Cipher, sealed: object, associated: bytes) -> bytes:
     """Open what :func:`seal` made.
 
     Raises:
@@ -113,7 +133,7 @@ def unseal(key: bytes, sealed: object, associated: bytes) -> bytes:
     """
     if isinstance(sealed, bytes) and len(sealed) >= NONCE_BYTES + TAG_BYTES:
         try:
-            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
         except InvalidTag:
             pass  # raised below, outside of this block, so that nothing is chained
     raise damaged()

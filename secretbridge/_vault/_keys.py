@@ -4,7 +4,7 @@
 
     credential --(Argon2id or none)--> slot key --unwraps--> root key
     root key --HKDF--> wrapping key --unwraps--> data key and chain key, one pair per epoch
-    data key --HKDF, one label per use--> records, index, audit, state, digest
+    data key --HKDF, one label per use--> records, index, audit, state, policy, digest
 
 Slots wrap the root key, so a credential can change without touching a record. Data keys are numbered
 (epochs) and every row names its epoch, so a data key can be replaced row by row. The chain key of the audit
@@ -20,7 +20,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from secretbridge._vault import _crypto
-from secretbridge._vault._crypto import Argon2, damaged
+from secretbridge._vault._crypto import Argon2, Cipher, damaged
 from secretbridge.errors import VaultLocked
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Opener:
             parameters = _PASSPHRASE_PARAMETERS.pack(parameters, os.urandom(_SLOT_SALT), *argon2)
         associated = _slot_place(vault, number, self._kind, parameters)
         key, commitment = self._slot_keys(parameters, associated)
-        return Slot(number, self._kind, parameters, commitment + _crypto.seal(key, root, associated))
+        return Slot(number, self._kind, parameters, commitment + _crypto.seal(Cipher(key), root, associated))
 
     def open(self, vault: bytes, slots: Iterable[Slot]) -> bytes:
         """The root key, from the first slot that this credential fits.
@@ -111,13 +111,15 @@ class Opener:
             VaultDamaged: a slot's parameters are beyond what is ever written.
         """
         for slot in slots:
+            if not isinstance(slot.parameters, bytes) or not isinstance(slot.wrapped, bytes):
+                raise damaged()
             if slot.kind == self._kind:
                 associated = _slot_place(vault, slot.number, slot.kind, slot.parameters)
                 key, commitment = self._slot_keys(slot.parameters, associated)
                 split = len(commitment)
                 # AES-GCM alone does not commit to its key; the commitment does.
                 if _crypto.same(slot.wrapped[:split], commitment):
-                    return _crypto.unseal(key, slot.wrapped[split:], associated)
+                    return _crypto.unseal(Cipher(key), slot.wrapped[split:], associated)
         raise VaultLocked(
             f"This {KINDS[self._kind]} does not open the vault.",
             advice="Give the passphrase or the key file that the vault was created with.",
@@ -137,7 +139,7 @@ class Opener:
 
 
 def _slot_place(vault: bytes, number: int, kind: int, parameters: bytes) -> bytes:
-    return _crypto.place(vault, _crypto.SLOT) + _SLOT_PLACE.pack(number, kind) + parameters
+    return _crypto.place(vault, _crypto.SLOT) + _crypto.packed(_SLOT_PLACE, number, kind) + parameters
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -149,6 +151,7 @@ class DataKeys:
     index: bytes
     audit: bytes
     state: bytes
+    policy: bytes
     digest: bytes
     chain: bytes
 
@@ -162,7 +165,7 @@ class Keyring:
         wrapped: the data keys as their rows hold them, by epoch.
     """
 
-    __slots__ = ("_epochs", "current", "root", "vault")
+    __slots__ = ("_blocks", "_epochs", "_record", "current", "root", "vault")
 
     def __init__(self, vault: bytes, root: bytes, wrapped: dict[int, bytes]) -> None:
         self.vault = vault
@@ -171,14 +174,28 @@ class Keyring:
         if not self._epochs:
             raise damaged()
         self.current = self._epochs[max(self._epochs)]
+        # The ciphers used last: one write uses the same ones several times. Replaced whole, so that threads
+        # see an old one or a new one.
+        self._record: tuple[int, bytes, Cipher] = (0, b"", Cipher(bytes(32)))
+        self._blocks: dict[bytes, tuple[int, Cipher]] = {}
 
     def _unwrap(self, epoch: int, wrapped: bytes) -> DataKeys:
         pair = _crypto.unseal(
-            _wrapping_key(self.root), wrapped, _crypto.place(self.vault, _crypto.DATA_KEY, epoch=epoch)
+            Cipher(_wrapping_key(self.root)),
+            wrapped,
+            _crypto.place(self.vault, _crypto.DATA_KEY, epoch=epoch),
         )
         data, chain = pair[: _crypto.KEY_BYTES], pair[_crypto.KEY_BYTES :]
-        uses = (b"records", b"index", b"audit", b"state", b"digest")
-        return DataKeys(epoch, *(_crypto.derive(data, b"secretbridge " + use) for use in uses), chain=chain)
+        return DataKeys(
+            epoch=epoch,
+            records=_crypto.derive(data, b"secretbridge records"),
+            index=_crypto.derive(data, b"secretbridge index"),
+            audit=_crypto.derive(data, b"secretbridge audit"),
+            state=_crypto.derive(data, b"secretbridge state"),
+            policy=_crypto.derive(data, b"secretbridge policy"),
+            digest=_crypto.derive(data, b"secretbridge digest"),
+            chain=chain,
+        )
 
     def epoch(self, number: int) -> DataKeys:
         """The keys of an epoch that a row names.
@@ -191,6 +208,26 @@ class Keyring:
             raise damaged()
         return keys
 
+    def record_cipher(self, epoch: int, secret: bytes) -> Cipher:
+        """What seals the records of one secret: a key of its own, so that no key sees many messages."""
+        last = self._record
+        if last[1] == secret and last[0] == epoch:
+            return last[2]
+        keys = self.current if self.current.epoch == epoch else self.epoch(epoch)
+        cipher = Cipher(_crypto.mac(keys.records, secret))
+        self._record = (epoch, secret, cipher)
+        return cipher
+
+    def block_cipher(self, key: bytes, number: int) -> Cipher:
+        """What seals message ``number`` of those under ``key``: a key of its own for every 2^20 of them."""
+        block = number >> BLOCK_BITS
+        last = self._blocks.get(key)
+        if last is not None and last[0] == block:
+            return last[1]
+        cipher = Cipher(_crypto.mac(key, block.to_bytes(8, "big")))
+        self._blocks[key] = (block, cipher)
+        return cipher
+
     def name_index(self, name: str) -> bytes:
         """What finds a name in the file without showing it: a MAC of its exact UTF-8 bytes."""
         return _crypto.mac(self.current.index, name.encode("utf-8", "surrogatepass"))[:INDEX_BYTES]
@@ -199,7 +236,7 @@ class Keyring:
         """What binds the table of slots: none can be added, changed or dropped without the root key."""
         key = _crypto.derive(self.root, b"secretbridge slots")
         rows = (
-            _SLOT_ROW.pack(slot.number, slot.kind, len(slot.parameters), len(slot.wrapped))
+            _crypto.packed(_SLOT_ROW, slot.number, slot.kind, len(slot.parameters), len(slot.wrapped))
             + slot.parameters
             + slot.wrapped
             for slot in slots
@@ -210,7 +247,7 @@ class Keyring:
 def new_data_key(vault: bytes, root: bytes, *, epoch: int, chain: bytes) -> bytes:
     """A new data key, wrapped together with the chain key that it carries on."""
     return _crypto.seal(
-        _wrapping_key(root),
+        Cipher(_wrapping_key(root)),
         os.urandom(_crypto.KEY_BYTES) + chain,
         _crypto.place(vault, _crypto.DATA_KEY, epoch=epoch),
     )
@@ -218,8 +255,3 @@ def new_data_key(vault: bytes, root: bytes, *, epoch: int, chain: bytes) -> byte
 
 def _wrapping_key(root: bytes) -> bytes:
     return _crypto.derive(root, b"secretbridge data keys")
-
-
-def block_key(key: bytes, number: int) -> bytes:
-    """The key of the block of 2^20 messages that message ``number`` falls into."""
-    return _crypto.mac(key, (number >> BLOCK_BITS).to_bytes(8, "big"))

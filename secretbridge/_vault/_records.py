@@ -106,6 +106,20 @@ class State:
     digest: int
     version_floor: int
 
+    def copy(self) -> State:
+        """A state to change, while this one stays."""
+        return State(
+            self.vault,
+            self.key_epoch,
+            self.policy_epoch,
+            self.sequence,
+            self.chain,
+            self.secrets,
+            self.values,
+            self.digest,
+            self.version_floor,
+        )
+
 
 def encode_record(record: Record, environment: int, *, deleted: bool = False) -> bytes:
     """The plaintext of a record. A deleted one keeps its name and version and nothing else to keep."""
@@ -180,7 +194,10 @@ def decode_record(plain: bytes, secret: bytes, environment: int, *, with_value: 
 
 def encode_entry(entry: Entry) -> bytes:
     """The canonical plaintext of an audit entry, which the chain runs over."""
-    name, old_name = entry.name.encode("utf-8", "surrogatepass"), entry.old_name.encode("utf-8", "surrogatepass")
+    name, old_name = (
+        entry.name.encode("utf-8", "surrogatepass"),
+        entry.old_name.encode("utf-8", "surrogatepass"),
+    )
     header = _ENTRY.pack(
         FORMAT,
         entry.operation,
@@ -282,7 +299,10 @@ def decode_policy(plain: bytes) -> dict[str, int]:
     environments: dict[str, int] = {}
     at = 2
     for _ in range(int.from_bytes(plain[:2], "big")):
-        number, length = int.from_bytes(plain[at : at + 4], "big"), int.from_bytes(plain[at + 4 : at + 6], "big")
+        number, length = (
+            int.from_bytes(plain[at : at + 4], "big"),
+            int.from_bytes(plain[at + 4 : at + 6], "big"),
+        )
         at += 6 + length
         environments[plain[at - length : at].decode()] = number
     return environments

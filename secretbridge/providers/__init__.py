@@ -45,7 +45,8 @@ def provider_class(name: str) -> Callable[..., Provider]:
     An entry point cannot take the name of one of the five.
 
     Raises:
-        InvalidRequest: no adapter of this name is installed; known names are listed.
+        InvalidRequest: no adapter of this name is installed (known names are listed), several are, or the
+            one that is cannot be loaded.
     """
     if name in _OWN:
         own: Any = getattr(import_module(f"{__name__}.{name}"), _OWN[name])
@@ -58,4 +59,9 @@ def provider_class(name: str) -> Callable[..., Provider]:
         raise InvalidRequest(
             violations=[Violation("provider", f"{name!r} {problem}", f"known are {', '.join(names())}")]
         )
-    return found[0].load()  # type: ignore[no-any-return]  # what the entry point names
+    try:
+        return found[0].load()  # type: ignore[no-any-return]  # what the entry point names
+    except Exception as error:  # a foreign module may fail in any way
+        problem = f"{name!r} ({found[0].value}) cannot be loaded: {type(error).__name__}"
+        remedy = "reinstall the package that offers it"
+        raise InvalidRequest(violations=[Violation("provider", problem, remedy)]) from error

@@ -6,7 +6,6 @@ docs/appfarm.md. Source: https://docs.appfarm.io (Update secret, Services).
 
 from __future__ import annotations
 
-import hmac
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -15,23 +14,21 @@ from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret
 from secretbridge.errors import (
     InvalidRequest,
+    PermissionDenied,
+    Rejected,
     SecretNotFound,
     SecretProtected,
     Unverified,
     Violation,
     WrongAddress,
 )
-from secretbridge.providers._http import (
-    Credential,
-    Fault,
-    HeaderAuth,
-    HttpProvider,
-    read_json,
-    to_json,
-)
+from secretbridge.providers._address import path_problem
+from secretbridge.providers._credential import Credential, HeaderAuth
+from secretbridge.providers._http import HttpProvider, read_json, to_json
+from secretbridge.providers._refusal import Fault, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Container, Iterable, Mapping
 
     from pydantic import SecretStr
 
@@ -50,6 +47,24 @@ _ACCEPTED: Final = (
     "An asynchronous endpoint answers before anything is done: make it synchronous and let it answer as"
     " docs/appfarm.md says. Whether the change was made is not known."
 )
+
+
+_CHECKLIST: Final = "See the checklist for the solution's builder in docs/appfarm.md."
+_NOT_THERE: Final = "Check base_url and path, and that the endpoint is published."
+_GATES: Final = (
+    "Three gates must be open: the key's list of services, the role's permission for the service, and its"
+    " permission Update Secret from Service for this secret."
+)
+#: Codes that the contract offers to builders; without one the status decides.
+_CODES: Final[Mapping[str, Kind]] = {"SECRET_NOT_FOUND": SecretNotFound, "SECRET_LOCKED": SecretProtected}
+_STATUSES: Final[Mapping[int, tuple[Kind, str]]] = {
+    400: (Rejected, _CHECKLIST),
+    403: (PermissionDenied, _GATES),
+    404: (WrongAddress, _NOT_THERE),
+    409: (Rejected, _CHECKLIST),
+    422: (Rejected, _CHECKLIST),
+    423: (SecretProtected, _CHECKLIST),
+}
 
 
 class Appfarm(HttpProvider):
@@ -103,25 +118,23 @@ class Appfarm(HttpProvider):
         ),
     )
 
+    _known_codes: Container[str] = _CODES
+
     def __init__(
         self,
         base_url: str,
         *,
         api_key: Credential,
         path: str,
-        secrets: Sequence[str],
+        secrets: Collection[str],
         allow_http: bool = False,
     ) -> None:
         auth = HeaderAuth("api_key", api_key, header="Authorization", prefix="Bearer ")
         super().__init__(base_url, auth, allow_http=allow_http)
         wrong: list[Violation] = []
-        if not path.startswith("/") or "?" in path or "#" in path or not path.isprintable() or " " in path:
-            wrong.append(Violation("path", "is not a path", "write it as /api/services/ALIAS/ENDPOINT"))
-        if (
-            isinstance(secrets, str)
-            or not secrets
-            or not all(isinstance(name, str) and name for name in secrets)
-        ):
+        if problem := path_problem(path):
+            wrong.append(Violation("path", problem, "write it as /api/services/ALIAS/ENDPOINT"))
+        if not isinstance(secrets, (list, tuple, set, frozenset)) or not _are_names(secrets):
             wrong.append(Violation("secrets", "is not a list of names", 'write it as ["STRIPE_KEY"]'))
         if wrong:
             raise InvalidRequest(violations=wrong)
@@ -162,9 +175,7 @@ class Appfarm(HttpProvider):
         )
         echo = read_json(reply)
         expected = {"status": "updated", "secret": name, "request_id": request_id}
-        if not isinstance(echo, dict) or any(
-            not _same(echo.get(key), text) for key, text in expected.items()
-        ):
+        if not isinstance(echo, dict) or expected != {key: echo.get(key) for key in expected}:
             raise Unverified(
                 f"Appfarm answered {reply.status} to the update of {name!r}, but did not confirm it.",
                 status=reply.status,
@@ -181,20 +192,11 @@ class Appfarm(HttpProvider):
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:  # noqa: ARG002 - the base's arguments
         """Read a ``code`` if the builder sends one. ``message`` may hold an exception's text: never read."""
         code = document.get("code") if isinstance(document, dict) else None
-        kinds: dict[object, type[SecretBridgeError]] = {
-            "SECRET_NOT_FOUND": SecretNotFound,
-            "SECRET_LOCKED": SecretProtected,
-        }
-        if isinstance(code, str) and code in kinds:
-            return Fault(
-                kinds[code], code, advice="See the checklist for the solution's builder, docs/appfarm.md."
-            )
-        if reply.status == 404:  # noqa: PLR2004 - not found
-            return Fault(
-                WrongAddress, code, advice="Check base_url and path, and that the endpoint is published."
-            )
-        return Fault(None, code)
+        if isinstance(code, str) and code in _CODES:
+            return Fault(_CODES[code], code, advice=_CHECKLIST)
+        kind, advice = _STATUSES.get(reply.status, (None, None))
+        return Fault(kind, code, advice=advice)
 
 
-def _same(one: object, other: str) -> bool:
-    return isinstance(one, str) and hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
+def _are_names(names: Collection[object]) -> bool:
+    return bool(names) and all(isinstance(name, str) and name for name in names)

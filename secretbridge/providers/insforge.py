@@ -9,39 +9,24 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from pydantic import SecretStr
-
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret, Target
-from secretbridge.errors import (
-    Rejected,
-    SecretBridgeError,
-    SecretExists,
-    SecretNotFound,
-    SecretProtected,
-    Unverified,
-    Violation,
-    WrongAddress,
-)
-from secretbridge.providers._http import (
-    Answer,
-    Credential,
-    Fault,
-    HeaderAuth,
-    HttpProvider,
-    Moment,
-    is_past,
-    quoted,
-    to_json,
-)
+from secretbridge.errors import SecretBridgeError, SecretExists, SecretNotFound, Unverified, Violation
+from secretbridge.providers._address import quoted
+from secretbridge.providers._credential import Credential, HeaderAuth
+from secretbridge.providers._http import HttpProvider, is_past, to_json
+from secretbridge.providers._insforge_answers import CODES, DOUBTFUL, MOST_BYTES, Listing, Made, Value, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
+
+    from pydantic import SecretStr
 
     from secretbridge._channel import Channel
     from secretbridge._exchange import Reply, Request
     from secretbridge._models import Fields, Operation
     from secretbridge._provider import Page
+    from secretbridge.providers._refusal import Fault
 
 __all__ = ["InsForge"]
 
@@ -53,57 +38,10 @@ _WIRE: Final = {
     "expires_at": "expiresAt",
 }
 _NO_FIELD: Final = "InsForge keeps a key, a value, two flags and an expiry; leave this out"
-#: The keys of the platform's own secrets; their rows are reserved.
-_PLATFORM: Final = frozenset({"API_KEY", "ANON_KEY", "JWT_SECRET", "ACCESS_API_KEY", "INSFORGE_BASE_URL"})
-#: Under load the server says this of keys that are good; repeated where the key has worked.
-_DOUBTFUL: Final = frozenset({"AUTH_INVALID_API_KEY"})
-_MOST_BYTES: Final = 100_000_000
 #: Answers can be as long as requests.
-_MOST_REPLY: Final = _MOST_BYTES + 65_536
+_MOST_REPLY: Final = MOST_BYTES + 65_536
 #: POST refuses an empty value, PUT takes it: created with this, then emptied.
 _PLACEHOLDER: Final = "-"
-_RESERVED: Final = "It is reserved, and InsForge has no way back from that."
-_MAY_BE_HIDDEN: Final = (
-    "list_secrets() shows what is there; a secret that is inactive or expired is listed but not handed out"
-    " (update_secret with active=True or a new expires_at)."
-)
-
-
-class _Row(Answer):
-    id: str | None = None
-    key: str
-    isActive: bool | None = None  # noqa: N815 - the vendor's name
-    isReserved: bool | None = None  # noqa: N815 - the vendor's name
-    expiresAt: Moment | None = None  # noqa: N815 - the vendor's name
-    lastUsedAt: Moment | None = None  # noqa: N815 - the vendor's name
-    createdAt: Moment | None = None  # noqa: N815 - the vendor's name
-    updatedAt: Moment | None = None  # noqa: N815 - the vendor's name
-
-    def secret(self) -> Secret:
-        return Secret(
-            id=self.id,
-            name=self.key,
-            active=self.isActive,
-            protected=self.isReserved,
-            expires_at=self.expiresAt,
-            created_at=self.createdAt,
-            updated_at=self.updatedAt,
-            platform=bool(self.isReserved) and self.key in _PLATFORM,
-            extra={} if self.lastUsedAt is None else {"last_used_at": self.lastUsedAt},
-        )
-
-
-class _Listing(Answer):
-    secrets: list[_Row]
-
-
-class _Value(Answer):
-    key: str
-    value: SecretStr
-
-
-class _Made(Answer):
-    id: str | None = None
 
 
 class InsForge(HttpProvider):
@@ -157,6 +95,8 @@ class InsForge(HttpProvider):
         ),
     )
 
+    _known_codes: Container[str] = CODES
+
     def __init__(self, base_url: str, *, api_key: Credential, allow_http: bool = False) -> None:
         auth = HeaderAuth("api_key", api_key, header="Authorization", prefix="Bearer ")
         super().__init__(base_url, auth, allow_http=allow_http)
@@ -164,15 +104,15 @@ class InsForge(HttpProvider):
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
         """Measure the body: the limit is in bytes, and the server answers 500 beyond it."""
         value = fields.get("value")
-        if value is not None and len(value.get_secret_value()) > _MOST_BYTES // 12:
+        if value is not None and len(value.get_secret_value()) > MOST_BYTES // 12:
             size = len(to_json({"value": value}))
-            if size > _MOST_BYTES:
-                yield Violation("value", f"takes more than {_MOST_BYTES:,} bytes to send", "shorten it")
+            if size > MOST_BYTES:
+                yield Violation("value", f"takes more than {MOST_BYTES:,} bytes to send", "shorten it")
 
     async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:  # noqa: ARG002 - no pages
         """Give all rows without values: deleted, expired and platform ones too."""
-        reply = await self._ask(channel, "list", "GET", _PATH, reads=True, doubtful_codes=_DOUBTFUL)
-        return [row.secret() for row in self._parse(_Listing, "list", reply).secrets], None
+        reply = await self._ask(channel, "list", "GET", _PATH, reads=True, doubtful_codes=DOUBTFUL)
+        return [row.secret() for row in self._parse(Listing, "list", reply).secrets], None
 
     async def get(self, channel: Channel, target: Target) -> Secret:
         """Give the value."""
@@ -184,10 +124,10 @@ class InsForge(HttpProvider):
             f"{_PATH}/{quoted(name)}",
             secret=name,
             reads=True,
-            doubtful_codes=_DOUBTFUL,
+            doubtful_codes=DOUBTFUL,
             max_reply=_MOST_REPLY,
         )
-        return Secret(id=target.id, name=name, value=self._parse(_Value, "get", reply).value)
+        return Secret(id=target.id, name=name, value=self._parse(Value, "get", reply).value)
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create by POST, then set the rest by PUT.
@@ -222,27 +162,39 @@ class InsForge(HttpProvider):
         )
 
     async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
-        """PUT; where there is no row POST; where that came too late PUT again; then read back."""
+        """PUT; where there is no row POST; where that came too late PUT again; then read back.
+
+        POST comes second because it would bring a deleted row back with its old expiry.
+        """
         whole = _whole(fields)
-        made = None
+        made, missing = None, False
         try:
             await self._write(channel, "put", name, whole)
-            missing = False
         except SecretNotFound:
             missing = True
         if missing:
-            try:
-                made = await self._post(channel, "put", name, fields, idempotent=True)
-            except SecretExists:
-                made = None
-            try:
-                await self._write(channel, "put", name, whole)
-            except SecretBridgeError as error:
-                error.applied = None
-                raise
+            made = await self._put_new(channel, name, fields, whole)
         if not whole["active"] or is_past(whole["expires_at"]):
             return _written(name, made, fields)  # not handed out, so not to be confirmed
         return await self._confirmed(channel, name, made, fields)
+
+    async def _put_new(self, channel: Channel, name: str, fields: Fields, whole: Fields) -> str | None:
+        """POST, and PUT what POST cannot say or where another was faster; give the id of a new row."""
+        made: str | None = None
+        posted: bool | None = True
+        try:
+            made = await self._post(channel, "put", name, fields, idempotent=True)
+            if fields["value"].get_secret_value() and whole["active"] and not fields.get("protected"):
+                return made
+        except SecretExists as error:
+            posted = error.applied  # None: an earlier try of ours may have made it
+        try:
+            await self._write(channel, "put", name, whole)
+        except SecretBridgeError as error:
+            if posted is not False:
+                error.applied = None
+            raise
+        return made
 
     async def _confirmed(self, channel: Channel, name: str, made: str | None, fields: Fields) -> Secret:
         """Read back: an answer of success alone proves nothing here."""
@@ -265,7 +217,7 @@ class InsForge(HttpProvider):
         """Delete softly; repeating it is harmless."""
         name = target.name or ""
         path = f"{_PATH}/{quoted(name)}"
-        reply = await self._ask(channel, "delete", "DELETE", path, secret=name, doubtful_codes=_DOUBTFUL)
+        reply = await self._ask(channel, "delete", "DELETE", path, secret=name, doubtful_codes=DOUBTFUL)
         self._parse_object("delete", reply)
 
     async def _post(
@@ -284,9 +236,9 @@ class InsForge(HttpProvider):
             body=to_json(body),
             value=value,
             idempotent=idempotent,
-            doubtful_codes=_DOUBTFUL,
+            doubtful_codes=DOUBTFUL,
         )
-        return self._parse(_Made, operation, reply).id
+        return self._parse(Made, operation, reply).id
 
     async def _write(self, channel: Channel, operation: Operation, name: str, fields: Fields) -> None:
         reply = await self._ask(
@@ -297,36 +249,12 @@ class InsForge(HttpProvider):
             secret=name,
             body=to_json({wire: fields[key] for key, wire in _WIRE.items() if key in fields}),  # type: ignore[literal-required]  # the keys of _WIRE are those of Fields
             value=fields.get("value"),
-            doubtful_codes=_DOUBTFUL,
+            doubtful_codes=DOUBTFUL,
         )
         self._parse_object(operation, reply)
 
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:
-        """Read ``error`` and ``message``; of the message only whether it speaks of an endpoint."""
-        document = document if isinstance(document, dict) else {}
-        code, message = document.get("error"), document.get("message")
-        match reply.status:
-            case 404 if isinstance(message, str) and message.startswith("Endpoint"):
-                return Fault(WrongAddress, code)
-            case 404 if code in {"SECRET_NOT_FOUND", "NOT_FOUND"} and request.method != "POST":
-                return Fault(SecretNotFound, code, advice=_MAY_BE_HIDDEN)
-            case 403 if code == "FORBIDDEN" and not request.reads:
-                return Fault(SecretProtected, code, advice=_RESERVED)
-            case 409:
-                return Fault(SecretExists, code)  # by status: older servers send INVALID_INPUT
-            case 500 if not request.reads:
-                return _internal(request, code)
-            case _:
-                return Fault(None, code)
-
-
-def _internal(request: Request, code: object) -> Fault:
-    """Map a 500 by what was sent: here it mostly means that the server could not take the request."""
-    if len(request.body) > _MOST_BYTES // 2:
-        advice = "The value is probably too long for this server."
-        return Fault(Rejected, code, advice=advice, transient=False)
-    advice = "InsForge says this of what it cannot take, such as a date out of range; it is not repeated."
-    return Fault(None, code, advice=advice, transient=False)
+        return fault(request, reply, document)
 
 
 def _whole(fields: Fields) -> Fields:

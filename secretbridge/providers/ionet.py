@@ -12,17 +12,11 @@ from pydantic import SecretStr
 
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret
-from secretbridge.errors import QuotaExceeded
-from secretbridge.providers._http import (
-    Answer,
-    Credential,
-    Fault,
-    HeaderAuth,
-    HttpProvider,
-    Moment,
-    one_of,
-    to_json,
-)
+from secretbridge.errors import QuotaExceeded, SecretExists
+from secretbridge.providers._address import quoted
+from secretbridge.providers._credential import Credential, HeaderAuth, one_of
+from secretbridge.providers._http import Answer, HttpProvider, Moment, to_json
+from secretbridge.providers._refusal import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +103,14 @@ class IoNet(HttpProvider):
         addressed_by=MappingProxyType({"get": "id", "update": "id", "delete": "id"}),
         id_is_uuid=True,
         name=Limit(min_length=1, max_length=1024),
-        limits=MappingProxyType({"value": Limit(min_length=4, max_length=1024)}),
+        limits=MappingProxyType(
+            {
+                "value": Limit(min_length=4, max_length=1024),
+                # What an empty text does to a binding is not known; that null does nothing is.
+                "tool_name": Limit(min_length=1),
+                "tool_arg": Limit(min_length=1),
+            }
+        ),
         list_tells=frozenset({"tool_name", "tool_arg", "default_for_tool"}),
         get_tells=frozenset({"tool_name", "tool_arg", "default_for_tool"}),
         resets=MappingProxyType({"tool_name": _NO_CLEAR, "tool_arg": _NO_CLEAR}),
@@ -150,9 +151,7 @@ class IoNet(HttpProvider):
 
     async def get(self, channel: Channel, target: Target) -> Secret:
         """Give what io.net tells of a secret: all but its value."""
-        reply = await self._ask(
-            channel, "get", "GET", f"/secrets/{target.id}", secret=str(target), reads=True
-        )
+        reply = await self._ask(channel, "get", "GET", _item(target), secret=str(target), reads=True)
         return self._parse(_Info, "get", reply).secret()
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
@@ -182,7 +181,7 @@ class IoNet(HttpProvider):
             channel,
             "update",
             "PATCH",
-            f"/secrets/{target.id}",
+            _item(target),
             secret=str(target),
             body=_body(changes),
             value=changes.get("value"),
@@ -197,7 +196,7 @@ class IoNet(HttpProvider):
 
     async def delete(self, channel: Channel, target: Target) -> None:
         """Delete a secret for good."""
-        await self._ask(channel, "delete", "DELETE", f"/secrets/{target.id}", secret=str(target))
+        await self._ask(channel, "delete", "DELETE", _item(target), secret=str(target))
 
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:  # noqa: ARG002 - the base's
         """Keep loc, msg and type of a 422; its ``input`` echoes the rejected value."""
@@ -212,11 +211,20 @@ class IoNet(HttpProvider):
                 violations,
                 advice="The account's storage for secrets is full; the total counts, not this value.",
             )
-        return Fault(None, code, violations)
+        # Nothing but a name can collide there, and there are no versions to conflict.
+        return Fault(SecretExists if reply.status == 409 else None, code, violations)  # noqa: PLR2004 - conflict
 
 
-def _place(loc: object) -> str:
-    return ".".join(str(part) for part in loc if part != "body") if isinstance(loc, list) else "?"
+def _item(target: Target) -> str:
+    """Give the path of one secret: no slash at its end, and an id from a listing cannot lead elsewhere."""
+    return f"/secrets/{quoted(target.id or '')}"
+
+
+def _place(loc: object) -> str | None:
+    """Write a 422's place as ``secret_value``; parts that are neither text nor number are no place."""
+    if not isinstance(loc, list):
+        return None
+    return ".".join(str(part) for part in loc if isinstance(part, (str, int)) and part != "body")
 
 
 def _body(fields: Mapping[str, object]) -> bytes:

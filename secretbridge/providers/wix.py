@@ -6,7 +6,7 @@ Source: https://dev.wix.com/docs/rest/business-management/secrets/secrets
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
@@ -16,7 +16,6 @@ from secretbridge.errors import (
     AuthenticationError,
     Conflict,
     PermissionDenied,
-    ProviderError,
     ProviderUnavailable,
     QuotaExceeded,
     RateLimited,
@@ -24,19 +23,14 @@ from secretbridge.errors import (
     SecretExists,
     SecretNotFound,
 )
-from secretbridge.providers._http import (
-    Answer,
-    Credential,
-    Fault,
-    HeaderAuth,
-    HttpProvider,
-    Moment,
-    one_of,
-    quoted,
-    to_json,
-)
+from secretbridge.providers._address import quoted
+from secretbridge.providers._credential import Credential, HeaderAuth, one_of
+from secretbridge.providers._http import Answer, HttpProvider, Moment, to_json
+from secretbridge.providers._refusal import Fault, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     from secretbridge._channel import Channel
     from secretbridge._exchange import Reply, Request
     from secretbridge._models import Fields, Target
@@ -46,17 +40,19 @@ __all__ = ["Wix"]
 
 _PATH: Final = "/api/v1/secrets"
 _NO_FIELD: Final = "Wix keeps a name, a value and a description; leave this out"
-#: Whole codes, or endings of service codes such as SECRET_NOT_FOUND.
-_CODES: Final[tuple[tuple[str, type[ProviderError]], ...]] = (
-    ("NOT_FOUND", SecretNotFound),
-    ("ALREADY_EXISTS", SecretExists),
-    ("UNAUTHENTICATED", AuthenticationError),
-    ("PERMISSION_DENIED", PermissionDenied),
-    ("INVALID_ARGUMENT", Rejected),
-    ("OUT_OF_RANGE", Rejected),
-    ("FAILED_PRECONDITION", Rejected),
-    ("ABORTED", Conflict),
-)
+#: Standard codes; service codes such as SECRET_ALREADY_EXISTS end in one.
+_CODES: Final[Mapping[str, Kind]] = {
+    "NOT_FOUND": SecretNotFound,
+    "ALREADY_EXISTS": SecretExists,
+    "UNAUTHENTICATED": AuthenticationError,
+    "PERMISSION_DENIED": PermissionDenied,
+    "INVALID_ARGUMENT": Rejected,
+    "OUT_OF_RANGE": Rejected,
+    "FAILED_PRECONDITION": Rejected,
+    "ABORTED": Conflict,
+    "RESOURCE_EXHAUSTED": QuotaExceeded,
+}
+_STATUSES: Final[Mapping[int, Kind]] = {401: AuthenticationError, 403: PermissionDenied, 428: Rejected}
 _PERMISSIONS: Final = (
     "Check the key's permissions (Manage Secrets), that the site id is the right one, and that the site has"
     " the Members Area app."
@@ -138,7 +134,8 @@ class Wix(HttpProvider):
             }
         ),
     )
-    _request_id: ClassVar[str] = "x-wix-request-id"
+    _known_codes: Container[str] = {*_CODES, *(f"SECRET_{code}" for code in _CODES)}
+    _request_id: str = "x-wix-request-id"
 
     def __init__(
         self,
@@ -229,23 +226,32 @@ class Wix(HttpProvider):
 
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:
         """Read both documented shapes: applicationError and validationError."""
-        details = document.get("details") if isinstance(document, dict) else None
-        details = details if isinstance(details, dict) else {}
-        application, validation = details.get("applicationError"), details.get("validationError")
-        code = application.get("code") if isinstance(application, dict) else None
-        listed = validation.get("fieldViolations") if isinstance(validation, dict) else None
+        details = _dict(_dict(document).get("details"))
+        code = _dict(details.get("applicationError")).get("code")
+        listed = _dict(details.get("validationError")).get("fieldViolations")
         rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
         violations = tuple((row.get("field"), row.get("description")) for row in rows)
-        kind = next((kind for end, kind in _CODES if isinstance(code, str) and code.endswith(end)), None)
-        if isinstance(code, str) and code.endswith("RESOURCE_EXHAUSTED"):
-            kind = RateLimited if reply.status == 429 else QuotaExceeded  # noqa: PLR2004 - too many requests
-        if kind is SecretNotFound and request.operation in {"list", "create"}:
-            kind = None  # what is missing cannot be a secret: the status decides
-        if reply.status >= 500 and kind is not None:  # noqa: PLR2004 - the server's own failures
-            kind = ProviderUnavailable
-        if kind is None and rows:
-            kind = Rejected
-        if reply.status in {401, 403, 428}:
-            kind = kind or {401: AuthenticationError, 403: PermissionDenied, 428: Rejected}[reply.status]
-            return Fault(kind, code, violations, advice=_PERMISSIONS)
+        kind = self._kind(request, reply, code) or (Rejected if rows else None)
+        if reply.status in _STATUSES:
+            return Fault(kind or _STATUSES[reply.status], code, violations, advice=_PERMISSIONS)
         return Fault(kind, code, violations)
+
+    def _kind(self, request: Request, reply: Reply, code: object) -> Kind | None:
+        """Choose the error by the code; None leaves it to the status."""
+        if not isinstance(code, str):
+            return None
+        kind = next((kind for standard, kind in _CODES.items() if code.endswith(standard)), None)
+        if kind is not None and reply.status >= 500:  # noqa: PLR2004 - the server's own failures
+            return ProviderUnavailable
+        if kind is QuotaExceeded and reply.status == 429:  # noqa: PLR2004 - too many requests
+            return RateLimited
+        if kind is SecretNotFound:
+            if request.operation in {"list", "create"}:
+                return None  # what is missing cannot be a secret: the status decides
+            if code != "NOT_FOUND" and "SECRET" not in code:
+                return Rejected  # a site or an account is missing: delete must not take that for done
+        return kind
+
+
+def _dict(part: object) -> Mapping[str, object]:
+    return part if isinstance(part, dict) else {}

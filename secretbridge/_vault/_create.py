@@ -1,0 +1,148 @@
+"""How a vault comes into being and how it is unlocked."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from secretbridge._vault import _crypto, _files, _keys, _records, _rows, _schema, _sealed, _sqlite
+from secretbridge._vault._crypto import ARGON2_DEFAULT, SUITE, damaged
+from secretbridge._vault._keys import KEY_FILE, PASSPHRASE, KeyFile, Keyring, Opener, Passphrase
+from secretbridge.errors import VaultDamaged, VaultLocked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FIRST: Final = 1  # the number of the first slot, key epoch, policy epoch and log line
+_JOURNALS: Final = ("-wal", "-shm", "-journal")
+
+
+def opener(credential: Passphrase | KeyFile, *, new: bool) -> Opener:
+    """The credential, ready to open slots; a missing key file is created for a new vault only.
+
+    Raises:
+        VaultLocked: the key file is missing, or is none.
+    """
+    if isinstance(credential, Passphrase):
+        return Opener(PASSPHRASE, credential.encoded())
+    key = _files.read_key_file(credential.path)
+    if key is None and new:
+        key = _files.create_key_file(credential.path)
+    if key is None:
+        raise VaultLocked(
+            f"The key file {credential.path} of this vault is missing. It is never created anew, because a "
+            "new key could not open what the old one sealed.",
+            advice="Put the key file back, or give its place.",
+        )
+    return Opener(KEY_FILE, key)
+
+
+def create(path: Path, credential: Opener) -> None:
+    """A new vault, complete and durable before it gets its name. The lock is held.
+
+    Raises:
+        VaultDamaged: journals of a vault lie there without their vault.
+        sqlite3.Error, OSError: what could not be done.
+    """
+    rows = _first_rows(credential)
+    temporary = path.with_name(f"{path.name}.new")
+    _discard(temporary)
+    try:
+        _files.write_new(temporary, b"")
+        _sqlite.build(temporary, rows)
+        temporary.rename(path)
+    except BaseException:
+        _discard(temporary)
+        raise
+    _files.sync_folder(path.parent)
+
+
+def check_vacant(path: Path) -> None:
+    """Refuse to create a vault where the journals of another lie: SQLite would play them into it.
+
+    Raises:
+        VaultDamaged: a vault's file was taken away and the rest is still there.
+    """
+    left = [f"{path}{ending}" for ending in _JOURNALS if os.path.lexists(f"{path}{ending}")]
+    if left:
+        raise VaultDamaged(
+            f"There is no vault {path}, but a part of one is: {left[0]}.",
+            advice="Put the vault's file back beside it, or remove the rest too if it is of no use.",
+        )
+
+
+def _discard(temporary: Path) -> None:
+    for ending in ("", *_JOURNALS):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{temporary}{ending}")  # noqa: PTH108 - no path of its own
+
+
+def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    vault, root, chain = os.urandom(16), os.urandom(_crypto.KEY_BYTES), os.urandom(_crypto.KEY_BYTES)
+    data_key = _keys.new_data_key(vault, root, epoch=_FIRST, chain=chain)
+    keyring = Keyring(vault, root, {_FIRST: data_key})
+    slot = credential.new_slot(vault, root, number=_FIRST, argon2=ARGON2_DEFAULT)
+    policy = _sealed.seal_policy(keyring, _FIRST, _records.encode_policy(_schema.ENVIRONMENTS))
+    entry = _records.Entry(
+        sequence=_FIRST,
+        at=_sealed.now(),
+        operation=_records.VAULT_CREATED,
+        operation_id=_sealed.new_id(),
+        secret=_crypto.NOWHERE,
+        environment=0,
+        version=0,
+        previous=0,
+        fields=0,
+        name="",
+    )
+    log, head = _sealed.seal_log(keyring, entry, _sealed.GENESIS, None)
+    state = _records.State(
+        vault=vault,
+        key_epoch=_FIRST,
+        policy_epoch=_FIRST,
+        sequence=_FIRST,
+        chain=head,
+        secrets=0,
+        values=0,
+        digest=0,
+        version_floor=0,
+    )
+    return (
+        (_rows.INSERT_VAULT, (vault, SUITE, keyring.slot_mac([slot]))),
+        (_rows.INSERT_SLOT, slot),
+        (_rows.INSERT_DATA_KEY, (_FIRST, data_key)),
+        (_rows.INSERT_POLICY, (_FIRST, _FIRST, policy)),
+        (_rows.INSERT_LOG, log),
+        (_rows.INSERT_STATE, _sealed.seal_state(keyring, state)),
+    )
+
+
+def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, dict[str, int]]:
+    """The keys and the environments of a vault, after the checks that cost the same in every vault.
+
+    Args:
+        rows: a snapshot's rows.
+        credential: what opens a slot.
+
+    Raises:
+        VaultLocked: the credential opens no slot.
+        VaultDamaged: slots, state, newest log line or policy are not what was written.
+    """
+    header = rows.header()
+    if header is None or header.suite != SUITE:
+        raise damaged()
+    root = credential.open(header.vault, header.slots)
+    keyring = Keyring(header.vault, root, header.data_keys)
+    if not _crypto.same(keyring.slot_mac(header.slots), header.slot_mac):
+        raise damaged()
+    state = _sealed.open_state(keyring, rows.state())
+    if (state.key_epoch, state.policy_epoch) != (keyring.current.epoch, header.policy_epoch):
+        raise damaged()
+    last = rows.last_log()
+    if last is None or last.sequence != state.sequence:
+        raise damaged()
+    if not _crypto.same(_sealed.open_log(keyring, last)[2], state.chain):
+        raise damaged()
+    policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
+    return keyring, _records.decode_policy(policy)

@@ -1,0 +1,23 @@
+"""Where the vault and its key file are unless someone says otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def default_location() -> Path:
+    """``SECRETBRIDGE_VAULT``, or ``vault.db`` in the user's data folder."""
+    chosen = os.environ.get("SECRETBRIDGE_VAULT")
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # late: not needed where the place is given
+
+    return platformdirs.user_data_path("secretbridge") / "vault.db"
+
+
+def default_key_file() -> Path:
+    """``vault.key`` in the user's configuration folder: not beside the vault, so one copy is not both."""
+    import platformdirs  # late: not needed where the key file is given
+
+    return platformdirs.user_config_path("secretbridge") / "vault.key"

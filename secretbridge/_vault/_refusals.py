@@ -1,0 +1,102 @@
+"""What the vault answers when it will not: one sentence each, with what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from secretbridge.errors import (
+    Conflict,
+    InvalidRequest,
+    SecretExists,
+    SecretExpired,
+    SecretLocked,
+    SecretNotFound,
+    Violation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secretbridge._vault._records import Record
+
+_PROVIDER: Final = "local"
+
+
+def not_found(operation: str, name: str | None, id_: str | None) -> SecretNotFound:
+    """There is no such secret in this environment."""
+    which = f"named {name!r}" if name is not None else f"with the id {id_}"
+    return SecretNotFound(
+        f"There is no secret {which} in this environment of the vault.",
+        advice="List the secrets to see what is there.",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def inactive(record: Record) -> SecretNotFound:
+    """There is one, and it is not handed out."""
+    return SecretNotFound(
+        f"The secret {record.name!r} is there but inactive.",
+        advice="Activate it with update_secret(active=True).",
+        provider=_PROVIDER,
+        operation="get",
+    )
+
+
+def expired(record: Record) -> SecretExpired:
+    """There is one, and its time has passed."""
+    return SecretExpired(
+        f"The secret {record.name!r} expired at {record.expires_at:%Y-%m-%dT%H:%M:%SZ}.",
+        advice="Renew it with update_secret(expires_at=...), or clear the expiry with None.",
+    )
+
+
+def exists(operation: str, name: str) -> SecretExists:
+    """The name is taken."""
+    return SecretExists(
+        f"There is a secret named {name!r} already; it may be inactive or expired.",
+        advice="Change it with update_secret, or replace it with put_secret.",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def locked(operation: str, record: Record) -> SecretLocked:
+    """It is protected."""
+    return SecretLocked(
+        f"The secret {record.name!r} is protected and accepts no changes.",
+        advice="Unprotect it first with update_secret(protected=False), and nothing else in that call.",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def conflict(record: Record, asked: int) -> Conflict:
+    """It is at another version than the caller thinks."""
+    error = Conflict(
+        f"The secret {record.name!r} is at version {record.version}, not {asked}.",
+        advice="Read it again and decide anew.",
+        provider=_PROVIDER,
+        operation="update",
+    )
+    error.current_version = record.version
+    return error
+
+
+def unknown_environment(environment: str, known: Iterable[str]) -> InvalidRequest:
+    """The set of environments is closed."""
+    problem = f"the vault has no environment {environment!r}"
+    return InvalidRequest(violations=[Violation("environment", problem, f"one of {', '.join(known)}")])
+
+
+def cursor(after: str) -> bytes:
+    """The place that a cursor stands for.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    try:
+        return bytes.fromhex(after)
+    except ValueError:
+        pass
+    raise InvalidRequest(violations=[Violation("after", "not a cursor of this vault", "take it from a page")])

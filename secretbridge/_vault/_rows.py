@@ -1,0 +1,205 @@
+"""The vault's rows inside one transaction: what a store has to offer, and SQLite's statements for it.
+
+Everything above works on these few methods, so that another database can stand here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from secretbridge._vault._keys import Slot
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+
+class SecretRow(NamedTuple):
+    """A name in the file."""
+
+    name_index: bytes
+    id: bytes
+    epoch: int
+    flags: int
+
+
+class ValueRow(NamedTuple):
+    """A value in the file: a secret's, in one environment."""
+
+    secret: bytes
+    environment: int
+    version: int
+    epoch: int
+    sequence: int
+    sealed: bytes
+
+
+class LogRow(NamedTuple):
+    """A line of the log: an audit entry and, where there is something to keep, a version of the history."""
+
+    sequence: int
+    operation_id: bytes
+    secret: bytes
+    environment: int
+    version: int
+    previous: int
+    epoch: int
+    audit: bytes
+    history: bytes | None
+
+
+class StateRow(NamedTuple):
+    """The state of the whole, sealed."""
+
+    sequence: int
+    epoch: int
+    sealed: bytes
+
+
+class Header(NamedTuple):
+    """What is needed to open the vault."""
+
+    vault: bytes
+    suite: int
+    slot_mac: bytes
+    slots: tuple[Slot, ...]
+    data_keys: dict[int, bytes]
+    policy_epoch: int
+    policy_key_epoch: int
+    policy: bytes
+
+
+#: One statement for a read by name: the name's row, and its value here if it has one.
+FIND: Final = """SELECT s.id, v.version, v.epoch, v.sealed
+    FROM secret AS s LEFT JOIN value AS v ON v.secret = s.id AND v.environment = ? WHERE s.name_index = ?"""
+FIND_ID: Final = "SELECT secret, version, epoch, sealed FROM value WHERE environment = ? AND secret = ?"
+PAGE: Final = """SELECT secret, version, epoch, sealed FROM value
+    WHERE secret > ? AND environment = ? ORDER BY secret LIMIT ?"""
+
+_VALUE: Final = "SELECT secret, environment, version, epoch, sequence, sealed FROM value"
+_NAME: Final = "SELECT name_index, id, epoch, flags FROM secret"
+_NAMED: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed
+    FROM secret AS s LEFT JOIN value AS v ON v.secret = s.id AND v.environment = ? WHERE s.name_index = ?"""
+_LOG: Final = """SELECT sequence, operation_id, secret, environment, version, previous, epoch, audit, history
+    FROM log"""
+_SAVE_VALUE: Final = """UPDATE value SET version = ?, epoch = ?, sequence = ?, sealed = ?
+    WHERE secret = ? AND environment = ?"""
+INSERT_VALUE: Final = "INSERT INTO value VALUES (?, ?, ?, ?, ?, ?)"
+INSERT_NAME: Final = "INSERT INTO secret VALUES (?, ?, ?, ?)"
+INSERT_LOG: Final = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_STATE: Final = "INSERT INTO state VALUES (1, ?, ?, ?)"
+INSERT_SLOT: Final = "INSERT INTO slot VALUES (?, ?, ?, ?)"
+INSERT_DATA_KEY: Final = "INSERT INTO data_key VALUES (?, ?)"
+INSERT_POLICY: Final = "INSERT INTO policy VALUES (1, ?, ?, ?)"
+INSERT_VAULT: Final = "INSERT INTO vault VALUES (1, ?, ?, ?)"
+# Both trees that hold the names are gone through: a name that damage hid in one is still in the other.
+_COUNT_SECRETS: Final = """SELECT (SELECT count(*) FROM secret NOT INDEXED),
+    (SELECT count(*) FROM secret INDEXED BY secret_by_id WHERE name_index = ?)"""
+
+
+class Rows:
+    """The rows, as one transaction of SQLite sees and changes them."""
+
+    __slots__ = ("_execute",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+
+    def header(self) -> Header | None:
+        """What is needed to open the vault, or None where a part of it is missing."""
+        vault = self._execute("SELECT id, suite, slot_mac FROM vault").fetchone()
+        policy = self._execute("SELECT policy_epoch, epoch, sealed FROM policy").fetchone()
+        slots = self._execute("SELECT number, kind, parameters, wrapped FROM slot ORDER BY number").fetchall()
+        keys = dict(self._execute("SELECT epoch, wrapped FROM data_key").fetchall())
+        if vault is None or policy is None:
+            return None
+        return Header._make((*vault, tuple(map(Slot._make, slots)), keys, *policy))
+
+    def state(self) -> StateRow | None:
+        """The state row."""
+        row = self._execute("SELECT sequence, epoch, sealed FROM state").fetchone()
+        return StateRow(*row) if row else None
+
+    def secret_by_name(self, name_index: bytes) -> SecretRow | None:
+        """The secret of this name, whatever environments it has values in."""
+        row = self._execute(f"{_NAME} WHERE name_index = ?", (name_index,)).fetchone()
+        return SecretRow(*row) if row else None
+
+    def secret_by_id(self, secret: bytes) -> SecretRow | None:
+        """The secret of this id."""
+        row = self._execute(f"{_NAME} WHERE id = ?", (secret,)).fetchone()
+        return SecretRow(*row) if row else None
+
+    def named(self, name_index: bytes, environment: int) -> tuple[SecretRow | None, ValueRow | None]:
+        """The secret of this name and its value in one environment."""
+        row = self._execute(_NAMED, (environment, name_index)).fetchone()
+        if row is None:
+            return None, None
+        value = ValueRow(row[1], environment, row[4], row[5], row[6], row[7]) if row[4] is not None else None
+        return SecretRow(row[0], row[1], row[2], row[3]), value
+
+    def value(self, secret: bytes, environment: int) -> ValueRow | None:
+        """A secret's value in one environment."""
+        row = self._execute(
+            f"{_VALUE} WHERE secret = ? AND environment = ?", (secret, environment)
+        ).fetchone()
+        return ValueRow(*row) if row else None
+
+    def values(self, secret: bytes) -> list[ValueRow]:
+        """A secret's values in all environments."""
+        return [ValueRow(*row) for row in self._execute(f"{_VALUE} WHERE secret = ?", (secret,))]
+
+    def counted_secrets(self, name_index: bytes) -> tuple[int, int]:
+        """How many names there are, and how often this one is among them by the other index. O(n)."""
+        names, hits = self._execute(_COUNT_SECRETS, (name_index,)).fetchone()
+        return names, hits
+
+    def counted_values(self) -> int:
+        """How many values there are. O(n)."""
+        (count,) = self._execute("SELECT count(*) FROM value").fetchone()
+        return int(count)
+
+    def last_log(self) -> LogRow | None:
+        """The newest line of the log."""
+        row = self._execute(f"{_LOG} ORDER BY sequence DESC LIMIT 1").fetchone()
+        return LogRow(*row) if row else None
+
+    def all_secrets(self) -> Iterator[SecretRow]:
+        """Every name."""
+        return map(SecretRow._make, self._execute(f"{_NAME} NOT INDEXED"))
+
+    def all_values(self) -> Iterator[ValueRow]:
+        """Every value."""
+        return map(ValueRow._make, self._execute(_VALUE))
+
+    def all_log(self) -> Iterator[LogRow]:
+        """The log from its beginning."""
+        return map(LogRow._make, self._execute(f"{_LOG} ORDER BY sequence"))
+
+    def sound(self) -> bool:
+        """SQLite's own check of its pages and indexes."""
+        return bool(self._execute("PRAGMA integrity_check").fetchall() == [("ok",)])
+
+    def insert_secret(self, row: SecretRow) -> None:
+        """A new name."""
+        self._execute(INSERT_NAME, row)
+
+    def delete_secret(self, row: SecretRow) -> None:
+        """Take a name away; its values stay."""
+        self._execute("DELETE FROM secret WHERE name_index = ?", (row.name_index,))
+
+    def insert_value(self, row: ValueRow) -> None:
+        """A value where there was none."""
+        self._execute(INSERT_VALUE, row)
+
+    def save_value(self, row: ValueRow) -> None:
+        """A value in place of the one that was there."""
+        self._execute(_SAVE_VALUE, row[2:] + row[:2])
+
+    def append_log(self, row: LogRow) -> None:
+        """A new line of the log."""
+        self._execute(INSERT_LOG, row)
+
+    def save_state(self, row: StateRow) -> None:
+        """The state in place of the one before."""
+        self._execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", row)

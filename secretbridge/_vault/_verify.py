@@ -1,0 +1,81 @@
+"""The check of the whole vault: every row opened, counted and followed back to its line in the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from secretbridge._vault import _crypto, _records, _sealed
+from secretbridge._vault._change import DETACHED
+from secretbridge._vault._crypto import damaged
+
+if TYPE_CHECKING:
+    from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._rows import Rows, SecretRow
+
+#: The newest version that the log tells of, and its line, by secret and environment.
+_Audited = dict[tuple[bytes, int], tuple[int, int]]
+
+
+class Verified(NamedTuple):
+    """What was found whole: names, values (deleted ones included) and lines of the log."""
+
+    secrets: int
+    values: int
+    entries: int
+
+
+def verify(rows: Rows, keyring: Keyring) -> Verified:
+    """Check everything there is, in one snapshot. O(n) in the vault and its log.
+
+    Raises:
+        VaultDamaged: something was changed, exchanged, put back from an older copy, added or taken away.
+    """
+    if not rows.sound():
+        raise damaged()
+    state = _sealed.open_state(keyring, rows.state())
+    entries, audited = _follow_log(rows, keyring, state)
+    names = {row.id: row for row in rows.all_secrets()}
+    digest = 0
+    for secret in names.values():
+        digest = _sealed.add(digest, _sealed.secret_element(keyring.epoch(secret.epoch), secret))
+    values = 0
+    for value in rows.all_values():
+        record, _ = _sealed.open_record(keyring, value)
+        _check_name(keyring, names.get(value.secret), record.name)
+        if audited.pop((value.secret, value.environment), None) != (value.version, value.sequence):
+            raise damaged()
+        digest = _sealed.add(digest, _sealed.value_element(keyring.epoch(value.epoch), value))
+        values += 1
+    if audited or (digest, len(names), values) != (state.digest, state.secrets, state.values):
+        raise damaged()
+    return Verified(len(names), values, entries)
+
+
+def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> None:
+    if secret is None:
+        raise damaged()
+    if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name):
+        raise damaged()
+
+
+def _follow_log(rows: Rows, keyring: Keyring, state: _records.State) -> tuple[int, _Audited]:
+    chain, expected = _sealed.GENESIS, 0
+    audited: _Audited = {}
+    for row in rows.all_log():
+        expected += 1
+        entry, plain, head = _sealed.open_log(keyring, row)
+        chain = _crypto.mac(keyring.current.chain, chain + plain)
+        if row.sequence != expected or not _crypto.same(chain, head):
+            raise damaged()
+        kept = _sealed.open_history(keyring, row)
+        if kept is not None:
+            record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
+            if record.version != row.version:
+                raise damaged()
+        if entry.operation != _records.VAULT_CREATED:
+            audited[entry.secret, entry.environment] = (entry.version, entry.sequence)
+        if entry.moved.version:
+            audited[entry.moved.secret, entry.environment] = (entry.moved.version, entry.sequence)
+    if expected != state.sequence or not _crypto.same(chain, state.chain):
+        raise damaged()
+    return expected, audited
