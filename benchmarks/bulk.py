@@ -3,7 +3,7 @@
     python benchmarks/bulk.py [--requests 1500] [--limit 100]
 
 The stand-in answers 429 to more than --limit requests in any second. Prints the part of the ideal time and
-how many requests were rejected, in all and after the first second. Goal: at least 95 %, and none rejected after
+how many were rejected, in all and after the first second. Goal: at least 95 %, and none rejected after
 the first second.
 """
 

@@ -112,9 +112,9 @@ class Channel:
             state = self._states.setdefault(process, _State(self._first.renew(), self._max_in_flight))
         return state
 
-    async def call(self, function: Callable[[], T]) -> T:
+    def call(self, function: Callable[[], T]) -> Coroutine[Any, Any, T]:
         """Run a blocking function where it harms nobody."""
-        return await self._here().runtime.call(function)
+        return self._here().runtime.call(function)
 
     async def gather(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]], limit: int) -> list[T]:
         """Run jobs side by side, at most ``limit`` at a time; results in order; the first error ends it."""

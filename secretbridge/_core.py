@@ -70,7 +70,11 @@ class Core:
         of = self.capabilities
         require_operation(of, "get")
         refuse(of, "get", target_violations(of, "get", name, id_))
-        secret = await self._at("get", Target(name, id_), lambda at: self.provider.get(self.channel, at))
+        target = Target(name, id_)
+        if of.addressed_by.get("get") == "either":
+            secret = await self.provider.get(self.channel, target)
+        else:
+            secret = await self._at("get", target, lambda at: self.provider.get(self.channel, at))
         if metadata and not of.list_tells <= of.get_tells:
             listed = _find(await self.list(), Target(secret.name, secret.id))
             if listed is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypedDict
 
 from secretbridge.errors import InvalidRequest, ValueNotTold, Violation
@@ -13,10 +14,18 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-__all__ = ["Fields", "Operation", "Retry", "Secret", "Target", "Timeout"]
+__all__ = ["Fields", "Operation", "Retry", "Secret", "Target", "Timeout", "secret_str"]
 
 #: What the verbs of the two bridges come down to.
 Operation = Literal["list", "get", "create", "update", "put", "delete"]
+
+
+@cache
+def secret_str() -> type[SecretStr]:
+    """Give pydantic's SecretStr; pydantic loads when the first value is handled, not before."""
+    from pydantic.types import SecretStr as Wrapped
+
+    return Wrapped
 
 
 class Fields(TypedDict, total=False):
@@ -47,7 +56,7 @@ class Target(NamedTuple):
         return self.name or self.id or ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Secret:
     """A secret as far as its provider tells it.
 
@@ -89,6 +98,17 @@ class Secret:
     platform: bool = False
     verified: bool | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+
+    if not TYPE_CHECKING:  # type checkers see the signature that the fields make
+
+        def __init__(self, **given: object) -> None:
+            # Only what is given is stored, the rest are the class's defaults: reading a secret from the
+            # vault would spend a tenth of its time on setting seventeen fields one by one.
+            if not (given.keys() <= self.__dataclass_fields__.keys() and "name" in given):
+                unknown = ", ".join(given.keys() - self.__dataclass_fields__.keys())
+                raise TypeError(f"Secret has no {unknown}" if unknown else "a Secret needs a name")
+            given.setdefault("extra", {})
+            self.__dict__.update(given)
 
     def reveal(self) -> str:
         """Give the value as str.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from secretbridge._capabilities import Capabilities, Limit
-from secretbridge._models import Secret
+from secretbridge._models import Secret, secret_str
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
@@ -180,9 +180,7 @@ def _secret(record: Record, *, told: bool = True) -> Secret:
 
 
 def _wrapped(value: str | SecretStr) -> SecretStr:
-    from pydantic.types import SecretStr as Wrapped  # loads at the first value, not before
-
-    return Wrapped(value) if isinstance(value, str) else value
+    return secret_str()(value) if isinstance(value, str) else value
 
 
 def _path_violations(argument: str, path: object) -> list[Violation]:
