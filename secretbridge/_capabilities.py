@@ -53,7 +53,8 @@ class Limit:
 
     def __str__(self) -> str:
         if self.max_length is None:
-            span = f"at least {self.min_length:,} characters" if self.min_length else "any length"
+            plural = "" if self.min_length == 1 else "s"
+            span = f"at least {self.min_length:,} character{plural}" if self.min_length else "any length"
         else:
             span = f"{self.min_length:,} to {self.max_length:,} characters"
         return f"{span}, {self.meaning}" if self.meaning else span
