@@ -94,12 +94,20 @@ def _unprepared(error: Exception) -> SecretBridgeError:
     )
 
 
+#: What the ssl module raises where the connection ended or has yet to go on, not where trust was refused.
+_TLS_ENDED: Final = (
+    ssl.SSLEOFError,
+    ssl.SSLSyscallError,
+    ssl.SSLWantReadError,
+    ssl.SSLWantWriteError,
+    ssl.SSLZeroReturnError,
+)
+
+
 def _tls_failed(error: BaseException | None) -> bool:
     """Say whether TLS was refused; a connection that merely ended within the handshake may work later."""
     while error is not None:
-        if isinstance(error, ssl.SSLError) and not isinstance(
-            error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-        ):
+        if isinstance(error, ssl.SSLError) and not isinstance(error, _TLS_ENDED):
             return True
         error = error.__cause__ or error.__context__
     return False
