@@ -66,3 +66,12 @@ def test_all_bad_timeouts_are_named_at_once() -> None:
 )
 def test_a_limit_reads_as_a_sentence(limit: Limit, text: str) -> None:
     assert str(limit) == text
+
+
+def test_a_secret_takes_its_own_fields_and_needs_a_name() -> None:
+    with pytest.raises(TypeError, match="has no nmae"):
+        Secret(name="NAME", nmae="NAME")  # type: ignore[call-arg]  # that is the point
+    with pytest.raises(TypeError, match="needs a name"):
+        Secret()  # type: ignore[call-arg]  # that is the point
+    assert dataclasses.replace(TOLD, name="OTHER").reveal() == "the value"
+    assert dataclasses.replace(TOLD) == TOLD

@@ -1,0 +1,184 @@
+"""The embedded vault behind the faces."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from pydantic import SecretStr
+
+import secretbridge
+from secretbridge import (
+    AsyncSecretBridge,
+    Conflict,
+    InvalidRequest,
+    Local,
+    SecretBridge,
+    SecretExpired,
+    SecretLocked,
+    SecretNotFound,
+    SecretProtected,
+    VaultLocked,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def at(folder: Path, environment: str = "development") -> Local:
+    return Local(folder / "vault.db", environment, key_file=folder / "vault.key")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    folder = tmp_path / "place"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def test_the_one_shot_changes_one_secret_and_closes_again(place: Path) -> None:
+    with SecretBridge(at(place)) as bridge:
+        bridge.create_secret("NAME", value="one", description="d")
+    changed = secretbridge.update_secret(at(place), "NAME", value="two", verify=True)
+    assert (changed.verified, changed.reveal(), changed.description) == (True, "two", "d")
+
+
+def test_the_three_meanings_of_an_update(place: Path) -> None:
+    with SecretBridge(at(place)) as bridge:
+        moment = datetime(2035, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        bridge.create_secret("NAME", value="one", description="d", expires_at=moment)
+        assert bridge.update_secret("NAME", value="two").description == "d"
+        assert bridge.get_secret("NAME").expires_at == moment
+        assert bridge.update_secret("NAME", expires_at=None).description == "d"
+        assert bridge.update_secret("NAME", description=None).expires_at is None
+        assert bridge.get_secret("NAME").reveal() == "two"
+
+
+def test_compare_and_set_is_kept(place: Path) -> None:
+    with SecretBridge(at(place)) as bridge:
+        version = bridge.create_secret("NAME", value="one").version
+        assert version == 1
+        assert bridge.update_secret("NAME", value="two", if_version=version).version == 2
+        with pytest.raises(Conflict) as caught:
+            bridge.update_secret("NAME", value="three", if_version=version)
+        assert (caught.value.current_version, caught.value.applied) == (2, False)
+
+
+def test_protected_is_one_error_at_every_store(place: Path) -> None:
+    with SecretBridge(at(place)) as bridge:
+        bridge.create_secret("NAME", value="one", protected=True)
+        with pytest.raises(SecretProtected) as caught:
+            bridge.update_secret("NAME", value="two")
+        assert isinstance(caught.value, SecretLocked)
+        bridge.update_secret("NAME", protected=False)
+        bridge.update_secret("NAME", value="two")
+
+
+def test_inactive_and_expired_secrets_are_listed_and_verified_but_not_handed_out(place: Path) -> None:
+    with SecretBridge(at(place)) as bridge:
+        bridge.create_secret("NAME", value="one")
+        assert bridge.update_secret("NAME", active=False, verify=True).verified is True
+        with pytest.raises(SecretNotFound, match="active"):
+            bridge.get_secret("NAME")
+        bridge.update_secret("NAME", active=True, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        with pytest.raises(SecretExpired):
+            bridge.get_secret("NAME")
+        assert bridge.update_secret("NAME", value="two", verify=True).verified is None
+        assert [secret.name for secret in bridge.iter_secrets(page_size=1)] == ["NAME"]
+
+
+def test_environments_are_apart(place: Path) -> None:
+    with SecretBridge(at(place)) as one, SecretBridge(at(place, "production")) as other:
+        one.create_secret("NAME", value="one")
+        assert other.list_secrets() == []
+        other.put_secret("NAME", value="other")
+        one.delete_secret("NAME")
+        assert other.get_secret("NAME").reveal() == "other"
+
+
+@pytest.mark.parametrize("passphrase", ["words", SecretStr("words"), lambda: "words"])
+def test_a_passphrase_may_be_given_in_three_ways(place: Path, passphrase: str) -> None:
+    with SecretBridge(Local(place / "vault.db", passphrase="words")) as bridge:
+        bridge.create_secret("NAME", value="one")
+    with SecretBridge(Local(place / "vault.db", passphrase=passphrase)) as bridge:
+        assert bridge.get_secret("NAME").reveal() == "one"
+    with SecretBridge(Local(place / "vault.db", passphrase="other words")) as bridge:
+        with pytest.raises(VaultLocked) as caught:
+            bridge.get_secret("NAME")
+        assert "words" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"passphrase": "a", "key_file": "b"}, "passphrase"),
+        ({"passphrase": ""}, "passphrase"),
+        ({"passphrase": 7}, "passphrase"),
+        ({"location": ""}, "location"),
+        ({"location": 7}, "location"),
+        ({"location": "postgresql://localhost/vault"}, "location"),
+        ({"key_file": b"bytes"}, "key_file"),
+        ({"environment": ""}, "environment"),
+        ({"environment": "moon"}, "environment"),
+    ],
+)
+def test_what_is_wrong_with_a_vault_is_said_by_name(
+    place: Path, arguments: dict[str, object], field: str
+) -> None:
+    whole = {"location": place / "vault.db", "key_file": place / "key", **arguments}
+    if "passphrase" in arguments and "key_file" not in arguments:
+        del whole["key_file"]
+    with pytest.raises(InvalidRequest, match=field), SecretBridge(Local(**whole)) as bridge:  # type: ignore[arg-type]  # wrong on purpose
+        bridge.list_secrets()
+    assert list(place.iterdir()) in ([], [place / "vault.db.lock"])
+
+
+def test_the_provider_shows_its_place_and_nothing_else(place: Path) -> None:
+    assert repr(Local("here.db", "test", passphrase="words")) == "Local('here.db', 'test')"
+    assert repr(Local()) == "Local(None, 'development')"
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(Local(passphrase="words"))
+
+
+def test_many_threads_share_one_bridge(place: Path) -> None:
+    with SecretBridge(at(place)) as bridge, ThreadPoolExecutor(8) as pool:
+        bridge.create_secret("NAME", value="0")
+        versions = list(
+            pool.map(lambda number: bridge.update_secret("NAME", value=str(number)).version, range(40))
+        )
+        assert sorted(version or 0 for version in versions) == list(range(2, 42))
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_many_tasks_share_one_bridge_and_no_work_is_done_on_the_loop(place: Path, backend: str) -> None:
+    versions: list[int | None] = []
+
+    async def work() -> None:
+        async with AsyncSecretBridge(at(place)) as bridge:
+            await bridge.create_secret("NAME", value="0")
+
+            async def change(number: int) -> None:
+                versions.append((await bridge.update_secret("NAME", value=str(number))).version)
+
+            async with anyio.create_task_group() as group:
+                for number in range(20):
+                    group.start_soon(change, number)
+            assert [secret.version async for secret in bridge.iter_secrets()] == [21]
+
+    anyio.run(work, backend=backend)
+    assert sorted(version or 0 for version in versions) == list(range(2, 22))
+    assert threading.main_thread() is threading.current_thread()
+
+
+def test_the_blocking_face_works_inside_a_running_event_loop(place: Path) -> None:
+    async def notebook() -> str:
+        with SecretBridge(at(place)) as bridge:
+            bridge.put_secret("NAME", value="one")
+            return bridge.get_secret("NAME").reveal()
+
+    assert anyio.run(notebook) == "one"
