@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from secretbridge import errors
+    from secretbridge._admin import (
+        Vault,
+    )
+    from secretbridge._admin_async import (
+        AsyncVault,
+    )
     from secretbridge._async import (
         AsyncSecretBridge,
     )
@@ -27,6 +33,12 @@ if TYPE_CHECKING:
     )
     from secretbridge._sync import (
         SecretBridge,
+    )
+    from secretbridge._trail import (
+        AuditEntry,
+        AuditHead,
+        Verified,
+        VersionInfo,
     )
     from secretbridge._unset import (
         UNSET,
@@ -90,6 +102,9 @@ __all__ = [
     "AmbiguousSecret",
     "Appfarm",
     "AsyncSecretBridge",
+    "AsyncVault",
+    "AuditEntry",
+    "AuditHead",
     "AuthenticationError",
     "Capabilities",
     "Conflict",
@@ -123,12 +138,15 @@ __all__ = [
     "UnsupportedOperation",
     "Unverified",
     "ValueNotTold",
+    "Vault",
     "VaultBusy",
     "VaultDamaged",
     "VaultError",
     "VaultFull",
     "VaultLocked",
     "VaultReadOnly",
+    "Verified",
+    "VersionInfo",
     "Violation",
     "Wix",
     "WrongAddress",
@@ -139,6 +157,12 @@ __all__ = [
 
 #: Where each public name lives, below this package.
 _PLACES = {
+    "Vault": "_admin",
+    "AsyncVault": "_admin_async",
+    "AuditEntry": "_trail",
+    "AuditHead": "_trail",
+    "Verified": "_trail",
+    "VersionInfo": "_trail",
     "AsyncSecretBridge": "_async",
     "Capabilities": "_capabilities",
     "Limit": "_capabilities",

@@ -2,7 +2,8 @@
 
 From the bottom up: ``_crypto`` (the only one that imports ``cryptography``), ``_keys``, ``_records`` and
 ``_sealed`` (what is encrypted), ``_schema``, ``_sqlite``, ``_rows``, ``_lock``, ``_fork`` and ``_store``
-(where it lies), ``_change`` and ``_access`` (what the verbs mean).
+(where it lies), ``_change`` and ``_access`` (what the verbs mean), ``_history``, ``_audit``, ``_verify``,
+``_backup`` and ``_administered`` (what looks after it).
 """
 
 from secretbridge._vault._access import Vault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from secretbridge._vault import _create, _files, _records, _refusals, _schema, _sealed, _verify
 from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from secretbridge._trail import Verified
     from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
     from secretbridge._vault._rows import Rows
 
@@ -27,7 +28,6 @@ _DEFAULTS: Final[Mapping[str, object]] = {
     "protected": False,
     "expires_at": None,
 }
-_ID_BYTES: Final = 16
 
 
 class Vault:
@@ -37,10 +37,13 @@ class Vault:
     the object is gone.
     """
 
-    def __init__(self, store: SqliteStore, keyring: Keyring, environment: int) -> None:
+    def __init__(
+        self, store: SqliteStore, keyring: Keyring, environment: int, environments: Mapping[str, int]
+    ) -> None:
         self._store = store
         self._keyring = keyring
         self._environment = environment
+        self._environments = {number: name for name, number in environments.items()}
         self._last_state: Known | None = None
 
     @classmethod
@@ -52,7 +55,7 @@ class Vault:
         credential: Passphrase | KeyFile,
         busy_timeout: float = 10.0,
         allow_file_systems: Collection[str] = (),
-    ) -> Vault:
+    ) -> Self:
         """Open a vault, or create it where there is none.
 
         Args:
@@ -85,7 +88,7 @@ class Vault:
             opener = openers[0] if openers else _create.opener(credential, new=False)
 
             keyring, environments = store.snapshot(lambda rows: _create.unlock(rows, opener))
-            return cls(store, keyring, _number(environments, environment))
+            return cls(store, keyring, _number(environments, environment), environments)
         except BaseException:
             store.close()
             raise
@@ -107,7 +110,7 @@ class Vault:
         if name is not None:
             row = self._store.find(self._keyring.name_index(name), self._environment)
         else:
-            row = self._store.find_id(_as_bytes(id), self._environment)
+            row = self._store.find_id(_records.id_bytes(id), self._environment)
         if row is None or row[1] is None:
             raise self._missing("get", name, id)
         secret, version, epoch, sealed = row
@@ -153,7 +156,7 @@ class Vault:
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""
-        self._store.snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _as_bytes(id)))
+        self._store.snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
         return _refusals.not_found(operation, name, id)
 
     # Writing
@@ -270,7 +273,7 @@ class Vault:
 
         self._write(work)
 
-    def verify(self) -> _verify.Verified:
+    def verify(self) -> Verified:
         """Check the whole vault: every record, the history, the log's chain, the counts.
 
         Raises:
@@ -290,9 +293,9 @@ class Vault:
         return self._store.transact(operation_id, inside)
 
     def _held(self, change: Change, operation: str, name: str | None, id: str | None) -> Held:
-        held = change.named(name)[1] if name is not None else change.held(_as_bytes(id))
+        held = change.named(name)[1] if name is not None else change.held(_records.id_bytes(id))
         if held is None:
-            confirm_miss(change.rows, self._keyring, name, _as_bytes(id))
+            confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id))
         if held is None or held.deleted:
             raise _refusals.not_found(operation, name, id)
         return held
@@ -303,14 +306,6 @@ def _number(environments: Mapping[str, int], environment: str) -> int:
     if number is None:
         raise _refusals.unknown_environment(environment, environments)
     return number
-
-
-def _as_bytes(id_: str | None) -> bytes:
-    try:
-        secret = bytes.fromhex(id_ or "")
-    except ValueError:
-        return b""
-    return secret if len(secret) == _ID_BYTES else b""
 
 
 def _mask(fields: Mapping[str, object]) -> int:

@@ -22,6 +22,8 @@ CREATE: Final = 2
 UPDATE: Final = 3
 PUT: Final = 4
 DELETE: Final = 5
+RESTORE: Final = 6
+UNDELETE: Final = 7
 
 DONE: Final = 0  # the outcome of an entry; refusals will have numbers of their own
 
@@ -306,6 +308,15 @@ def decode_policy(plain: bytes) -> dict[str, int]:
         at += 6 + length
         environments[plain[at - length : at].decode()] = number
     return environments
+
+
+def id_bytes(id_: str | None) -> bytes:
+    """The sixteen bytes of an id as the vault tells it, or none where it is no id."""
+    try:
+        secret = bytes.fromhex(id_ or "")
+    except ValueError:
+        return b""
+    return secret if len(secret) == len(_NO_SECRET) else b""
 
 
 def microseconds(when: datetime) -> int:

@@ -11,6 +11,7 @@ from secretbridge.errors import (
     SecretExpired,
     SecretLocked,
     SecretNotFound,
+    ValueNotTold,
     Violation,
 )
 
@@ -58,6 +59,44 @@ def exists(operation: str, name: str) -> SecretExists:
         advice="Change it with update_secret, or replace it with put_secret.",
         provider=_PROVIDER,
         operation=operation,
+    )
+
+
+def not_deleted(name: str) -> SecretExists:
+    """There is nothing to bring back."""
+    return SecretExists(
+        f"The secret {name!r} is not deleted.",
+        advice="For the content of an older version, use restore().",
+        provider=_PROVIDER,
+        operation="undelete",
+    )
+
+
+def still_deleted(name: str) -> SecretNotFound:
+    """What is deleted has no newest content that an older one could take the place of."""
+    return SecretNotFound(
+        f"The secret {name!r} is deleted in this environment of the vault.",
+        advice="Use undelete() first; restore() then reaches every version before it.",
+        provider=_PROVIDER,
+        operation="restore",
+    )
+
+
+def no_version(operation: str, name: str, number: int) -> SecretNotFound:
+    """The secret is there, the version is not."""
+    return SecretNotFound(
+        f"The secret {name!r} has no version {number} in this environment of the vault.",
+        advice="See history() for those it has.",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def nothing_then(name: str, number: int) -> ValueNotTold:
+    """The version is one that took the value away."""
+    return ValueNotTold(
+        f"Version {number} of the secret {name!r} took it away and holds no value.",
+        advice="See history() for the version before it.",
     )
 
 

@@ -164,6 +164,16 @@ class Rows:
         row = self._execute(f"{_LOG} ORDER BY sequence DESC LIMIT 1").fetchone()
         return LogRow(*row) if row else None
 
+    def log(self, sequence: int) -> LogRow | None:
+        """One line of the log."""
+        row = self._execute(f"{_LOG} WHERE sequence = ?", (sequence,)).fetchone()
+        return LogRow(*row) if row else None
+
+    def log_between(self, after: int, last: int) -> list[LogRow]:
+        """The lines of the log after one, up to and with another."""
+        rows = self._execute(f"{_LOG} WHERE sequence > ? AND sequence <= ? ORDER BY sequence", (after, last))
+        return [LogRow(*row) for row in rows]
+
     def all_secrets(self) -> Iterator[SecretRow]:
         """Every name."""
         return map(SecretRow._make, self._execute(f"{_NAME} NOT INDEXED"))

@@ -82,7 +82,12 @@ def connect(path: Path, *, read_only: bool) -> tuple[sqlite3.Connection, bool]:
         if path.with_name(f"{path.name}-wal").exists():
             raise
     # Closed cleanly, in a folder where SQLite cannot put the files it reads a WAL database with.
-    return _prepared(path, "mode=ro&immutable=1", read_only=True), True
+    return connect_unchanging(path), True
+
+
+def connect_unchanging(path: Path) -> sqlite3.Connection:
+    """Open a vault's database that nobody writes to, without SQLite's files beside it."""
+    return _prepared(path, "mode=ro&immutable=1", read_only=True)
 
 
 def _prepared(path: Path, options: str, *, read_only: bool) -> sqlite3.Connection:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from secretbridge._vault import _crypto, _records, _sealed
+from secretbridge._trail import Verified
+from secretbridge._vault import _audit, _records, _sealed
 from secretbridge._vault._change import DETACHED
 from secretbridge._vault._crypto import damaged
 
 if TYPE_CHECKING:
     from secretbridge._vault._keys import Keyring
-    from secretbridge._vault._rows import Rows, SecretRow
+    from secretbridge._vault._records import Entry
+    from secretbridge._vault._rows import LogRow, Rows, SecretRow
 
 #: The newest version that the log tells of, and its line, by secret and environment.
 _Audited = dict[tuple[bytes, int], tuple[int, int]]
 
-
-class Verified(NamedTuple):
-    """What was found whole: names, values (deleted ones included) and lines of the log."""
-
-    secrets: int
-    values: int
-    entries: int
+_KEEP_NOTHING: Final = frozenset({_records.VAULT_CREATED, _records.DELETE})
 
 
 def verify(rows: Rows, keyring: Keyring) -> Verified:
@@ -33,7 +29,7 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     if not rows.sound():
         raise damaged()
     state = _sealed.open_state(keyring, rows.state())
-    entries, audited = _follow_log(rows, keyring, state)
+    entries, audited = _follow_log(rows, keyring)
     names = {row.id: row for row in rows.all_secrets()}
     digest = 0
     for secret in names.values():
@@ -58,24 +54,24 @@ def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> None:
         raise damaged()
 
 
-def _follow_log(rows: Rows, keyring: Keyring, state: _records.State) -> tuple[int, _Audited]:
-    chain, expected = _sealed.GENESIS, 0
+def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
+    entries = 0
     audited: _Audited = {}
-    for row in rows.all_log():
-        expected += 1
-        entry, plain, head = _sealed.open_log(keyring, row)
-        chain = _crypto.mac(keyring.current.chain, chain + plain)
-        if row.sequence != expected or not _crypto.same(chain, head):
-            raise damaged()
-        kept = _sealed.open_history(keyring, row)
-        if kept is not None:
-            record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
-            if record.version != row.version:
-                raise damaged()
+    for row, entry, _ in _audit.chained(rows, keyring):
+        entries += 1
+        _check_kept(keyring, row, entry)
         if entry.operation != _records.VAULT_CREATED:
             audited[entry.secret, entry.environment] = (entry.version, entry.sequence)
         if entry.moved.version:
             audited[entry.moved.secret, entry.environment] = (entry.moved.version, entry.sequence)
-    if expected != state.sequence or not _crypto.same(chain, state.chain):
+    return entries, audited
+
+
+def _check_kept(keyring: Keyring, row: LogRow, entry: Entry) -> None:
+    kept = _sealed.open_history(keyring, row)
+    if (kept is None) != (entry.operation in _KEEP_NOTHING):
         raise damaged()
-    return expected, audited
+    if kept is not None:
+        record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
+        if record.version != row.version:
+            raise damaged()

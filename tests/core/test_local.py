@@ -118,7 +118,10 @@ def test_a_passphrase_may_be_given_in_three_ways(place: Path, passphrase: str) -
     [
         ({"passphrase": "a", "key_file": "b"}, "passphrase"),
         ({"passphrase": ""}, "passphrase"),
+        ({"passphrase": SecretStr("")}, "passphrase"),
         ({"passphrase": 7}, "passphrase"),
+        ({"passphrase": lambda: ""}, "passphrase"),
+        ({"passphrase": lambda: b"words"}, "passphrase"),
         ({"location": ""}, "location"),
         ({"location": 7}, "location"),
         ({"location": "postgresql://localhost/vault"}, "location"),
@@ -136,6 +139,16 @@ def test_what_is_wrong_with_a_vault_is_said_by_name(
     with pytest.raises(InvalidRequest, match=field), SecretBridge(Local(**whole)) as bridge:  # type: ignore[arg-type]  # wrong on purpose
         bridge.list_secrets()
     assert list(place.iterdir()) in ([], [place / "vault.db.lock"])
+
+
+def test_a_passphrase_callable_that_fails_tells_its_class_alone(place: Path) -> None:
+    def broken() -> str:
+        raise LookupError("words of the passphrase")
+
+    with SecretBridge(Local(place / "vault.db", passphrase=broken)) as bridge:
+        with pytest.raises(VaultLocked, match="raised LookupError") as caught:
+            bridge.list_secrets()
+        assert (caught.value.__context__, caught.value.__cause__) == (None, None)
 
 
 def test_the_provider_shows_its_place_and_nothing_else(place: Path) -> None:

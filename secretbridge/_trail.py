@@ -1,0 +1,127 @@
+"""What the vault tells of its past: versions, the lines of its audit trail, anchors. None holds a value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from secretbridge.errors import InvalidRequest, Violation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["AuditEntry", "AuditHead", "Verified", "VersionInfo"]
+
+_CHAIN: Final = re.compile("[0-9a-f]{64}")
+_TOKEN: Final = re.compile("sbrv1-([1-9][0-9]{0,17})-([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionInfo:
+    """One version of a secret in one environment; its value is asked for with ``version()``.
+
+    Attributes:
+        version: its number.
+        at: when it was made, in UTC.
+        operation: create, update, put, rename, delete, restore or undelete.
+        fields: the names of the fields that the caller gave, such as ``("value", "expires_at")``.
+        name: the secret's name in this version.
+        old_name: the name before, if this version is a renaming.
+        deleted: whether from this version on there was nothing here: deleted, or moved to another name.
+    """
+
+    version: int
+    at: datetime
+    operation: str
+    fields: tuple[str, ...]
+    name: str
+    old_name: str | None
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line of the audit trail of the whole vault.
+
+    Attributes:
+        sequence: its number; the first is 1 and none is left out.
+        at: when it happened by this machine's clock, in UTC.
+        operation: as in :class:`VersionInfo`, or "vault created".
+        secret_id: the secret's id, or None for what concerns no secret.
+        name: the secret's name then, or None.
+        old_name: the name before, in a renaming, or None.
+        environment: the name of the environment, or None.
+        version: the version that it made, or None.
+        fields: the names of the fields that the caller gave.
+        outcome: "done"; refused operations are not in the trail of this version.
+    """
+
+    sequence: int
+    at: datetime
+    operation: str
+    secret_id: str | None
+    name: str | None
+    old_name: str | None
+    environment: str | None
+    version: int | None
+    fields: tuple[str, ...]
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """Where the audit trail is at: an anchor to keep outside of the vault. It is no secret.
+
+    ``str()`` makes one word of it, :meth:`parse` reads that.
+
+    Attributes:
+        sequence: the number of the newest line.
+        chain: the head of the keyed hash chain over all lines up to it, 64 hexadecimal digits.
+
+    Raises:
+        InvalidRequest: it is no such pair.
+    """
+
+    sequence: int
+    chain: str
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.sequence, int) and not isinstance(self.sequence, bool) and self.sequence > 0
+        if not whole or not isinstance(self.chain, str) or not _CHAIN.fullmatch(self.chain):
+            raise _no_anchor()
+
+    def __str__(self) -> str:
+        return f"sbrv1-{self.sequence}-{self.chain}"
+
+    @classmethod
+    def parse(cls, text: str) -> AuditHead:
+        """Read what ``str()`` made; white space round it does not matter.
+
+        Raises:
+            InvalidRequest: it is no anchor.
+        """
+        found = _TOKEN.fullmatch(text.strip()) if isinstance(text, str) else None
+        if found is None:
+            raise _no_anchor()
+        return cls(int(found[1]), found[2])
+
+
+def _no_anchor() -> InvalidRequest:
+    return InvalidRequest(
+        violations=[Violation("anchor", "is not an audit head", "give what audit_head() gave, or its str()")]
+    )
+
+
+class Verified(NamedTuple):
+    """What was found whole.
+
+    Attributes:
+        secrets: how many names.
+        values: how many values in all environments, deleted ones included.
+        entries: how many lines of the audit trail.
+    """
+
+    secrets: int
+    values: int
+    entries: int

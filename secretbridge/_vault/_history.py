@@ -1,0 +1,126 @@
+"""The versions of a secret in one environment, followed back through the log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from secretbridge._trail import VersionInfo
+from secretbridge._vault import _audit, _records, _refusals, _sealed
+from secretbridge._vault._crypto import damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secretbridge._vault._change import Change, Held
+    from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._records import Entry, Record
+    from secretbridge._vault._rows import LogRow, Rows, ValueRow
+
+_TAKEN: Final = ("value", "description", "active", "expires_at")
+#: What an older version gives to the new one that is made of it, as the audit trail notes it.
+TAKEN: Final = sum(_records.FIELDS[field] for field in _TAKEN)
+
+
+class Step(NamedTuple):
+    """One version, as the log tells of it."""
+
+    version: int
+    row: LogRow
+    entry: Entry
+    deleted: bool
+    moved_away: bool
+
+
+def steps(rows: Rows, keyring: Keyring, value: ValueRow) -> Iterator[Step]:
+    """The versions of a value, newest first.
+
+    Raises:
+        VaultDamaged: the log does not lead from the value back to its beginning.
+    """
+    following, below = value.sequence, value.version + 1
+    while following:
+        step, before = _step(rows, keyring, value, following)
+        newest = below == value.version + 1
+        if step.version >= below or (newest and step.version != value.version) or before >= following:
+            raise damaged()
+        yield step
+        following, below = before, step.version
+
+
+def _step(rows: Rows, keyring: Keyring, value: ValueRow, sequence: int) -> tuple[Step, int]:
+    row = rows.log(sequence)
+    if row is None:
+        raise damaged()
+    entry = _sealed.open_log(keyring, row)[0]
+    if entry.environment != value.environment:
+        raise damaged()
+    if entry.secret == value.secret:
+        deleted = entry.operation == _records.DELETE
+        return Step(entry.version, row, entry, deleted, moved_away=False), entry.previous
+    if entry.moved.secret != value.secret:
+        raise damaged()
+    # A renaming that carried this value over to another secret: here it ended.
+    return Step(entry.moved.version, row, entry, deleted=True, moved_away=True), entry.moved.previous
+
+
+def told(step: Step) -> VersionInfo:
+    """A version in the words of the public face."""
+    entry = step.entry
+    return VersionInfo(
+        version=step.version,
+        at=_records.moment(entry.at),
+        operation=_audit.operation_of(entry),
+        fields=_audit.fields_of(entry),
+        name=entry.old_name if step.moved_away else entry.name,
+        old_name=entry.old_name or None if not step.moved_away else None,
+        deleted=step.deleted,
+    )
+
+
+def kept(rows: Rows, keyring: Keyring, held: Held, number: int, operation: str) -> Record:
+    """The record of one version, with its value.
+
+    Raises:
+        SecretNotFound: there is no such version.
+        ValueNotTold: that version says that there was nothing.
+    """
+    for step in steps(rows, keyring, held.row):
+        if step.version == number:
+            if step.deleted:
+                raise _refusals.nothing_then(held.record.name, number)
+            return _opened(keyring, step)
+        if step.version < number:
+            break
+    raise _refusals.no_version(operation, held.record.name, number)
+
+
+def _opened(keyring: Keyring, step: Step) -> Record:
+    plain = _sealed.open_history(keyring, step.row)
+    if plain is None:
+        raise damaged()
+    record = _records.decode_record(plain, step.row.secret, step.row.environment)
+    if record.version != step.version or record.value is None:
+        raise damaged()
+    return record
+
+
+def last_living(rows: Rows, keyring: Keyring, held: Held) -> Record:
+    """The newest version that is no deletion."""
+    for step in steps(rows, keyring, held.row):
+        if not step.deleted:
+            return _opened(keyring, step)
+    raise damaged()
+
+
+def renewed(change: Change, held: Held, then: Record) -> Record:
+    """The next version of a secret, with the content of an older one: all but name and ``protected``."""
+    return replace(
+        held.record,
+        value=then.value,
+        description=then.description,
+        active=then.active,
+        expires_at=then.expires_at,
+        updated_at=_records.moment(change.now),
+        version=held.record.version + 1,
+    )
