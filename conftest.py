@@ -17,12 +17,27 @@ if TYPE_CHECKING:
 #: What would make a test depend on the machine it runs on.
 _ENVIRONMENT = (
     "ALL_PROXY",
+    "APPFARM_API_KEY",
+    "APPFARM_BASE_URL",
+    "APPFARM_PATH",
+    "APPFARM_SECRETS",
     "HTTPS_PROXY",
     "HTTP_PROXY",
+    "INSFORGE_API_KEY",
+    "INSFORGE_BASE_URL",
+    "IONET_API_KEY",
+    "IO_API_KEY",
     "NO_PROXY",
+    "SECRETBRIDGE_CONFIG",
+    "SECRETBRIDGE_ENVIRONMENT",
     "SECRETBRIDGE_VAULT",
+    "SECRETBRIDGE_VAULT_KEY_FILE",
+    "SECRETBRIDGE_VAULT_PASSPHRASE",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
+    "WIX_ACCOUNT_ID",
+    "WIX_API_KEY",
+    "WIX_SITE_ID",
 )
 
 

@@ -12,14 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dotenv import dotenv_values
-
-from secretbridge import InvalidRequest, Local, SecretBridge
+from secretbridge import Dotenv, InvalidRequest, Local, SecretBridge
 
 
 def main(source: Path) -> None:
     """Do it and say what happens."""
-    entries = {name: value for name, value in dotenv_values(source, interpolate=False).items() if value}
+    with SecretBridge(Dotenv(source, create=False)) as file:
+        entries = {entry.name: file.get_secret(entry.name).reveal() for entry in file.list_secrets()}
     with tempfile.TemporaryDirectory(prefix="secretbridge-") as folder:
         vault = Local(Path(folder, "vault.db"), key_file=Path(folder, "vault.key"))
         with SecretBridge(vault) as bridge:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         Capabilities,
         Limit,
     )
+    from secretbridge._config import (
+        connect,
+        connect_async,
+    )
     from secretbridge._models import (
         Retry,
         Secret,
@@ -84,11 +88,20 @@ if TYPE_CHECKING:
     from secretbridge.providers.appfarm import (
         Appfarm,
     )
+    from secretbridge.providers.dotenv import (
+        Dotenv,
+    )
+    from secretbridge.providers.environ import (
+        Environment,
+    )
     from secretbridge.providers.insforge import (
         InsForge,
     )
     from secretbridge.providers.ionet import (
         IoNet,
+    )
+    from secretbridge.providers.jsonfile import (
+        JsonFile,
     )
     from secretbridge.providers.local import (
         Local,
@@ -108,9 +121,12 @@ __all__ = [
     "AuthenticationError",
     "Capabilities",
     "Conflict",
+    "Dotenv",
+    "Environment",
     "InsForge",
     "InvalidRequest",
     "IoNet",
+    "JsonFile",
     "Limit",
     "Local",
     "NoReply",
@@ -151,12 +167,19 @@ __all__ = [
     "Wix",
     "WrongAddress",
     "__version__",
+    "connect",
+    "connect_async",
     "errors",
     "update_secret",
 ]
 
 #: Where each public name lives, below this package.
 _PLACES = {
+    "Dotenv": "providers.dotenv",
+    "JsonFile": "providers.jsonfile",
+    "Environment": "providers.environ",
+    "connect": "_config",
+    "connect_async": "_config",
     "Vault": "_admin",
     "AsyncVault": "_admin_async",
     "AuditEntry": "_trail",

@@ -140,6 +140,8 @@ def path_violations(argument: str, path: object) -> list[Violation]:
     """Find what is wrong with a path that a caller gave."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         return [Violation(argument, "is not a path", "give the path of a file")]
+    if "\0" in str(path):
+        return [Violation(argument, "holds a NUL character", "give the path of a file")]
     if isinstance(path, str) and "://" in path:
         return [Violation(argument, "is a URL", "this version keeps vaults in files; give a path")]
     return []

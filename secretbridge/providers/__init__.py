@@ -1,4 +1,4 @@
-"""The adapters: the five of this package, and those of others, found by entry point.
+"""The adapters: the eight of this package, and those of others, found by entry point.
 
 Another package offers its adapter in the group ``secretbridge.providers``::
 
@@ -25,8 +25,11 @@ GROUP: Final = "secretbridge.providers"
 
 _OWN: Final = {
     "appfarm": "Appfarm",
+    "dotenv": "Dotenv",
+    "environ": "Environment",
     "insforge": "InsForge",
     "ionet": "IoNet",
+    "jsonfile": "JsonFile",
     "local": "Local",
     "wix": "Wix",
 }
@@ -42,7 +45,7 @@ def names() -> list[str]:
 def provider_class(name: str) -> Callable[..., Provider]:
     """Give the adapter of a short name, such as ``"wix"``.
 
-    An entry point cannot take the name of one of the five.
+    An entry point cannot take the name of one of this package's own.
 
     Raises:
         InvalidRequest: no adapter of this name is installed (known names are listed), several are, or the
@@ -50,7 +53,7 @@ def provider_class(name: str) -> Callable[..., Provider]:
     """
     if name in _OWN:
         own: Any = getattr(import_module(f"{__name__}.{name}"), _OWN[name])
-        return own  # type: ignore[no-any-return]  # one of the five classes
+        return own  # type: ignore[no-any-return]  # one of our classes
     from importlib.metadata import entry_points
 
     found = list(entry_points(group=GROUP, name=name))

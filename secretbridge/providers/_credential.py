@@ -73,6 +73,8 @@ class HeaderAuth:
         text: object = None
         try:
             text = source()
+        except AuthenticationError:
+            raise  # it says why, and like every error of ours it holds no value
         except Exception as error:  # noqa: BLE001 - it may hold the credential: only its class is told
             failed = type(error).__name__
         if failed:

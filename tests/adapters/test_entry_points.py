@@ -79,7 +79,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(install: Callable[[str,
     install("acme_known", "acme = acme_known:Acme", MODULE)
     with pytest.raises(errors.InvalidRequest, match="not installed") as caught:
         provider_class("vaultx")
-    assert "acme, appfarm, insforge, ionet, local, wix" in str(caught.value)
+    assert "acme, appfarm, dotenv, environ, insforge, ionet, jsonfile, local, wix" in str(caught.value)
 
 
 def test_a_name_that_two_packages_offer_is_refused(install: Callable[[str, str, str], None]) -> None:

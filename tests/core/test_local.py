@@ -124,6 +124,7 @@ def test_a_passphrase_may_be_given_in_three_ways(place: Path, passphrase: str) -
         ({"passphrase": lambda: b"words"}, "passphrase"),
         ({"location": ""}, "location"),
         ({"location": 7}, "location"),
+        ({"location": "a\0b"}, "location"),
         ({"location": "postgresql://localhost/vault"}, "location"),
         ({"key_file": b"bytes"}, "key_file"),
         ({"environment": ""}, "environment"),

@@ -62,8 +62,9 @@ def third_parties(source: str, *, for_types: bool = True) -> set[str]:
 
 
 def declared(requirements: list[str]) -> set[str]:
-    # Each distribution we use is imported by its own name.
-    return {re.split(r"[^\w-]", line, maxsplit=1)[0].replace("-", "_").lower() for line in requirements}
+    # Each distribution we use is imported by its own name, but for python-dotenv.
+    named = {re.split(r"[^\w-]", line, maxsplit=1)[0].replace("-", "_").lower() for line in requirements}
+    return {"dotenv" if name == "python_dotenv" else name for name in named}
 
 
 @pytest.mark.parametrize("library", ONLY_HOME)

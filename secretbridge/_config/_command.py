@@ -1,0 +1,100 @@
+"""Runs the command that gives a credential: no shell, no terminal, bounded in time and in what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Final
+
+from secretbridge._config._references import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["output_of"]
+
+_REMEDY: Final = "run the command by itself to see why"
+
+
+def output_of(words: Sequence[str], folder: Path, time_limit: float, most: int) -> bytes:
+    """Give what a command writes to its standard output.
+
+    Its standard input is empty and what it writes to standard error is dropped, as it may hold the
+    credential. It has a session of its own, so that whatever it started can be ended with it.
+
+    Args:
+        words: the program and its arguments.
+        folder: where it runs.
+        time_limit: seconds.
+        most: bytes that it may write.
+
+    Raises:
+        Malformed: it could not be started, took too long, wrote too much, or failed.
+    """
+    until = time.monotonic() + time_limit
+    reason = ""
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own command, not through a shell
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as failure:
+        reason = (failure.strerror if isinstance(failure, OSError) else "") or "malformed"
+    if reason:
+        raise Malformed(f"the command cannot be started ({reason})", "check the program's name and PATH")
+    try:
+        content = _bounded(process, until, time_limit, most)
+        status = _status(process, until, time_limit)
+    finally:
+        _end(process)
+    if status:
+        how = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+        raise Malformed(f"the command {how}", _REMEDY)
+    return content
+
+
+def _bounded(process: subprocess.Popen[bytes], until: float, time_limit: float, most: int) -> bytes:
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    content = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(max(0.0, until - time.monotonic())):
+            piece = os.read(process.stdout.fileno(), 65_536)
+            if not piece:
+                return bytes(content)
+            content += piece
+            if len(content) > most:
+                raise Malformed(f"the command wrote more than {most:,} bytes", _REMEDY)
+    raise _too_long(time_limit)
+
+
+def _status(process: subprocess.Popen[bytes], until: float, time_limit: float) -> int:
+    try:
+        return process.wait(max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        pass
+    raise _too_long(time_limit)
+
+
+def _too_long(time_limit: float) -> Malformed:
+    remedy = 'allow it more with { command = ["…"], time_limit = SECONDS }; it has no terminal to ask at'
+    return Malformed(f"the command took longer than {time_limit:g} s", remedy)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the command and what it started, unless it has ended by itself."""
+    if process.stdout is not None:
+        process.stdout.close()
+    if process.returncode is None:  # not asked anew: until it is reaped nobody else can have its number
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

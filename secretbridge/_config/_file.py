@@ -1,0 +1,170 @@
+"""A file of connections: found, read, and checked as a whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from secretbridge._config import _access
+from secretbridge._config._check import Finding, connection_findings, nearest
+from secretbridge._config._lines import line_of, lines
+from secretbridge.errors import InvalidRequest, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["VARIABLE", "File", "explicit", "read", "search"]
+
+#: Names the file to use in place of all others.
+VARIABLE: Final = "SECRETBRIDGE_CONFIG"
+_NAME: Final = "secretbridge.toml"
+_MOST: Final = 262_144
+_CONNECTION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_AT: Final = re.compile(r"\(at line (\d+), column \d+\)$")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class File:
+    """A file that was checked: its connections by name, as tomllib gives them."""
+
+    path: Path
+    text: str
+    connections: Mapping[str, Mapping[str, object]]
+
+    def place(self, *path: str) -> str:
+        """Give ``FILE:LINE`` of a key, or of the table around it."""
+        return f"{self.path}:{line_of(lines(self.text), path)}"
+
+    def violation(self, finding: Finding) -> Violation:
+        """Say where a finding is."""
+        return Violation(self.place(*finding.path), finding.problem, finding.remedy)
+
+
+def explicit(config: str | os.PathLike[str] | None) -> Path | None:
+    """Give the file that the caller or SECRETBRIDGE_CONFIG names, or None.
+
+    Raises:
+        InvalidRequest: ``config`` is no path.
+    """
+    if config is not None and (not isinstance(config, (str, os.PathLike)) or not os.fspath(config)):
+        raise InvalidRequest(violations=[Violation("config", "is not a path", "give the path of a file")])
+    chosen = config or os.environ.get(VARIABLE)
+    if not chosen:
+        return None
+    path = _access.expanded(chosen)
+    try:
+        return path.absolute()  # what it refers to stays where it is when the process changes its folder
+    except OSError:  # this folder was removed: reading will say so
+        return path
+
+
+def search() -> Iterator[Path]:
+    """Give the files that are there: the project's, then those in the user's configuration folder."""
+    project = next((folder / _NAME for folder in _folders() if _is_there(folder / _NAME)), None)
+    if project is not None:
+        yield project
+    import platformdirs  # late: not needed where the project's file has the connection
+
+    user = platformdirs.user_config_path("secretbridge")
+    yield from (user / name for name in ("config.toml", _NAME) if _is_there(user / name))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that is closed to us
+        return False
+
+
+def _folders() -> list[Path]:
+    """Give this folder and those above it, up to the one with .git, else up to the home folder.
+
+    Outside of both this folder alone: in the folders above it, /tmp for one, files may be anybody's.
+    """
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed under our feet
+        return []
+    home = Path(os.path.realpath(_access.expanded("~")))
+    folders = [here, *here.parents]
+    for end, folder in enumerate(folders, start=1):
+        if _is_there(folder / ".git") or folder == home:
+            return folders[:end]
+    return [here]
+
+
+def read(path: Path, *, chosen: bool, wanted: str) -> File:
+    """Read a file and check all of it.
+
+    Args:
+        path: the file.
+        chosen: whether the caller named it.
+        wanted: the connection that is asked for. Its provider must be installed, those of others need not.
+
+    Raises:
+        InvalidRequest: it cannot be read, others can write it, it is no TOML, or something in it is not as
+            it must be; every violation names the line, none what stands there.
+    """
+    target = shlex.quote(str(path))
+    content, problem, remedy = _access.read(path, _MOST, named=str(path), target=target, chosen=chosen)
+    if problem:
+        raise InvalidRequest(violations=[Violation(str(path), problem, remedy)])
+    text, tree, violation = _parsed(path, content)
+    if violation is not None:
+        raise InvalidRequest(violations=[violation])
+    findings, connections = _checked(tree, wanted)
+    file = File(path, text, connections)
+    if findings:
+        found = sorted(findings, key=lambda finding: line_of(lines(text), finding.path))
+        raise InvalidRequest(violations=[file.violation(finding) for finding in found])
+    return file
+
+
+def _parsed(path: Path, content: bytes) -> tuple[str, dict[str, object], Violation | None]:
+    """Parse; an error of tomllib may quote the text, so only its line is kept."""
+    text, line, problem = "", 1, ""
+    tree: dict[str, object] = {}
+    try:
+        text = content.decode().replace("\r\n", "\n")
+        tree = tomllib.loads(text)
+    except UnicodeDecodeError as failure:
+        line = content.count(b"\n", 0, failure.start) + 1
+        problem = "is not UTF-8"
+    except RecursionError:
+        problem = "is nested too deeply"
+    except ValueError as failure:  # TOMLDecodeError, and numbers too long for int()
+        said = str(failure)
+        at = _AT.search(said)
+        line = int(at[1]) if at else text.count("\n") + 1  # else it is the end of the document
+        # The texts of tomllib for what TOML allows once begin so.
+        twice = said.startswith(("Cannot ", "Duplicate "))
+        problem = "gives a key or table a second time" if twice else "is not valid TOML"
+    if not problem:
+        return text, tree, None
+    return "", {}, Violation(f"{path}:{line}", problem, "texts stand in quotes, and each key once")
+
+
+def _checked(tree: dict[str, object], wanted: str) -> tuple[list[Finding], dict[str, Mapping[str, object]]]:
+    """Check everything that was read."""
+    findings = [
+        Finding((key,), "unknown key", nearest(key, ["connections"])) for key in tree if key != "connections"
+    ]
+    connections = tree.get("connections", {})
+    if not isinstance(connections, dict):
+        findings.append(Finding(("connections",), "connections is not a table", "write [connections.NAME]"))
+        return findings, {}
+    for name, table in connections.items():
+        where = ("connections", name)
+        if not _CONNECTION.fullmatch(name):
+            remedy = "give it 1 to 64 letters, digits, - and _; with dots, in quotes"
+            findings.append(Finding(where, "the connection's name cannot be used", remedy))
+        if isinstance(table, dict):
+            findings += connection_findings(where, table, wanted=name == wanted)
+        else:
+            findings.append(Finding(where, "the connection is not a table", "write [connections.NAME]"))
+    return findings, connections

@@ -1,0 +1,68 @@
+"""docs/secretbridge.schema.json is what the models say."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from secretbridge import Retry
+from secretbridge._config._tables import FIVE, OF_BRIDGES, Other, RetryTable, _File, json_schema
+from secretbridge.providers import provider_class
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "secretbridge.schema.json"
+
+
+def test_the_published_schema_is_what_the_models_say() -> None:
+    # To renew it: python -c "import json; from secretbridge._config._tables import json_schema;
+    # print(json.dumps(json_schema(), indent=2, ensure_ascii=False))" > docs/secretbridge.schema.json
+    assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == json_schema()
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_a_table_has_exactly_the_options_of_its_adapter(name: str) -> None:
+    parameters = inspect.signature(provider_class(name)).parameters
+    assert set(FIVE[name].model_fields) == {"provider", *OF_BRIDGES, *parameters}
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_a_table_needs_what_its_adapter_needs(name: str) -> None:
+    parameters = inspect.signature(provider_class(name)).parameters.values()
+    needed = {one.name for one in parameters if one.default is one.empty}
+    assert {key for key, one in FIVE[name].model_fields.items() if one.is_required()} == {"provider", *needed}
+
+
+def test_the_models_of_the_schema_take_each_table_by_its_provider() -> None:
+    text = """
+[connections.a]
+provider = "wix"
+site_id = "s"
+api_key = "env:A"
+[connections.b]
+provider = "acme"
+credentials = { token = "env:A" }
+host = "h"
+"""
+    made = _File.model_validate(tomllib.loads(text)).connections
+    assert {name: type(one) for name, one in made.items()} == {"a": FIVE["wix"], "b": Other}
+
+
+def test_the_table_of_retries_has_the_defaults_of_the_library() -> None:
+    assert Retry(**RetryTable().model_dump()) == Retry()
+
+
+def test_no_credential_of_the_schema_takes_a_text_without_a_scheme() -> None:
+    tables = json_schema()["$defs"]
+    credentials = {
+        (table, key): one
+        for table, schema in tables.items()
+        for key, one in schema["properties"].items()
+        if key in {"api_key", "bearer", "token", "passphrase"}
+    }
+    assert len(credentials) == 7
+    for one in credentials.values():
+        texts = [choice for choice in one["anyOf"] if choice["type"] == "string"]
+        assert [text["pattern"] for text in texts] == ["^(env|file|keyring|vault|command):.+"]
