@@ -20,15 +20,19 @@ ONLY_HOME = {
     "cryptography": {"_vault/_crypto.py"},
 }
 # A layer, and the modules of ours that it must not know.
+FACES = {"_sync", "_async", "_once", "_admin", "_admin_async", "_config", "_connect", "migrate", "cli"}
 FORBIDDEN = {
-    "_vault/": {"providers", "_core", "_clients", "_channel", "_wire", "_retry", "migrate", "cli"},
-    "_wire.py": {"providers", "_core", "_clients", "_channel", "_vault", "migrate", "cli"},
-    "_retry.py": {"providers", "_core", "_clients", "_vault", "_wire", "migrate", "cli"},
-    "_runtime.py": {"providers", "_core", "_clients", "_channel", "_vault", "migrate", "cli"},
-    "_channel.py": {"providers", "_core", "_clients", "_vault", "_wire", "migrate", "cli"},
-    "providers/": {"_core", "_clients", "_wire", "_retry", "migrate", "cli"},
-    "_core.py": {"_clients", "_wire", "_vault", "migrate", "cli"},
-    "migrate/": {"providers", "_clients", "_wire", "_vault", "cli"},
+    "_vault/": FACES | {"providers", "_core", "_channel", "_wire", "_retry", "_embedded"},
+    "_wire.py": FACES | {"providers", "_core", "_channel", "_vault"},
+    "_retry.py": FACES | {"providers", "_core", "_vault", "_wire"},
+    "_runtime.py": FACES | {"providers", "_core", "_channel", "_vault"},
+    "_channel.py": FACES | {"providers", "_core", "_vault", "_wire"},
+    "_embedded.py": FACES | {"providers", "_core", "_channel", "_wire", "_retry"},
+    "providers/": FACES | {"_core", "_wire", "_retry"},
+    "_core.py": FACES | {"_wire", "_vault"},
+    "_admin.py": {"providers", "_core", "_channel", "_wire", "_retry", "_config", "migrate", "cli"},
+    "_config/": {"_wire", "_retry", "_core", "migrate", "cli"},
+    "migrate/": (FACES - {"migrate"}) | {"providers", "_wire", "_vault"},
 }
 
 
