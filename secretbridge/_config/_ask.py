@@ -155,7 +155,7 @@ def _keyring(service: str, user: str) -> str:
 
 
 def _vault(environment: str, name: str) -> str:
-    from secretbridge._config._environment import local
+    from secretbridge._config._vault import local
     from secretbridge._sync import SecretBridge
     from secretbridge._vault import default_location
 

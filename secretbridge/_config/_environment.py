@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config._ask import asker
-from secretbridge._config._references import ENVIRONMENTS, Reference
+from secretbridge._config._references import Reference
+from secretbridge._config._vault import local, told
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
@@ -15,20 +16,11 @@ if TYPE_CHECKING:
 
     from secretbridge._config._ask import Asker
     from secretbridge._provider import Provider
-    from secretbridge.providers.local import Local
 
-__all__ = ["BUILT_IN", "from_environment", "local"]
+__all__ = ["BUILT_IN", "from_environment"]
 
-_PASSPHRASE: Final = "SECRETBRIDGE_VAULT_PASSPHRASE"  # noqa: S105 - a variable's name
-_KEY_FILE: Final = "SECRETBRIDGE_VAULT_KEY_FILE"
 #: What an adapter finds fault with is called by the variable it came from, such as WIX_SITE_ID.
 _OPTIONS: Final = frozenset({"base_url", "path", "secrets", "site_id", "account_id"})
-_ENVIRONMENT: Final = "SECRETBRIDGE_ENVIRONMENT"
-
-
-def _told(*names: str) -> str:
-    """Give the first of these variables that is set and not empty; "" where none is."""
-    return next((name for name in names if os.environ.get(name)), "")
 
 
 def _need(*wanted: tuple[str, ...]) -> list[str]:
@@ -37,14 +29,14 @@ def _need(*wanted: tuple[str, ...]) -> list[str]:
     Raises:
         InvalidRequest: some are not set; all of them are listed.
     """
-    missing = [" or ".join(names) for names in wanted if not _told(*names)]
+    missing = [" or ".join(names) for names in wanted if not told(*names)]
     if missing:
         raise InvalidRequest(
             violations=[
                 Violation(name, "is not set", "set it, or write a secretbridge.toml") for name in missing
             ]
         )
-    return [_told(*names) for names in wanted]
+    return [told(*names) for names in wanted]
 
 
 def _credential(variable: str) -> Asker:
@@ -88,34 +80,6 @@ def _appfarm() -> Provider:
         api_key=_credential(key),
         path=os.environ[path],
         secrets=[name for name in names if name],
-    )
-
-
-def local(environment: str = "") -> Local:
-    """Give the vault that the environment names; nothing needs to be set.
-
-    Args:
-        environment: development, test, staging or production; "" takes SECRETBRIDGE_ENVIRONMENT.
-
-    Raises:
-        InvalidRequest: two credentials are set, or no such environment.
-    """
-    from secretbridge.providers.local import Local
-
-    chosen = environment or os.environ.get(_ENVIRONMENT) or ENVIRONMENTS[0]
-    wrong: list[Violation] = []
-    if chosen not in ENVIRONMENTS:
-        remedy = f"known are {', '.join(ENVIRONMENTS)}"
-        wrong.append(Violation(_ENVIRONMENT, "names no environment of a vault", remedy))
-    if _told(_PASSPHRASE) and _told(_KEY_FILE):
-        both = f"{_PASSPHRASE} and {_KEY_FILE}"
-        wrong.append(Violation(both, "are set together", "set one of the two"))
-    if wrong:
-        raise InvalidRequest(violations=wrong)
-    return Local(
-        environment=chosen,
-        passphrase=_credential(_PASSPHRASE) if _told(_PASSPHRASE) else None,
-        key_file=os.environ.get(_KEY_FILE) or None,
     )
 
 

@@ -1,0 +1,55 @@
+"""The vault that environment variables choose."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from secretbridge._config._references import ENVIRONMENTS
+from secretbridge.errors import InvalidRequest, Violation
+
+if TYPE_CHECKING:
+    from secretbridge.providers.local import Local
+
+__all__ = ["local", "told"]
+
+_PASSPHRASE: Final = "SECRETBRIDGE_VAULT_PASSPHRASE"  # noqa: S105 - a variable's name
+_KEY_FILE: Final = "SECRETBRIDGE_VAULT_KEY_FILE"
+_ENVIRONMENT: Final = "SECRETBRIDGE_ENVIRONMENT"
+
+
+def told(*names: str) -> str:
+    """Give the first of these variables that is set and not empty; "" where none is."""
+    return next((name for name in names if os.environ.get(name)), "")
+
+
+def _passphrase() -> str:
+    return os.environ[_PASSPHRASE]
+
+
+def local(environment: str = "") -> Local:
+    """Give the vault that the environment names; nothing needs to be set.
+
+    Args:
+        environment: development, test, staging or production; "" takes SECRETBRIDGE_ENVIRONMENT.
+
+    Raises:
+        InvalidRequest: two credentials are set, or no such environment.
+    """
+    from secretbridge.providers.local import Local
+
+    chosen = environment or os.environ.get(_ENVIRONMENT) or ENVIRONMENTS[0]
+    wrong: list[Violation] = []
+    if chosen not in ENVIRONMENTS:
+        remedy = f"known are {', '.join(ENVIRONMENTS)}"
+        wrong.append(Violation(_ENVIRONMENT, "names no environment of a vault", remedy))
+    if told(_PASSPHRASE) and told(_KEY_FILE):
+        both = f"{_PASSPHRASE} and {_KEY_FILE}"
+        wrong.append(Violation(both, "are set together", "set one of the two"))
+    if wrong:
+        raise InvalidRequest(violations=wrong)
+    return Local(
+        environment=chosen,
+        passphrase=_passphrase if told(_PASSPHRASE) else None,
+        key_file=os.environ.get(_KEY_FILE) or None,
+    )
