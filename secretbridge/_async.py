@@ -80,7 +80,8 @@ class AsyncSecretBridge:
             new_name: the name it is to have.
             value: the new value; limits in code points are in ``capabilities``.
             description: free text.
-            active: whether the provider hands the value out.
+            active: whether the provider hands the value out. A secret that is inactive or expired stays so
+                when its value alone is updated.
             protected: whether the secret refuses changes.
             expires_at: when it ceases to be handed out; with a time zone. A time in the past is allowed
                 and ends the secret at once.
@@ -94,7 +95,8 @@ class AsyncSecretBridge:
                 the store cannot tell.
 
         Returns:
-            The secret as far as the provider tells it.
+            The secret as far as the provider tells it; where it was named by an id alone and the name is not
+            told, ``name`` is "".
 
         Raises:
             InvalidRequest: the call cannot be carried out here; nothing was sent.
@@ -284,9 +286,13 @@ class AsyncSecretBridge:
             UnsupportedOperation: the provider has no listing.
             SecretBridgeError: it failed.
         """
-        async for page in self._core.pages(page_size):
+        cursor: str | None = None
+        while True:
+            page, cursor = await self._core.page(cursor, page_size)
             for secret in page:
                 yield secret
+            if cursor is None:
+                return
 
     @property
     def capabilities(self) -> Capabilities:

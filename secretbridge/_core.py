@@ -26,14 +26,14 @@ from secretbridge.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
     from secretbridge._models import Fields, Operation
-    from secretbridge._provider import Provider
+    from secretbridge._provider import Page, Provider
 
-__all__ = ["Core", "next_page"]
+__all__ = ["Core"]
 
 T = TypeVar("T")
 
@@ -51,19 +51,14 @@ class Core:
         self.channel = channel
         self.capabilities: Capabilities = provider.capabilities
 
-    async def pages(self, page_size: int) -> AsyncIterator[list[Secret]]:
-        """Give the listing page by page, without values."""
+    async def page(self, cursor: str | None, page_size: int) -> Page:
+        """Give one page of the listing, without values, and the cursor of the next one or None."""
         require_operation(self.capabilities, "list")
         if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= 10_000:  # noqa: PLR2004 - see the message
             raise InvalidRequest(
                 violations=[Violation("page_size", "is not a whole number from 1 to 10,000")]
             )
-        cursor: str | None = None
-        while True:
-            page, cursor = await self.provider.list_page(self.channel, cursor, page_size)
-            yield page
-            if cursor is None:
-                return
+        return await self.provider.list_page(self.channel, cursor, page_size)
 
     async def get(self, name: str | None, id_: str | None, *, metadata: bool) -> Secret:
         """Give one secret; where value and metadata are told apart, both are asked for."""
@@ -71,12 +66,17 @@ class Core:
         require_operation(of, "get")
         refuse(of, "get", target_violations(of, "get", name, id_))
         target = Target(name, id_)
-        if of.addressed_by.get("get") == "either":
+        addressed = of.addressed_by.get("get")
+        if addressed == "either":
             secret = await self.provider.get(self.channel, target)
         else:
+            if addressed == "name" and id_ is not None:
+                self.channel.names.forget()  # a name may have passed to another secret: ask who bears it now
             secret = await self._at("get", target, lambda at: self.provider.get(self.channel, at))
         if metadata and not of.list_tells <= of.get_tells:
             listed = _find(await self.list(), Target(secret.name, secret.id))
+            if listed is not None and listed.name != secret.name:  # renamed meanwhile
+                secret = await self.provider.get(self.channel, Target(listed.name, listed.id))
             if listed is not None:
                 return replace(listed, value=secret.value)
         return secret
@@ -138,11 +138,16 @@ class Core:
         ]
         target = Target(name, id_)
         refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
-        secret = await self._at(
-            "update",
-            target,
-            lambda at: self.provider.update(self.channel, at, changes, if_version=if_version),
-        )
+        try:
+            secret = await self._at(
+                "update",
+                target,
+                lambda at: self.provider.update(self.channel, at, changes, if_version=if_version),
+            )
+        except SecretBridgeError as error:
+            if "new_name" in changes and error.applied is not False:
+                self.channel.names.forget()  # who bears which name is not known any more
+            raise
         if "new_name" in changes and secret.id is not None:
             self.channel.names.remove(secret.id)
             self.channel.names.add(changes["new_name"], secret.id)
@@ -216,7 +221,10 @@ class Core:
 
     async def list(self) -> list[Secret]:
         """Give everything, without values, and remember who is called what."""
-        secrets = [secret async for page in self.pages(1000) for secret in page]
+        secrets, cursor = await self.page(None, 1000)
+        while cursor is not None:
+            following, cursor = await self.page(cursor, 1000)
+            secrets += following
         self.channel.names.learn((secret.name, secret.id) for secret in secrets if secret.id is not None)
         return secrets
 
@@ -324,11 +332,6 @@ class Core:
     async def close(self) -> None:
         """Let go of all connections."""
         await self.channel.close()
-
-
-async def next_page(pages: AsyncIterator[list[Secret]]) -> list[Secret]:
-    """Give the next page, as a coroutine that the blocking face can finish."""
-    return await anext(pages)
 
 
 def _find(secrets: list[Secret], target: Target) -> Secret | None:

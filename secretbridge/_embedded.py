@@ -6,8 +6,9 @@ The vault's code loads when a vault is opened, not before.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from secretbridge._models import Secret, secret_str
 from secretbridge.errors import InvalidRequest, VaultLocked, Violation
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Opening", "path_violations", "secret_of"]
 
 V = TypeVar("V", bound="Vault")
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Opening:
@@ -61,7 +64,7 @@ class Opening:
             raise InvalidRequest(violations=wrong)
         self._location = None if location is None else Path(location)
         self._environment = environment
-        self._key_file = None if key_file is None else Path(key_file)
+        self._key_file = None if key_file is None else Path(key_file).expanduser()
         self._passphrase = _wrapped(passphrase) if isinstance(passphrase, str) else passphrase
 
     def __repr__(self) -> str:
@@ -103,13 +106,19 @@ def _wrapped(value: str | SecretStr) -> SecretStr:
 
 
 def _passphrase_violations(passphrase: object) -> list[Violation]:
-    """Find what is wrong with a passphrase. It may hold any character, white space at its ends too."""
+    """Find what is wrong with a passphrase; blanks within it and at its ends are its own."""
     wrapped = isinstance(passphrase, secret_str()) if not isinstance(passphrase, str) else False
     plain = passphrase.get_secret_value() if wrapped else passphrase  # type: ignore[attr-defined]  # a SecretStr
     if not isinstance(plain, str):
         remedy = "give str, SecretStr or a callable that gives one of them"
         return [Violation("passphrase", f"is not a text but {type(plain).__name__}", remedy)]
-    return [] if plain else [Violation("passphrase", "is empty", "give the passphrase")]
+    if not plain.strip():
+        return [Violation("passphrase", "is empty or white space", "give the passphrase")]
+    if not plain.isascii() and _SURROGATE.search(plain):
+        return [Violation("passphrase", "holds half of a surrogate pair", "fix where it was decoded")]
+    if "\n" in plain or "\r" in plain:
+        return [Violation("passphrase", "holds a line break", "strip what was read from a file")]
+    return []
 
 
 def _asked(passphrase: SecretStr | Callable[[], str | SecretStr]) -> str | SecretStr:

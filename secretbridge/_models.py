@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, TypedDict
 
 from secretbridge.errors import InvalidRequest, ValueNotTold, Violation
 
@@ -199,12 +199,26 @@ class Retry:
             )
 
 
+#: No wait is longer, in seconds: more than eleven days is a slip, and the operating system refuses it.
+_LONGEST: Final = 1_000_000
+
+
 def _check_numbers(owner: str, numbers: Mapping[str, object]) -> None:
+    timeout = owner == "timeout"
     wrong = [
-        Violation(f"{owner}.{name}", "is not a number of seconds, 0 or more", "give a float")
+        Violation(
+            f"{owner}.{name}",
+            f"is not a number of seconds {'above 0' if timeout else 'from 0'} and up to {_LONGEST:,}",
+            "give a float" + (", or None to wait for ever" if timeout else ""),
+        )
         for name, number in numbers.items()
-        if not (owner == "timeout" and number is None)
-        and (not isinstance(number, (int, float)) or isinstance(number, bool) or not number >= 0)
+        if not (timeout and number is None)
+        and (
+            not isinstance(number, (int, float))
+            or isinstance(number, bool)
+            or not 0 <= number <= _LONGEST
+            or (timeout and not number)
+        )
     ]
     if wrong:
         raise InvalidRequest(violations=wrong)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from secretbridge._connect import DEFAULT_RETRY, DEFAULT_TIMEOUT, connected, reconnected
-from secretbridge._core import next_page
 from secretbridge._runtime import BlockingRuntime, finish
 from secretbridge._unset import UNSET, Unset
 
@@ -81,7 +80,8 @@ class SecretBridge:
             new_name: the name it is to have.
             value: the new value; limits in code points are in ``capabilities``.
             description: free text.
-            active: whether the provider hands the value out.
+            active: whether the provider hands the value out. A secret that is inactive or expired stays so
+                when its value alone is updated.
             protected: whether the secret refuses changes.
             expires_at: when it ceases to be handed out; with a time zone. A time in the past is allowed
                 and ends the secret at once.
@@ -95,7 +95,8 @@ class SecretBridge:
                 the store cannot tell.
 
         Returns:
-            The secret as far as the provider tells it.
+            The secret as far as the provider tells it; where it was named by an id alone and the name is not
+            told, ``name`` is "".
 
         Raises:
             InvalidRequest: the call cannot be carried out here; nothing was sent.
@@ -289,13 +290,12 @@ class SecretBridge:
             UnsupportedOperation: the provider has no listing.
             SecretBridgeError: it failed.
         """
-        pages = self._core.pages(page_size)
+        cursor: str | None = None
         while True:
-            try:
-                page = finish(next_page(pages))
-            except StopAsyncIteration:
-                return
+            page, cursor = finish(self._core.page(cursor, page_size))
             yield from page
+            if cursor is None:
+                return
 
     @property
     def capabilities(self) -> Capabilities:

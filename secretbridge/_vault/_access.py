@@ -323,9 +323,16 @@ def _new(change: Change, id_: bytes, name: str, fields: Mapping[str, object], he
         expires_at=None,
         created_at=_records.moment(change.now),
         updated_at=_records.moment(change.now),
-        version=(held.record.version if held is not None else change.state.version_floor) + 1,
+        version=_last_version(change, held) + 1,
     )
     return _changed(blank, {**_DEFAULTS, **fields}, version=blank.version, at=change.now)
+
+
+def _last_version(change: Change, held: Held | None) -> int:
+    """The version that a new record comes after: no name ever shows the same version twice."""
+    if held is None:
+        return change.state.version_floor
+    return max(held.record.version, change.state.version_floor) if held.deleted else held.record.version
 
 
 def _changed(record: Record, changes: Mapping[str, Any], *, version: int, at: int) -> Record:

@@ -189,7 +189,7 @@ class Change:
         """
         target, there = self.named(record.name)
         if self._alone(held) and (target is None or not self._lives(target)):
-            version = max(record.version, self._free_name(target) + 1)
+            version = max(record.version, self._free_name(target) + 1, self.state.version_floor + 1)
             record = replace(record, version=version)
             self._rename_row(held, record.name)
             self._raise_floor(version)
@@ -203,6 +203,7 @@ class Change:
         old_name = held.record.name
         self.save(_records.UPDATE, operation_id, record, there, fields, old_name=old_name, moved=moved)
         self._leave(held)
+        self._raise_floor(version)
         return record
 
     def _alone(self, held: Held) -> bool:
@@ -230,6 +231,7 @@ class Change:
         self._remove_secret(row)
         self.add_secret(name, row.id)
         for other in self.rows.values(row.id):
+            self._raise_floor(other.version)
             if other.environment != self._environment:  # deleted there; the name inside has to follow
                 self._rename_deleted(self._open(other), name)
 

@@ -27,8 +27,10 @@ def opener(credential: Passphrase | KeyFile, *, new: bool) -> Opener:
     if isinstance(credential, Passphrase):
         return Opener(PASSPHRASE, credential.encoded())
     key = _files.read_key_file(credential.path)
-    if key is None and new:
-        key = _files.create_key_file(credential.path)
+    if new:
+        if key is None:
+            key = _files.create_key_file(credential.path)
+        _files.check_key_place(credential.path)
     if key is None:
         raise VaultLocked(
             f"The key file {credential.path} of this vault is missing. It is never created anew, because a "

@@ -96,9 +96,10 @@ def check_folder(folder: Path) -> None:
         raise VaultError(f"{folder} is not a folder.", advice="Give the vault's file another place.")
     _check_owner(folder, found)
     if found.st_mode & _OTHERS_WRITE:
+        shared = found.st_mode & stat.S_ISVTX or found.st_uid != os.geteuid()
         raise VaultError(
             f"Others can write to the folder {folder}, and so could exchange the vault.",
-            advice=f"Run: chmod go-w '{folder}'",
+            advice="Put it in a folder of its own." if shared else f"Run: chmod go-w '{folder}'",
         )
 
 
@@ -202,6 +203,17 @@ def read_key_file(path: Path) -> bytes | None:
             advice="Give the key file that the vault was created with.",
         )
     return key
+
+
+def check_key_place(path: Path) -> None:
+    """Refuse to seal a new vault with a key that others own or could exchange.
+
+    Raises:
+        VaultError: the file or its folder belongs to another user, or others can write to the folder.
+    """
+    real = resolve(path)
+    _check_owner(real, real.stat())
+    check_folder(real.parent)
 
 
 def create_key_file(path: Path) -> bytes:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from secretbridge._vault import _files, _fork, _sqlite
 from secretbridge._vault._lock import FileLock
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+
+#: Seconds that closing waits for the lock.
+_CLOSING: Final = 0.2
 
 
 class SqliteStore:
@@ -49,6 +52,8 @@ class SqliteStore:
         self._writing = threading.Lock()
         self._using = threading.Lock()
         existed = self._exists()
+        if path.is_dir():
+            raise VaultError(f"{path} is a folder.", advice="Give the path of the vault's file in it.")
         if not existed:
             _files.make_folder(path.parent)
         _files.check_folder(path.parent)
@@ -215,13 +220,20 @@ class SqliteStore:
         """Close the connection, under the lock where it can be had; twice is once."""
         if self._closed:
             return
-        try:
-            with self._exclusive(), self._using:
-                self._drop()
-        except (VaultBusy, VaultError):
-            # Closing without it only forgoes an extra precaution: SQLite has locks of its own.
-            with self._using:
-                self._drop()
+        if self._connection is not None:
+            # Without the lock only an extra precaution is forgone: SQLite has locks of its own. It is not
+            # waited for long, since this also runs after Ctrl-C, after VaultBusy and in a collector.
+            try:
+                self._enter(_CLOSING)
+            except VaultError:
+                with self._using:
+                    self._drop()
+            else:
+                try:
+                    with self._using:
+                        self._drop()
+                finally:
+                    self._leave()
         self._closed = True
         self._lock.close()
 
@@ -302,9 +314,10 @@ class SqliteStore:
         finally:
             self._leave()
 
-    def _enter(self) -> None:
-        deadline = time.monotonic() + self._busy_timeout
-        if not self._writing.acquire(timeout=self._busy_timeout):
+    def _enter(self, longest: float | None = None) -> None:
+        wait = self._busy_timeout if longest is None else min(longest, self._busy_timeout)
+        deadline = time.monotonic() + wait
+        if not self._writing.acquire(timeout=wait):
             raise VaultBusy("Another thread held the vault for longer than we wait.", advice="Try again.")
         failure = None
         try:

@@ -221,10 +221,10 @@ class HttpProvider:
         """Read a vendor's refusal; ``document`` is its JSON or None."""
         raise NotImplementedError
 
-    def _parse_object(self, request_for: Operation, reply: Reply) -> None:
-        """Check that a success holds an object, or nothing at all."""
+    def _parse_object(self, request_for: Operation, reply: Reply, model: type[Answer] = Answer) -> None:
+        """Check that a success holds an object, of this model where one is given, or nothing at all."""
         if reply.body.strip():
-            self._parse(Answer, request_for, reply)
+            self._parse(model, request_for, reply)
 
     def _parse(self, model: type[M], request_for: Operation, reply: Reply) -> M:
         """Read a success of the documented shape.
@@ -267,10 +267,14 @@ def is_past(moment: datetime | None) -> bool:
 
 def to_json(document: object) -> bytes:
     """Write JSON for a request; values leave their SecretStr here, at the last moment."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+    return _encode(document).encode()
 
 
 def _plain(value: SecretStr | datetime) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+#: Made once: json.dumps makes an encoder at every call that is not all defaults.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode

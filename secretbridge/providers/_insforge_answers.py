@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import SecretStr
 
@@ -14,7 +14,7 @@ from secretbridge.providers._refusal import Fault, Kind
 if TYPE_CHECKING:
     from secretbridge._exchange import Reply, Request
 
-__all__ = ["CODES", "DOUBTFUL", "MOST_BYTES", "Listing", "Made", "Value", "fault"]
+__all__ = ["CODES", "DOUBTFUL", "MOST_BYTES", "Done", "Listing", "Made", "Value", "fault"]
 
 #: The most that the server takes, in bytes; beyond it says 500.
 MOST_BYTES: Final = 100_000_000
@@ -86,7 +86,14 @@ class Value(Answer):
     value: SecretStr
 
 
-class Made(Answer):
+class Done(Answer):
+    """What a write is answered with: ``success`` may be missing, but a denial or an error is none."""
+
+    success: Literal[True] = True
+    error: None = None
+
+
+class Made(Done):
     """A new row."""
 
     id: str | None = None

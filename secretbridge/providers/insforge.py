@@ -11,11 +11,27 @@ from typing import TYPE_CHECKING, Final
 
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret, Target
-from secretbridge.errors import SecretBridgeError, SecretExists, SecretNotFound, Unverified, Violation
+from secretbridge.errors import (
+    SecretBridgeError,
+    SecretExists,
+    SecretNotFound,
+    UnexpectedReply,
+    Unverified,
+    Violation,
+)
 from secretbridge.providers._address import quoted
 from secretbridge.providers._credential import Credential, HeaderAuth
 from secretbridge.providers._http import HttpProvider, is_past, to_json
-from secretbridge.providers._insforge_answers import CODES, DOUBTFUL, MOST_BYTES, Listing, Made, Value, fault
+from secretbridge.providers._insforge_answers import (
+    CODES,
+    DOUBTFUL,
+    MOST_BYTES,
+    Done,
+    Listing,
+    Made,
+    Value,
+    fault,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -127,7 +143,12 @@ class InsForge(HttpProvider):
             doubtful_codes=DOUBTFUL,
             max_reply=_MOST_REPLY,
         )
-        return Secret(id=target.id, name=name, value=self._parse(Value, "get", reply).value)
+        told = self._parse(Value, "get", reply)
+        if told.key != name:
+            raise UnexpectedReply(
+                f"InsForge answered about another secret than {name!r}.", status=reply.status, applied=False
+            )
+        return Secret(id=target.id, name=name, value=told.value)
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create by POST, then set the rest by PUT.
@@ -218,7 +239,7 @@ class InsForge(HttpProvider):
         name = target.name or ""
         path = f"{_PATH}/{quoted(name)}"
         reply = await self._ask(channel, "delete", "DELETE", path, secret=name, doubtful_codes=DOUBTFUL)
-        self._parse_object("delete", reply)
+        self._parse_object("delete", reply, Done)
 
     async def _post(
         self, channel: Channel, operation: Operation, name: str, fields: Fields, *, idempotent: bool
@@ -251,7 +272,7 @@ class InsForge(HttpProvider):
             value=fields.get("value"),
             doubtful_codes=DOUBTFUL,
         )
-        self._parse_object(operation, reply)
+        self._parse_object(operation, reply, Done)
 
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:
         return fault(request, reply, document)

@@ -137,7 +137,7 @@ def test_a_symbolic_link_leads_to_the_vault_itself(filled: Place) -> None:
 
 def test_a_folder_in_the_vaults_place_is_refused(place: Place) -> None:
     place.file.mkdir(parents=True, mode=0o700)
-    with pytest.raises(VaultError, match="not a regular file"):
+    with pytest.raises(VaultError, match="is a folder"):
         place.open()
 
 
