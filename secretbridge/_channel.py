@@ -153,7 +153,7 @@ class Channel:
         outcome = await self._attempt(state, request, judge, 1)
         if not isinstance(outcome, SecretBridgeError):
             return outcome
-        if self.retry.attempts > 1 and _may_repeat(state, request, outcome, 1):
+        if self.retry.attempts > 1 and _may_repeat(state, request, outcome):
             from secretbridge._retry import repeat  # tenacity loads at the first failure, if ever
 
             outcome = await repeat(
@@ -162,7 +162,7 @@ class Channel:
                 started=started,
                 policy=self.retry,
                 runtime=state.runtime,
-                may_repeat=lambda error, tries: _may_repeat(state, request, error, tries),
+                may_repeat=lambda error: _may_repeat(state, request, error),
                 on_wait=lambda error, tries, seconds: logger.info(
                     "%s of %s: %s at try %d, next in %.2f s",
                     request.operation,
@@ -203,6 +203,8 @@ class Channel:
         if isinstance(outcome, SecretBridgeError):
             if request.reads:
                 outcome.applied = False
+            if isinstance(outcome, ProviderError) and outcome.code in request.doubtful_codes:
+                request.doubts += 1
             if pacer is not None and isinstance(outcome, RateLimited):
                 asked = outcome.retry_after
                 # One answer that asks for a day must not hold up every later call for a day: slow down only.
@@ -229,11 +231,11 @@ def _sort_of(outcome: Reply | SecretBridgeError) -> str:
     return type(outcome).__name__ if status is None else str(status)
 
 
-def _may_repeat(state: _State, request: Request, error: SecretBridgeError, tries: int) -> bool:
+def _may_repeat(state: _State, request: Request, error: SecretBridgeError) -> bool:
     """Say whether the exchange may be tried again after this error."""
     if isinstance(error, ProviderError):
         if error.code in request.doubtful_codes:
-            return state.worked and tries <= _DOUBTS
+            return state.worked and request.doubts <= _DOUBTS
         if error.status in request.repeat_statuses:
             return error.transient
     return error.transient and (error.applied is False or request.idempotent)

@@ -49,6 +49,8 @@ class Request:
         doubtful_codes: vendor codes of a refusal that is sometimes false; repeated up to twice on a
             connection that has worked before.
         max_reply: most bytes of the reply, decompressed.
+        credential: the credential's headers, as they were sent with the last try.
+        doubts: how many tries ended in one of the doubtful codes.
     """
 
     operation: Operation
@@ -64,6 +66,7 @@ class Request:
     doubtful_codes: frozenset[str] = frozenset()
     max_reply: int = MAX_REPLY
     credential: Headers = field(default=())
+    doubts: int = 0
 
     def __repr__(self) -> str:
         return f"<Request {self.method} for {self.operation} of {self.secret!r}>"

@@ -97,7 +97,7 @@ class Secret:
     version: int | None = None
     platform: bool = False
     verified: bool | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     if not TYPE_CHECKING:  # type checkers see the signature that the fields make
 

@@ -29,7 +29,7 @@ async def repeat(
     started: float,
     policy: Retry,
     runtime: Runtime,
-    may_repeat: Callable[[SecretBridgeError, int], bool],
+    may_repeat: Callable[[SecretBridgeError], bool],
     on_wait: Callable[[SecretBridgeError, int, float], None],
 ) -> Reply | SecretBridgeError:
     """Go on after a first failure until it works, may not be repeated, or the policy ends.
@@ -48,7 +48,7 @@ async def repeat(
         return outcome
 
     def again(outcome: Reply | SecretBridgeError) -> bool:
-        return isinstance(outcome, SecretBridgeError) and may_repeat(outcome, tries)
+        return isinstance(outcome, SecretBridgeError) and may_repeat(outcome)
 
     jitter = wait_random_exponential(multiplier=policy.first_wait, max=policy.max_wait)
 

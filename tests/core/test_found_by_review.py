@@ -198,3 +198,18 @@ def test_a_folder_of_everybodys_is_not_to_be_changed_but_left(place: Path) -> No
     place.chmod(0o1777)
     with vault(place) as bridge, pytest.raises(VaultError, match="a folder of its own"):
         bridge.list_secrets()
+
+
+def test_only_doubtful_refusals_count_as_doubts() -> None:
+    false_401 = answer(401, {"error": "AUTH_INVALID_API_KEY"})
+    runtime = ScriptedRuntime(
+        answer(200, {"secrets": []}), answer(429), answer(429), false_401, answer(200, {"success": True})
+    )
+    bridge = runtime.bridge(InsForge("https://a.example", api_key="ik_a"))
+    bridge.list_secrets()
+    bridge.update_secret("A", value="a")
+    assert runtime.left == 0
+
+
+def test_a_secret_can_be_kept_in_a_set() -> None:
+    assert len({Secret(name="A"), Secret(name="A"), Secret(name="B")}) == 2
