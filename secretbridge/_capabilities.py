@@ -76,7 +76,9 @@ class Capabilities:
         addressed_by: operation -> "name", "id" or "either": what the provider itself asks for.
             Core finds the other by listing.
         id_is_uuid: whether an id must be a UUID.
-        name: limits of the name of a new secret or a new name.
+        name: limits of a name.
+        finds_any_name: whether secrets may be there whose names a new one could not have; the limits of the
+            name then hold for new secrets and new names alone.
         limits: field -> limits.
         list_tells: fields that the listing tells.
         get_tells: fields that reading one secret tells.
@@ -99,6 +101,7 @@ class Capabilities:
     addressed_by: Mapping[Operation, Literal["name", "id", "either"]]
     id_is_uuid: bool = False
     name: Limit = Limit(min_length=1)
+    finds_any_name: bool = False
     limits: Mapping[str, Limit] = field(default_factory=lambda: _NO_LIMITS)
     list_tells: frozenset[str] = frozenset()
     get_tells: frozenset[str] = frozenset()

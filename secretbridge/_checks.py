@@ -158,7 +158,7 @@ def _content(of: Capabilities, name: str, argument: object) -> Iterable[Violatio
     yield from _surrogates(name, text)
 
 
-def _length(name: str, text: str, limit: Limit) -> Iterable[Violation]:
+def _length(name: str, text: str, limit: Limit, *, pattern: bool = True) -> Iterable[Violation]:
     size = len(text)
     if size < limit.min_length:
         yield Violation(
@@ -166,7 +166,7 @@ def _length(name: str, text: str, limit: Limit) -> Iterable[Violation]:
         )
     if limit.max_length is not None and size > limit.max_length:
         yield Violation(name, f"has {size:,} characters, more than {limit.max_length:,}", "shorten it")
-    if limit.pattern and size and not re.fullmatch(limit.pattern, text):
+    if pattern and limit.pattern and size and not re.fullmatch(limit.pattern, text):
         yield Violation(name, "has characters that are not allowed", f"allowed are {limit.meaning}")
 
 
@@ -181,11 +181,12 @@ def _name(text: str, limit: Limit, field: str) -> Iterable[Violation]:
     if not text.strip():
         yield Violation(field, "is empty", "give the secret's name")
         return
+    wrong = [*_surrogates(field, text)]
     if text in {".", ".."} or _NOT_IN_NAMES.search(text):
         remedy = "an existing secret of such a name is reached by id=; a new one needs another"
-        yield Violation(field, "holds a slash or a control character, or is only dots", remedy)
-    yield from _surrogates(field, text)
-    yield from _length(field, text, limit)
+        wrong.append(Violation(field, "holds a slash or a control character, or is only dots", remedy))
+    yield from wrong
+    yield from _length(field, text, limit, pattern=not wrong)  # one character is wrong but once
 
 
 def target_violations(
@@ -193,8 +194,9 @@ def target_violations(
 ) -> Iterable[Violation]:
     """Find what is wrong with how a secret is named."""
     longest = of.name.max_length
-    makes = operation in {"create", "put"}
-    if id_ is None and not makes and isinstance(name, str) and name.isidentifier() and name.isascii():
+    limited = operation in {"create", "put"} or not of.finds_any_name
+    plain = isinstance(name, str) and name.isidentifier() and name.isascii()
+    if id_ is None and plain and not (limited and of.name.pattern) and isinstance(name, str):
         # Nearly every name is plain like this: looking one up in the vault is too quick for more checks.
         if longest is not None and len(name) > longest:
             yield from _length("name", name, Limit(max_length=longest))
@@ -207,7 +209,7 @@ def target_violations(
         if not isinstance(name, str):
             yield _no_text("name", name)
             return
-        yield from _name(name, of.name if makes else Limit(max_length=longest), "name")
+        yield from _name(name, of.name if limited else Limit(max_length=longest), "name")
         return
     if "list" not in of.operations and of.addressed_by.get(operation) == "name":
         yield Lacking("id", f"{of.title} tells no ids", of.why_not.get("id", "name the secret by its name"))

@@ -97,6 +97,7 @@ class InsForge(HttpProvider):
             }
         ),
         addressed_by=MappingProxyType({"get": "name", "update": "name", "put": "name", "delete": "name"}),
+        finds_any_name=True,  # the pattern is enforced when a row is made, and rows can be older than it
         name=Limit(min_length=1, pattern=r"[A-Z0-9_]+", meaning="upper-case letters, digits and _"),
         limits=MappingProxyType({"value": Limit(max_length=99_000_000)}),
         list_tells=frozenset({"active", "protected", "expires_at"}),

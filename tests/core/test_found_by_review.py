@@ -213,3 +213,15 @@ def test_only_doubtful_refusals_count_as_doubts() -> None:
 
 def test_a_secret_can_be_kept_in_a_set() -> None:
     assert len({Secret(name="A"), Secret(name="A"), Secret(name="B")}) == 2
+
+
+def test_a_name_that_cannot_be_there_is_refused_before_anything_is_sent() -> None:
+    standin = WixStandIn()
+    bridge = SecretBridge(Wix(api_key="IST.wix-key", site_id=SITE), transport=standin.transport(), pace=None)
+    for name in ("two words", "wixKEY", "A" * 51):
+        with pytest.raises(InvalidRequest, match="name"):
+            bridge.update_secret(name, value="v")
+    assert standin.calls == []
+    runtime = ScriptedRuntime(answer(200, {"success": True}))
+    runtime.bridge(InsForge("https://a.example", api_key="ik_a")).update_secret("older-row", value="v")
+    assert runtime.sent[0].url.endswith("/older-row")
