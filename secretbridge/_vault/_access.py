@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from secretbridge._vault import _create, _files, _records, _refusals, _schema, _sealed, _verify
+from secretbridge._vault import _create, _files, _policy, _records, _refusals, _sealed, _verify
 from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._records import Record
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from secretbridge._trail import Verified
     from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
+    from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
 
 T = TypeVar("T")
@@ -37,13 +38,11 @@ class Vault:
     the object is gone.
     """
 
-    def __init__(
-        self, store: SqliteStore, keyring: Keyring, environment: int, environments: Mapping[str, int]
-    ) -> None:
+    def __init__(self, store: SqliteStore, keyring: Keyring, environment: int, policy: Policy) -> None:
         self._store = store
         self._keyring = keyring
         self._environment = environment
-        self._environments = {number: name for name, number in environments.items()}
+        self._policy = policy
         self._last_state: Known | None = None
 
     @classmethod
@@ -78,7 +77,7 @@ class Vault:
         openers: list[Opener] = []  # kept from creating, so that the KDF runs once
 
         def create(path: Path) -> None:
-            _number(_schema.ENVIRONMENTS, environment)
+            _number(_policy.ENVIRONMENTS, environment)
             _create.check_vacant(path)
             openers.append(_create.opener(credential, new=True))
             _create.create(path, openers[0])
@@ -87,8 +86,8 @@ class Vault:
             store.connect(create)
             opener = openers[0] if openers else _create.opener(credential, new=False)
 
-            keyring, environments = store.snapshot(lambda rows: _create.unlock(rows, opener))
-            return cls(store, keyring, _number(environments, environment), environments)
+            keyring, policy = store.snapshot(lambda rows: _create.unlock(rows, opener))
+            return cls(store, keyring, _number(policy.environments, environment), policy)
         except BaseException:
             store.close()
             raise

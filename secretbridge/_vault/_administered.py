@@ -128,9 +128,10 @@ class AdministeredVault(Vault):
         """
         upto = self.audit_head().sequence
         while after < upto:
+            names = {number: name for name, number in self._policy.environments.items()}
             page = partial(_audit.page, keyring=self._keyring, after=after, upto=upto)
             entries = self._store.snapshot(page)
-            yield from (_audit.told(entry, self._environments) for entry in entries)
+            yield from (_audit.told(entry, names) for entry in entries)
             after = entries[-1].sequence
 
     def audit_head(self) -> AuditHead:

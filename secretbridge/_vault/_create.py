@@ -6,9 +6,10 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._vault import _crypto, _files, _keys, _records, _rows, _schema, _sealed, _sqlite
+from secretbridge._vault import _crypto, _files, _keys, _policy, _records, _rows, _sealed, _sqlite
 from secretbridge._vault._crypto import ARGON2_DEFAULT, SUITE, damaged
 from secretbridge._vault._keys import KEY_FILE, PASSPHRASE, KeyFile, Keyring, Opener, Passphrase
+from secretbridge._vault._policy import Policy
 from secretbridge.errors import VaultDamaged, VaultLocked
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...
     data_key = _keys.new_data_key(vault, root, epoch=_FIRST, chain=chain)
     keyring = Keyring(vault, root, {_FIRST: data_key})
     slot = credential.new_slot(vault, root, number=_FIRST, argon2=ARGON2_DEFAULT)
-    policy = _sealed.seal_policy(keyring, _FIRST, _records.encode_policy(_schema.ENVIRONMENTS))
+    policy = _sealed.seal_policy(keyring, _FIRST, _policy.encode(Policy()))
     entry = _records.Entry(
         sequence=_FIRST,
         at=_sealed.now(),
@@ -120,8 +121,8 @@ def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...
     )
 
 
-def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, dict[str, int]]:
-    """The keys and the environments of a vault, after the checks that cost the same in every vault.
+def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, Policy]:
+    """The keys and the policy of a vault, after the checks that cost the same in every vault.
 
     Args:
         rows: a snapshot's rows.
@@ -147,4 +148,4 @@ def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, dict[str, int
     if not _crypto.same(_sealed.open_log(keyring, last)[2], state.chain):
         raise damaged()
     policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
-    return keyring, _records.decode_policy(policy)
+    return keyring, _policy.decode(policy)

@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from struct import Struct, error
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from secretbridge._vault._crypto import FORMAT, SUITE, damaged
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Operations, as the audit trail numbers them. Append only.
 VAULT_CREATED: Final = 1
@@ -285,29 +282,6 @@ def decode_state(plain: bytes) -> State:
         raise damaged()
     digest = int.from_bytes(digest, "big")
     return State(vault, key_epoch, policy_epoch, sequence, chain, secrets, values, digest, floor)
-
-
-def encode_policy(environments: Mapping[str, int]) -> bytes:
-    """The plaintext of the policy: today the closed set of environments, by name and number."""
-    rows = (
-        number.to_bytes(4, "big") + len(name.encode()).to_bytes(2, "big") + name.encode()
-        for name, number in environments.items()
-    )
-    return len(environments).to_bytes(2, "big") + b"".join(rows)
-
-
-def decode_policy(plain: bytes) -> dict[str, int]:
-    """The environments in a policy."""
-    environments: dict[str, int] = {}
-    at = 2
-    for _ in range(int.from_bytes(plain[:2], "big")):
-        number, length = (
-            int.from_bytes(plain[at : at + 4], "big"),
-            int.from_bytes(plain[at + 4 : at + 6], "big"),
-        )
-        at += 6 + length
-        environments[plain[at - length : at].decode()] = number
-    return environments
 
 
 def id_bytes(id_: str | None) -> bytes:

@@ -1,6 +1,7 @@
-"""The vault's rows inside one transaction: what a store has to offer, and SQLite's statements for it.
+"""The vault's rows inside one transaction.
 
-Everything above works on these few methods, so that another database can stand here.
+The statements are those that SQLite and PostgreSQL both understand, with ``?`` for a value; what only one of
+them knows belongs in its store.
 """
 
 from __future__ import annotations

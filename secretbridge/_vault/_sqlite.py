@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._vault import _schema
-from secretbridge._vault._crypto import DAMAGED_ADVICE, FORMAT
+from secretbridge._vault._crypto import DAMAGED_ADVICE
 from secretbridge.errors import VaultBusy, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 
 if TYPE_CHECKING:
@@ -119,9 +119,10 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
             advice="Give the vault's file another place; this one was left as it is.",
         )
     written = _one(connection, "PRAGMA user_version")
-    if not isinstance(written, int) or written > FORMAT:
+    if not isinstance(written, int) or written > _schema.FILE_FORMAT:
         raise VaultError(
-            f"The vault {path} has format {written}; this version of secretbridge knows up to {FORMAT}.",
+            f"The vault {path} has format {written}; "
+            f"this version of secretbridge knows up to {_schema.FILE_FORMAT}.",
             advice="Upgrade secretbridge; the file was left as it is.",
         )
 

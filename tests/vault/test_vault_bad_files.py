@@ -76,9 +76,9 @@ def test_a_foreign_database_is_called_so_and_left_alone(place: Place) -> None:
 
 
 def test_a_newer_format_asks_for_an_upgrade_and_is_left_alone(filled: Place) -> None:
-    filled.sql("PRAGMA user_version = 2")
+    filled.sql("PRAGMA user_version = 3")
     before = filled.file.read_bytes()
-    with pytest.raises(VaultError, match=r"format 2.*Upgrade secretbridge"):
+    with pytest.raises(VaultError, match=r"format 3.*Upgrade secretbridge"):
         filled.open()
     assert filled.file.read_bytes() == before
 
