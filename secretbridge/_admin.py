@@ -8,23 +8,27 @@ import threading
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from secretbridge._embedded import Opening, path_violations, secret_of
+from secretbridge._embedded_capabilities import checked
 from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import TextIO
 
     from pydantic import SecretStr
 
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, Verified, VersionInfo
+    from secretbridge._trail import AuditEntry, Purged, Retention, Verified, VersionInfo
     from secretbridge._vault._administered import AdministeredVault
 
 __all__ = ["Vault"]
+
+#: Days that a version is kept at most where a number is given: a hundred years.
+_LONGEST: Final = 36_500
 
 
 class Vault:
@@ -41,6 +45,8 @@ class Vault:
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault. By default ``vault.key`` in the user's configuration folder.
+        expect_head: what ``audit_head()`` gave earlier, or its ``str()``. The vault that is opened must
+            continue this trail, else VaultDamaged: an older copy was put in its place.
 
     Raises:
         InvalidRequest: both credentials are given, or an argument is malformed.
@@ -53,8 +59,11 @@ class Vault:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        expect_head: AuditHead | str | None = None,
     ) -> None:
-        self._opening = Opening(location, environment, passphrase=passphrase, key_file=key_file)
+        self._opening = Opening(
+            location, environment, passphrase=passphrase, key_file=key_file, expect_head=expect_head
+        )
         self._opened: AdministeredVault | None = None
         # By process: a child must not wait for a thread that its parent had.
         self._locks = {os.getpid(): threading.Lock()}
@@ -268,6 +277,80 @@ class Vault:
         _refuse(path_violations("path", path))
         return self._vault().backup(Path(path), overwrite=overwrite)
 
+    def create_many(self, secrets: Mapping[str, str | SecretStr]) -> int:
+        """Create many secrets of this environment in one transaction: all of them or none.
+
+        Args:
+            secrets: name and value of each; limits are those of ``create_secret()``.
+
+        Returns:
+            How many were created.
+
+        Raises:
+            InvalidRequest: a name or a value is malformed; the first twenty are listed.
+            SecretExists: one of the names is taken; nothing was created.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return self._vault().create_many(checked(secrets))
+
+    def retention(self) -> Retention:
+        """Give how much of its history the vault keeps.
+
+        Raises:
+            VaultDamaged: the vault's rules are not what was written.
+            VaultError: the vault cannot be opened or read.
+        """
+        return self._vault().retention()
+
+    def set_retention(self, *, versions: int | None, days: int | None) -> None:
+        """Say how much of its history the vault keeps, in all environments; noted in the audit trail.
+
+        What is not kept any more is dropped when a secret is next written, and for all of them by
+        ``purge()``. The newest version and, of a deleted secret, what ``undelete()`` brings back always stay.
+
+        Args:
+            versions: how many versions of a value at most, the newest included, from 1; None keeps all.
+            days: for how many days a version is kept after it was replaced, from 1 to 36,500; None keeps it
+                for ever. With both, what either of them does not keep is dropped.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        wrong = [] if versions is None else _number("versions", versions, 1)
+        wrong += [] if days is None else _number("days", days, 1, _LONGEST)
+        _refuse(wrong)
+        self._vault().set_retention(versions, days)
+
+    def purge(
+        self, name: str | None = None, *, older_versions: bool = False, deleted: bool = False
+    ) -> Purged:
+        """Remove for good what retention does not keep and what is asked for, in this environment.
+
+        The audit trail keeps a line for each value and says up to which version. What is removed leaves the
+        vault's files at once, unless somebody is reading from the journal (``Purged.pending``). It stays in
+        backups, in snapshots, and in blocks that a disk has put aside.
+
+        Args:
+            name: of this secret alone; else of all.
+            older_versions: every version but the newest; of a deleted secret, but what ``undelete()`` brings
+                back.
+            deleted: deleted secrets, with everything known of them but their lines in the audit trail.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+            SecretNotFound: there never was a secret of this name here.
+            SecretExists: ``deleted`` alone is asked for, and the secret is not deleted.
+            VaultDamaged: the history is not what was written.
+            VaultError: the vault cannot be opened or written. Where ``applied`` is None a part was removed;
+                purging again goes on with the rest.
+        """
+        _refuse([] if name is None else _text("name", name))
+        return self._vault().purge(name, older_versions=bool(older_versions), deleted=bool(deleted))
+
     def close(self) -> None:
         """Close the vault; a later call opens it again."""
         opened, self._opened = self._opened, None
@@ -298,7 +381,9 @@ def _text(argument: str, given: object) -> list[Violation]:
     return [Violation(argument, "is not a text, or empty", "give the secret's")]
 
 
-def _number(argument: str, given: object, least: int) -> list[Violation]:
-    if isinstance(given, int) and not isinstance(given, bool) and given >= least:
+def _number(argument: str, given: object, least: int, most: int | None = None) -> list[Violation]:
+    whole = isinstance(given, int) and not isinstance(given, bool)
+    if whole and given >= least and (most is None or given <= most):  # type: ignore[operator]  # it is whole
         return []
-    return [Violation(argument, f"is not a whole number from {least}", "take it from what the vault told")]
+    upto = "" if most is None else f" to {most:,}"
+    return [Violation(argument, f"is not a whole number from {least}{upto}", "see the method's Args")]

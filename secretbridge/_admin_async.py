@@ -10,14 +10,14 @@ from secretbridge._admin import Vault
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import timedelta
     from typing import TextIO
 
     from pydantic import SecretStr
 
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
+    from secretbridge._trail import AuditEntry, AuditHead, Purged, Retention, Verified, VersionInfo
 
 __all__ = ["AsyncVault"]
 
@@ -42,6 +42,8 @@ class AsyncVault:
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault. By default ``vault.key`` in the user's configuration folder.
+        expect_head: what ``audit_head()`` gave earlier, or its ``str()``. The vault that is opened must
+            continue this trail, else VaultDamaged: an older copy was put in its place.
 
     Raises:
         InvalidRequest: both credentials are given, or an argument is malformed.
@@ -54,8 +56,11 @@ class AsyncVault:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        expect_head: AuditHead | str | None = None,
     ) -> None:
-        self._blocking = Vault(location, environment, passphrase=passphrase, key_file=key_file)
+        self._blocking = Vault(
+            location, environment, passphrase=passphrase, key_file=key_file, expect_head=expect_head
+        )
 
     async def history(self, name: str | None = None, *, id: str | None = None) -> list[VersionInfo]:
         """Give the versions of a secret in this environment, newest first, without values.
@@ -238,6 +243,77 @@ class AsyncVault:
                 folder is missing or open to others, or the vault cannot be read.
         """
         return await _in_thread(partial(self._blocking.backup, path, overwrite=overwrite))
+
+    async def create_many(self, secrets: Mapping[str, str | SecretStr]) -> int:
+        """Create many secrets of this environment in one transaction: all of them or none.
+
+        Args:
+            secrets: name and value of each; limits are those of ``create_secret()``.
+
+        Returns:
+            How many were created.
+
+        Raises:
+            InvalidRequest: a name or a value is malformed; the first twenty are listed.
+            SecretExists: one of the names is taken; nothing was created.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return await _in_thread(partial(self._blocking.create_many, secrets))
+
+    async def retention(self) -> Retention:
+        """Give how much of its history the vault keeps.
+
+        Raises:
+            VaultDamaged: the vault's rules are not what was written.
+            VaultError: the vault cannot be opened or read.
+        """
+        return await _in_thread(self._blocking.retention)
+
+    async def set_retention(self, *, versions: int | None, days: int | None) -> None:
+        """Say how much of its history the vault keeps, in all environments; noted in the audit trail.
+
+        What is not kept any more is dropped when a secret is next written, and for all of them by
+        ``purge()``. The newest version and, of a deleted secret, what ``undelete()`` brings back always stay.
+
+        Args:
+            versions: how many versions of a value at most, the newest included, from 1; None keeps all.
+            days: for how many days a version is kept after it was replaced, from 1 to 36,500; None keeps it
+                for ever. With both, what either of them does not keep is dropped.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        await _in_thread(partial(self._blocking.set_retention, versions=versions, days=days))
+
+    async def purge(
+        self, name: str | None = None, *, older_versions: bool = False, deleted: bool = False
+    ) -> Purged:
+        """Remove for good what retention does not keep and what is asked for, in this environment.
+
+        The audit trail keeps a line for each value and says up to which version. What is removed leaves the
+        vault's files at once, unless somebody is reading from the journal (``Purged.pending``). It stays in
+        backups, in snapshots, and in blocks that a disk has put aside.
+
+        Args:
+            name: of this secret alone; else of all.
+            older_versions: every version but the newest; of a deleted secret, but what ``undelete()`` brings
+                back.
+            deleted: deleted secrets, with everything known of them but their lines in the audit trail.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+            SecretNotFound: there never was a secret of this name here.
+            SecretExists: ``deleted`` alone is asked for, and the secret is not deleted.
+            VaultDamaged: the history is not what was written.
+            VaultError: the vault cannot be opened or written. Where ``applied`` is None a part was removed;
+                purging again goes on with the rest.
+        """
+        work = partial(self._blocking.purge, name, older_versions=older_versions, deleted=deleted)
+        return await _in_thread(work)
 
     async def close(self) -> None:
         """Close the vault; a later call opens it again."""

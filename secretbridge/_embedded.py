@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from secretbridge._models import Secret, secret_str
+from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, VaultLocked, Violation
 
 if TYPE_CHECKING:
@@ -35,12 +37,13 @@ class Opening:
         environment: one of the vault's environments.
         passphrase: str, SecretStr, or a callable that gives one when the vault is opened.
         key_file: the path of a key file; without it and a passphrase, the default one.
+        expect_head: the vault must continue the audit trail that this anchor was taken from.
 
     Raises:
         InvalidRequest: both credentials are given, or an argument is malformed.
     """
 
-    __slots__ = ("_environment", "_key_file", "_location", "_passphrase")
+    __slots__ = ("_environment", "_expect_head", "_key_file", "_location", "_passphrase")
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Opening:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None,
         key_file: str | os.PathLike[str] | None,
+        expect_head: AuditHead | str | None = None,
     ) -> None:
         wrong: list[Violation] = []
         if passphrase is not None and key_file is not None:
@@ -60,6 +64,7 @@ class Opening:
                 wrong += path_violations(argument, path)
         if not isinstance(environment, str) or not environment:
             wrong.append(Violation("environment", "is not a name", "for example production"))
+        self._expect_head = _head(expect_head, wrong)
         if wrong:
             raise InvalidRequest(violations=wrong)
         self._location = None if location is None else Path(location)
@@ -81,7 +86,10 @@ class Opening:
         else:
             credential = Passphrase(_wrapped(_asked(self._passphrase)))
         return kind.open(
-            self._location or default_location(), environment=self._environment, credential=credential
+            self._location or default_location(),
+            environment=self._environment,
+            credential=credential,
+            expect_head=self._expect_head,
         )
 
 
@@ -99,6 +107,16 @@ def secret_of(record: Record, *, told: bool = True) -> Secret:
         updated_at=record.updated_at,
         version=record.version,
     )
+
+
+def _head(given: AuditHead | str | None, wrong: list[Violation]) -> AuditHead | None:
+    if given is None or isinstance(given, AuditHead):
+        return given
+    with suppress(InvalidRequest):
+        return AuditHead.parse(given)
+    remedy = "give what audit_head() gave, or its str()"
+    wrong.append(Violation("expect_head", "is not an audit head", remedy))
+    return None
 
 
 def _wrapped(value: str | SecretStr) -> SecretStr:

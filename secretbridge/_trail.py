@@ -11,7 +11,7 @@ from secretbridge.errors import InvalidRequest, Violation
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["AuditEntry", "AuditHead", "Verified", "VersionInfo"]
+__all__ = ["AuditEntry", "AuditHead", "Purged", "Retention", "Verified", "VersionInfo"]
 
 _CHAIN: Final = re.compile("[0-9a-f]{64}")
 _TOKEN: Final = re.compile("sbrv1-([1-9][0-9]{0,17})-([0-9a-f]{64})")
@@ -29,6 +29,7 @@ class VersionInfo:
         name: the secret's name in this version.
         old_name: the name before, if this version is a renaming.
         deleted: whether from this version on there was nothing here: deleted, or moved to another name.
+        purged: whether what it held was dropped, by retention or ``purge()``: it cannot be read or restored.
     """
 
     version: int
@@ -38,6 +39,7 @@ class VersionInfo:
     name: str
     old_name: str | None
     deleted: bool
+    purged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class AuditEntry:
     Attributes:
         sequence: its number; the first is 1 and none is left out.
         at: when it happened by this machine's clock, in UTC.
-        operation: as in :class:`VersionInfo`, or "vault created".
+        operation: as in :class:`VersionInfo`, or "vault created", "purge" (what the versions up to this one
+            held was dropped), "retention set" (its name says what it was set to).
         secret_id: the secret's id, or None for what concerns no secret.
         name: the secret's name then, or None.
         old_name: the name before, in a renaming, or None.
@@ -125,3 +128,30 @@ class Verified(NamedTuple):
     secrets: int
     values: int
     entries: int
+
+
+class Retention(NamedTuple):
+    """How much of its history a vault keeps.
+
+    Attributes:
+        versions: how many versions of a value at most, the newest included; None for all.
+        days: for how many days a version is kept after it was replaced; None for ever.
+    """
+
+    versions: int | None
+    days: int | None
+
+
+class Purged(NamedTuple):
+    """What ``purge()`` removed.
+
+    Attributes:
+        secrets: how many deleted values were removed for good.
+        versions: of how many versions what they held was dropped.
+        pending: True where the vault's files may still hold it, because somebody was reading from the
+            journal: purge again later, or close the vault everywhere.
+    """
+
+    secrets: int
+    versions: int
+    pending: bool

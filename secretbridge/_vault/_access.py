@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from secretbridge._vault import _create, _files, _policy, _records, _refusals, _sealed, _verify
+from secretbridge._vault import _audit, _create, _files, _policy, _records, _refusals, _sealed, _verify
 from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._records import Record
 from secretbridge._vault._store import SqliteStore
+from secretbridge.errors import SecretNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from secretbridge._trail import Verified
+    from secretbridge._trail import AuditHead, Verified
     from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
@@ -43,6 +45,7 @@ class Vault:
         self._keyring = keyring
         self._environment = environment
         self._policy = policy
+        self._policy_epoch = 0  # not known: the first write looks
         self._last_state: Known | None = None
 
     @classmethod
@@ -54,6 +57,7 @@ class Vault:
         credential: Passphrase | KeyFile,
         busy_timeout: float = 10.0,
         allow_file_systems: Collection[str] = (),
+        expect_head: AuditHead | None = None,
     ) -> Self:
         """Open a vault, or create it where there is none.
 
@@ -63,11 +67,12 @@ class Vault:
             credential: what opens it. A missing key file is created only together with a new vault.
             busy_timeout: seconds to wait for other processes at each operation.
             allow_file_systems: network file systems or FUSE, by type, to accept all the same.
+            expect_head: the vault must continue the audit trail that this was taken from.
 
         Raises:
             InvalidRequest: the vault has no such environment.
             VaultLocked: the credential does not open it.
-            VaultDamaged: the file is empty, cut short, foreign or changed.
+            VaultDamaged: the file is empty, cut short, foreign or changed, or not the one that is expected.
             VaultBusy, VaultReadOnly, VaultFull, VaultError: it cannot be used as it is.
         """
         store = SqliteStore(
@@ -78,6 +83,8 @@ class Vault:
 
         def create(path: Path) -> None:
             _number(_policy.ENVIRONMENTS, environment)
+            if expect_head is not None:
+                raise _refusals.vault_missing(path)
             _create.check_vacant(path)
             openers.append(_create.opener(credential, new=True))
             _create.create(path, openers[0])
@@ -86,7 +93,13 @@ class Vault:
             store.connect(create)
             opener = openers[0] if openers else _create.opener(credential, new=False)
 
-            keyring, policy = store.snapshot(lambda rows: _create.unlock(rows, opener))
+            def unlock(rows: Rows) -> tuple[Keyring, Policy]:
+                unlocked = _create.unlock(rows, opener)
+                if expect_head is not None:
+                    _audit.check_anchor(rows, unlocked[0], expect_head)
+                return unlocked
+
+            keyring, policy = store.snapshot(unlock)
             return cls(store, keyring, _number(policy.environments, environment), policy)
         except BaseException:
             store.close()
@@ -112,6 +125,9 @@ class Vault:
             row = self._store.find_id(_records.id_bytes(id), self._environment)
         if row is None or row[1] is None:
             raise self._missing("get", name, id)
+        return self._handed_out(row, name, id)
+
+    def _handed_out(self, row: tuple[Any, ...], name: str | None, id: str | None) -> Record:
         secret, version, epoch, sealed = row
         plain = _sealed.open_value(self._keyring, secret, self._environment, version, epoch, sealed)
         record = _records.decode_record(plain, secret, self._environment)
@@ -191,17 +207,16 @@ class Vault:
         Raises:
             SecretLocked: it is protected.
         """
+        return self._write(lambda change, operation: self._put(change, operation, name, fields))
 
-        def work(change: Change, operation_id: bytes) -> Record:
-            secret, held = change.named(name)
-            if held is not None and not held.deleted and held.record.protected:
-                raise _refusals.locked("put", held.record)
-            id_ = secret.id if secret is not None else change.add_secret(name)
-            record = _new(change, id_, name, fields, held)
-            change.save(_records.PUT, operation_id, record, held, _mask(fields))
-            return record
-
-        return self._write(work)
+    def _put(self, change: Change, operation_id: bytes, name: str, fields: Mapping[str, object]) -> Record:
+        secret, held = change.named(name)
+        if held is not None and not held.deleted and held.record.protected:
+            raise _refusals.locked("put", held.record)
+        id_ = secret.id if secret is not None else change.add_secret(name)
+        record = _new(change, id_, name, fields, held)
+        change.save(_records.PUT, operation_id, record, held, _mask(fields))
+        return record
 
     def update(
         self,
@@ -250,17 +265,14 @@ class Vault:
             SecretNotFound: there is none here.
             SecretLocked: it is protected.
         """
+        self._write(lambda change, operation: self._delete(change, operation, name, id))
 
-        def work(change: Change, operation_id: bytes) -> None:
-            held = self._held(change, "delete", name, id)
-            if held.record.protected:
-                raise _refusals.locked("delete", held.record)
-            gone = replace(
-                emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now)
-            )
-            change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
-
-        self._write(work)
+    def _delete(self, change: Change, operation_id: bytes, name: str | None, id: str | None) -> None:
+        held = self._held(change, "delete", name, id)
+        if held.record.protected:
+            raise _refusals.locked("delete", held.record)
+        gone = replace(emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now))
+        change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
 
     def _create_many(self, secrets: Iterable[tuple[str, Mapping[str, object]]]) -> None:
         """Create all of these in one transaction, or none."""
@@ -271,6 +283,43 @@ class Vault:
                 operation_id = _sealed.new_id()
 
         self._write(work)
+
+    def write_many(self, writes: Iterable[tuple[str, SecretValue | None]]) -> None:
+        """Put and delete in one transaction, in this order; what is to be deleted may be absent.
+
+        Raises:
+            SecretLocked: one of them is protected.
+        """
+
+        def work(change: Change, operation_id: bytes) -> None:
+            for name, value in writes:
+                if value is not None:
+                    self._put(change, operation_id, name, {"value": value})
+                else:
+                    with suppress(SecretNotFound):
+                        self._delete(change, operation_id, name, None)
+                operation_id = _sealed.new_id()
+
+        self._write(work)
+
+    def read_many(self, names: Iterable[str]) -> Sequence[Record]:
+        """These secrets with their values, as they were at one moment.
+
+        Raises:
+            SecretNotFound, SecretExpired: one of them is not handed out.
+        """
+
+        def look(rows: Rows) -> Sequence[Record]:
+            return [self._read(rows, name) for name in names]
+
+        return self._store.snapshot(look)
+
+    def _read(self, rows: Rows, name: str) -> Record:
+        row = rows.named(self._keyring.name_index(name), self._environment)[1]
+        if row is None:
+            confirm_miss(rows, self._keyring, name, b"")
+            raise _refusals.not_found("get", name, None)
+        return self._handed_out((row.secret, row.version, row.epoch, row.sealed), name, None)
 
     def verify(self) -> Verified:
         """Check the whole vault: every record, the history, the log's chain, the counts.
@@ -285,16 +334,23 @@ class Vault:
 
         def inside(rows: Rows) -> T:
             change = Change(rows, self._keyring, self._environment, self._last_state)
+            change.policy = self._policy_at(rows, change.state.policy_epoch)
             result = work(change, operation_id)
             self._last_state = change.finish()
             return result
 
         return self._store.transact(operation_id, inside)
 
+    def _policy_at(self, rows: Rows, epoch: int) -> Policy:
+        """The rules that hold in this transaction: another process may have changed them."""
+        if epoch != self._policy_epoch:
+            self._policy, self._policy_epoch = _create.policy_in_force(rows, self._keyring, epoch), epoch
+        return self._policy
+
     def _held(self, change: Change, operation: str, name: str | None, id: str | None) -> Held:
         held = change.named(name)[1] if name is not None else change.held(_records.id_bytes(id))
         if held is None:
-            confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id))
+            confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id), state=change.state)
         if held is None or held.deleted:
             raise _refusals.not_found(operation, name, id)
         return held

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from secretbridge._vault import _audit, _backup, _history, _records, _refusals, _sealed
+from secretbridge._trail import Purged, Retention
+from secretbridge._vault import _audit, _backup, _history, _purge, _records, _refusals, _sealed
 from secretbridge._vault._access import Vault
 from secretbridge._vault._change import Held, confirm_miss
 from secretbridge._vault._crypto import damaged
+from secretbridge.errors import SecretBridgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import timedelta
     from pathlib import Path
 
@@ -149,3 +152,80 @@ class AdministeredVault(Vault):
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+
+    # Time
+
+    def create_many(self, secrets: Iterable[tuple[str, Mapping[str, object]]]) -> int:
+        """Create all of these in one transaction, or none; how many.
+
+        Raises:
+            SecretExists: there is one of them already.
+        """
+        count = 0
+
+        def counted() -> Iterator[tuple[str, Mapping[str, object]]]:
+            nonlocal count
+            for each in secrets:
+                yield each
+                count += 1
+
+        self._create_many(counted())
+        return count
+
+    def retention(self) -> Retention:
+        """How much of the history is kept, by the rules of this moment."""
+
+        def look(rows: Rows) -> Retention:
+            state = _sealed.open_state(self._keyring, rows.state())
+            policy = self._policy_at(rows, state.policy_epoch)
+            return Retention(policy.keep_versions, policy.keep_days)
+
+        return self._store.snapshot(look)
+
+    def set_retention(self, versions: int | None, days: int | None) -> None:
+        """Say how much of the history is kept; it counts from the next write of a secret on."""
+        said = f"versions={versions}, days={days}"
+
+        def work(change: Change, operation_id: bytes) -> None:
+            policy = self._policy_at(change.rows, change.state.policy_epoch)
+            change.save_policy(replace(policy, keep_versions=versions, keep_days=days))
+            change.note(_records.RETENTION_SET, operation_id, name=said)
+
+        self._write(work)
+
+    def purge(self, name: str | None, *, older_versions: bool, deleted: bool) -> Purged:
+        """Remove for good, a few hundred values to a transaction, and bring it to the file at once.
+
+        Raises:
+            SecretNotFound: there never was a secret of this name here.
+            SecretExists: it is to be removed as deleted, and is not deleted.
+        """
+        removal = _purge.Removal(older_versions=older_versions, deleted=deleted)
+        if name is not None:
+            self._write(lambda change, id_: self._purge_one(change, id_, name, removal))
+        else:
+            self._purge_all(removal)
+        return Purged(removal.secrets, removal.versions, pending=not self._store.wipe())
+
+    def _purge_one(self, change: Change, operation_id: bytes, name: str, removal: _purge.Removal) -> None:
+        change.spare_id = operation_id
+        held = self._looked_up(change.rows, "purge", name, None)
+        if removal.deleted and not removal.older_versions and not held.deleted:
+            raise _refusals.not_purgeable(name)
+        removal.one(change, held)
+
+    def _purge_all(self, removal: _purge.Removal) -> None:
+        after: bytes | None = b""
+
+        def work(change: Change, operation_id: bytes) -> bytes | None:
+            change.spare_id = operation_id
+            return removal.next_batch(change, after or b"")
+
+        while after is not None:
+            begun = bool(after)
+            try:
+                after = self._write(work)
+            except SecretBridgeError as error:
+                if begun:
+                    error.applied = None  # a part was removed; purging again goes on with the rest
+                raise

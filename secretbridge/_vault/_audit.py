@@ -24,6 +24,8 @@ _OPERATIONS: Final = {
     _records.DELETE: "delete",
     _records.RESTORE: "restore",
     _records.UNDELETE: "undelete",
+    _records.PURGED: "purge",
+    _records.RETENTION_SET: "retention set",
 }
 #: Lines that are read, and opened, at a time.
 _PAGE: Final = 256
@@ -57,7 +59,7 @@ def told(entry: Entry, environments: Mapping[int, str]) -> AuditEntry:
         at=_records.moment(entry.at),
         operation=operation_of(entry),
         secret_id=entry.secret.hex() if about_secret else None,
-        name=entry.name if about_secret else None,
+        name=entry.name or None,
         old_name=entry.old_name or None,
         environment=environments.get(entry.environment, str(entry.environment)) if about_secret else None,
         version=entry.version if about_secret else None,
@@ -124,9 +126,24 @@ def verify(rows: Rows, keyring: Keyring, anchor: AuditHead | None) -> AuditHead:
     if newest is None:
         raise damaged()
     if anchor is not None and not met:
-        raise VaultDamaged(
-            f"The audit trail does not continue what the anchor was taken from: its line {anchor.sequence} "
-            "is another or missing.",
-            advice="An older copy was put in the vault's place, or the anchor is another vault's.",
-        )
+        raise _not_continued(anchor)
     return AuditHead(newest.entry.sequence, newest.chain.hex())
+
+
+def check_anchor(rows: Rows, keyring: Keyring, anchor: AuditHead) -> None:
+    """Compare the one line that an anchor was taken at; the state and the newest line were checked before.
+
+    Raises:
+        VaultDamaged: the vault does not continue what the anchor was taken from.
+    """
+    row = rows.log(anchor.sequence)
+    if row is None or not _crypto.same(_sealed.open_log(keyring, row)[2], bytes.fromhex(anchor.chain)):
+        raise _not_continued(anchor)
+
+
+def _not_continued(anchor: AuditHead) -> VaultDamaged:
+    return VaultDamaged(
+        f"The audit trail does not continue what the anchor was taken from: its line {anchor.sequence} "
+        "is another or missing.",
+        advice="An older copy was put in the vault's place, or the anchor is another vault's.",
+    )

@@ -6,14 +6,15 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from secretbridge._vault import _records, _sealed
-from secretbridge._vault._crypto import damaged
+from secretbridge._vault import _policy, _records, _retention, _sealed
+from secretbridge._vault._crypto import NOWHERE, damaged
 from secretbridge._vault._keys import INDEX_BYTES
 from secretbridge._vault._records import Entry, Moved, Record
 from secretbridge._vault._rows import SecretRow, ValueRow
 
 if TYPE_CHECKING:
     from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._policy import Policy
     from secretbridge._vault._records import State
     from secretbridge._vault._rows import Rows, StateRow
 
@@ -48,13 +49,15 @@ class Change:
         known: the state as this process wrote it last, or None.
     """
 
-    __slots__ = ("_environment", "_keyring", "_keys", "now", "rows", "state")
+    __slots__ = ("_environment", "_keyring", "_keys", "now", "policy", "rows", "spare_id", "state")
 
     def __init__(self, rows: Rows, keyring: Keyring, environment: int, known: Known | None) -> None:
         self.rows = rows
         self._keyring = keyring
         self._keys = keyring.current
         self._environment = environment
+        self.policy: Policy | None = None  # where it is set, its retention is kept to
+        self.spare_id: bytes | None = None  # of the transaction, where no version takes it
         row = rows.state()
         if known is not None and known.row == row:
             self.state = known.state.copy()
@@ -132,6 +135,8 @@ class Change:
             self._keyring, entry, self.state.chain, None if deleted else plain
         )
         self.rows.append_log(row)
+        if over is not None and self.policy is not None and self.policy.forgets:
+            _retention.keep_to(self, self.policy, row, record.name)
 
     def _put(self, secret: bytes, version: int, plain: bytes, over: ValueRow | None) -> None:
         state = self.state
@@ -163,6 +168,42 @@ class Change:
         self.rows.delete_secret(row)
         self.state.secrets -= 1
         self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(self._keys, row))
+
+    def note(
+        self,
+        operation: int,
+        operation_id: bytes,
+        *,
+        name: str = "",
+        secret: bytes = NOWHERE,
+        environment: int = 0,
+        version: int = 0,
+        fields: int = 0,
+        outcome: int = 0,
+    ) -> None:
+        """Write a line in the log that makes no version."""
+        self.state.sequence += 1
+        entry = Entry(
+            sequence=self.state.sequence,
+            at=self.now,
+            operation=operation,
+            operation_id=operation_id,
+            secret=secret,
+            environment=environment,
+            version=version,
+            previous=0,
+            fields=fields,
+            name=name,
+            outcome=outcome,
+        )
+        row, self.state.chain = _sealed.seal_log(self._keyring, entry, self.state.chain, None)
+        self.rows.append_log(row)
+
+    def save_policy(self, policy: Policy) -> None:
+        """Write the rules that hold from now on."""
+        self.state.policy_epoch += 1
+        sealed = _sealed.seal_policy(self._keyring, self.state.policy_epoch, _policy.encode(policy))
+        self.rows.save_policy(self.state.policy_epoch, self._keys.epoch, sealed)
 
     def finish(self) -> Known:
         """Write the state back."""
@@ -254,19 +295,69 @@ class Change:
         # The old name may be taken again, by a secret that counts from above this.
         self.state.version_floor = max(self.state.version_floor, version)
 
+    # Dropping
+
+    @property
+    def environment(self) -> int:
+        """The number of the environment."""
+        return self._environment
+
+    def entry(self, sequence: int) -> Entry:
+        """A line of the log, opened.
+
+        Raises:
+            VaultDamaged: it is missing, or not what was written.
+        """
+        row = self.rows.log(sequence)
+        if row is None:
+            raise damaged()
+        return _sealed.open_log(self._keyring, row)[0]
+
+    def opened(self, row: ValueRow) -> Held:
+        """A value, opened."""
+        return self._open(row)
+
+    def take_id(self) -> bytes:
+        """The transaction's own operation id while no line has it, then new ones."""
+        taken, self.spare_id = self.spare_id, None
+        return taken or _sealed.new_id()
+
+    def remove(self, held: Held) -> None:
+        """Take a value's row away, and with its last value the secret's; no version is shown again."""
+        row, state = held.row, self.state
+        self.rows.delete_value(row)
+        state.values -= 1
+        keys = self._keyring.epoch(row.epoch)
+        state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, row))
+        self._raise_floor(row.version)
+        if not self.rows.values(row.secret):
+            secret = self.rows.secret_by_id(row.secret)
+            if secret is None:
+                raise damaged()
+            self._remove_secret(secret)
+
 
 def emptied(record: Record, version: int) -> Record:
     """The record of a deleted secret: name and version."""
     return replace(record, value=None, description=None, expires_at=None, version=version)
 
 
-def confirm_miss(rows: Rows, keyring: Keyring, name: str | None, secret_id: bytes) -> None:
+def confirm_miss(
+    rows: Rows, keyring: Keyring, name: str | None, secret_id: bytes, *, state: State | None = None
+) -> None:
     """Make sure that what was not found is not there: a miss is the one answer that no seal vouches for.
+
+    Args:
+        rows: a transaction's rows.
+        keyring: the vault's keys.
+        name: what was looked for, or None.
+        secret_id: what was looked for, where the name is None.
+        state: in the middle of a change, what it has come to; else the sealed one.
 
     Raises:
         VaultDamaged: rows are missing, or the name is there and its index does not find it.
     """
-    state = _sealed.open_state(keyring, rows.state())
+    state = state or _sealed.open_state(keyring, rows.state())
     index = keyring.name_index(name) if name is not None else b""
     secret = rows.secret_by_name(index) if name is not None else rows.secret_by_id(secret_id)
     secrets, hits = rows.counted_secrets(index)

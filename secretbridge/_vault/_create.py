@@ -147,5 +147,21 @@ def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, Policy]:
         raise damaged()
     if not _crypto.same(_sealed.open_log(keyring, last)[2], state.chain):
         raise damaged()
-    policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
-    return keyring, _policy.decode(policy)
+    return keyring, _opened_policy(keyring, header)
+
+
+def _opened_policy(keyring: Keyring, header: _rows.Header) -> Policy:
+    plain = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
+    return _policy.decode(plain)
+
+
+def policy_in_force(rows: _rows.Rows, keyring: Keyring, epoch: int) -> Policy:
+    """The policy of this epoch, which the sealed state names.
+
+    Raises:
+        VaultDamaged: it is another, or not what was written.
+    """
+    header = rows.header()
+    if header is None or header.policy_epoch != epoch:
+        raise damaged()
+    return _opened_policy(keyring, header)

@@ -75,6 +75,7 @@ def told(step: Step) -> VersionInfo:
         name=entry.old_name if step.moved_away else entry.name,
         old_name=entry.old_name or None if not step.moved_away else None,
         deleted=step.deleted,
+        purged=step.row.history is None and not step.deleted,
     )
 
 
@@ -83,12 +84,14 @@ def kept(rows: Rows, keyring: Keyring, held: Held, number: int, operation: str) 
 
     Raises:
         SecretNotFound: there is no such version.
-        ValueNotTold: that version says that there was nothing.
+        ValueNotTold: that version says that there was nothing, or its content was dropped.
     """
     for step in steps(rows, keyring, held.row):
         if step.version == number:
             if step.deleted:
                 raise _refusals.nothing_then(held.record.name, number)
+            if step.row.history is None and _dropped(rows, keyring, step):
+                raise _refusals.dropped(held.record.name, number)
             return _opened(keyring, step)
         if step.version < number:
             break
@@ -100,9 +103,33 @@ def _opened(keyring: Keyring, step: Step) -> Record:
     if plain is None:
         raise damaged()
     record = _records.decode_record(plain, step.row.secret, step.row.environment)
-    if record.version != step.version or record.value is None:
+    check_content(step.entry, record)
+    if record.value is None:
         raise damaged()
     return record
+
+
+def check_content(entry: Entry, record: Record) -> None:
+    """Make sure that this content is the one that this line made.
+
+    The place that a content is sealed to has no room for the line, and a copy of the vault that went its own
+    way may have made another content of the same version; the moment tells them apart.
+
+    Raises:
+        VaultDamaged: it is another.
+    """
+    made_at = _records.microseconds(record.updated_at)
+    if (record.version, record.name, made_at) != (entry.version, entry.name, entry.at):
+        raise damaged()
+
+
+def _dropped(rows: Rows, keyring: Keyring, step: Step) -> bool:
+    """Whether the trail says that this content was dropped. O(n), where there is an error to tell anyway."""
+    for row in rows.log_about(step.row.secret, step.row.environment, step.row.sequence):
+        entry = _sealed.open_log(keyring, row)[0]
+        if entry.operation == _records.PURGED and entry.version >= step.version:
+            return True
+    return False
 
 
 def last_living(rows: Rows, keyring: Keyring, held: Held) -> Record:

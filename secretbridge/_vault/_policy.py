@@ -64,6 +64,11 @@ class Policy:
     keep_days: int | None = None
     audit_reads: Literal["off", "batched", "durable"] = "off"
 
+    @property
+    def forgets(self) -> bool:
+        """Whether anything of the history is ever dropped by itself."""
+        return self.keep_versions is not None or self.keep_days is not None
+
 
 def encode(policy: Policy) -> bytes:
     """The plaintext of a policy: JSON with sorted keys, so that one meaning has one encoding."""

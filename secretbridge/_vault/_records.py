@@ -21,6 +21,11 @@ PUT: Final = 4
 DELETE: Final = 5
 RESTORE: Final = 6
 UNDELETE: Final = 7
+PURGED: Final = 20
+RETENTION_SET: Final = 21
+
+#: The operations that make a version of a value; every other line only tells of something.
+MAKING_VERSIONS: Final = frozenset({CREATE, UPDATE, PUT, DELETE, RESTORE, UNDELETE})
 
 DONE: Final = 0  # the outcome of an entry; refusals will have numbers of their own
 

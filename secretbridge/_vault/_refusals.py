@@ -12,11 +12,13 @@ from secretbridge.errors import (
     SecretLocked,
     SecretNotFound,
     ValueNotTold,
+    VaultDamaged,
     Violation,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from secretbridge._vault._records import Record
 
@@ -72,6 +74,16 @@ def not_deleted(name: str) -> SecretExists:
     )
 
 
+def not_purgeable(name: str) -> SecretExists:
+    """Only what is deleted is removed for good."""
+    return SecretExists(
+        f"The secret {name!r} is not deleted, so it is not removed for good.",
+        advice="Delete it first, or ask for older_versions=True alone.",
+        provider=_PROVIDER,
+        operation="purge",
+    )
+
+
 def still_deleted(name: str) -> SecretNotFound:
     """What is deleted has no newest content that an older one could take the place of."""
     return SecretNotFound(
@@ -97,6 +109,14 @@ def nothing_then(name: str, number: int) -> ValueNotTold:
     return ValueNotTold(
         f"Version {number} of the secret {name!r} took it away and holds no value.",
         advice="See history() for the version before it.",
+    )
+
+
+def dropped(name: str, number: int) -> ValueNotTold:
+    """The version was there, and what it held is gone for good."""
+    return ValueNotTold(
+        f"What version {number} of the secret {name!r} held was dropped by retention or purge().",
+        advice="See history() for the versions that are still kept, or look into a backup.",
     )
 
 
@@ -126,6 +146,14 @@ def unknown_environment(environment: str, known: Iterable[str]) -> InvalidReques
     """The set of environments is closed."""
     problem = f"the vault has no environment {environment!r}"
     return InvalidRequest(violations=[Violation("environment", problem, f"one of {', '.join(known)}")])
+
+
+def vault_missing(path: Path) -> VaultDamaged:
+    """A vault that is expected to have a past is not there: none is created in its place."""
+    return VaultDamaged(
+        f"There is no vault {path}, and an audit head of it is expected.",
+        advice="Put the vault back, or leave expect_head out to create a new one.",
+    )
 
 
 def cursor(after: str) -> bytes:

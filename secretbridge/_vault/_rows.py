@@ -57,6 +57,17 @@ class StateRow(NamedTuple):
     sealed: bytes
 
 
+class Past(NamedTuple):
+    """What the clear columns of a line say of a version; to be checked against the line before it counts."""
+
+    sequence: int
+    version: int
+    previous: int
+    operation_id: bytes
+    kept: bool
+    secret: bytes
+
+
 class Header(NamedTuple):
     """What is needed to open the vault."""
 
@@ -96,6 +107,16 @@ INSERT_VAULT: Final = "INSERT INTO vault VALUES (1, ?, ?, ?)"
 # Both trees that hold the names are gone through: a name that damage hid in one is still in the other.
 _COUNT_SECRETS: Final = """SELECT (SELECT count(*) FROM secret NOT INDEXED),
     (SELECT count(*) FROM secret INDEXED BY secret_by_id WHERE name_index = ?)"""
+
+# Back along a value's history until a line of another secret, or two in a row that keep nothing: one of those
+# may be a deletion, two mean that everything from there on was dropped.
+_PAST: Final = """WITH RECURSIVE past(sequence, version, previous, operation_id, kept, secret) AS (
+    SELECT sequence, version, previous, operation_id, history IS NOT NULL, secret FROM log WHERE sequence = ?
+    UNION ALL
+    SELECT l.sequence, l.version, l.previous, l.operation_id, l.history IS NOT NULL, l.secret
+    FROM past AS p JOIN log AS l ON l.sequence = p.previous AND l.sequence < p.sequence
+    WHERE p.secret = ? AND (p.kept OR l.history IS NOT NULL))
+    SELECT sequence, version, previous, operation_id, kept, secret FROM past ORDER BY sequence DESC"""
 
 
 class Rows:
@@ -214,3 +235,39 @@ class Rows:
     def save_state(self, row: StateRow) -> None:
         """The state in place of the one before."""
         self._execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", row)
+
+    # Time: what retention and purge ask for and drop
+
+    def past(self, secret: bytes, sequence: int) -> list[Past]:
+        """A value's history from this line back, newest first; the last line may be another secret's."""
+        return [Past(*row) for row in self._execute(_PAST, (sequence, secret))]
+
+    def values_after(self, secret: bytes, environment: int, limit: int) -> list[ValueRow]:
+        """The next values of an environment, in the order the secrets were made."""
+        rows = self._execute(
+            f"{_VALUE} WHERE secret > ? AND environment = ? ORDER BY secret LIMIT ?",
+            (secret, environment, limit),
+        )
+        return [ValueRow(*row) for row in rows]
+
+    def log_about(self, secret: bytes, environment: int, after: int) -> list[LogRow]:
+        """The lines about a value after this one. O(n)."""
+        rows = self._execute(
+            f"{_LOG} WHERE sequence > ? AND secret = ? AND environment = ? ORDER BY sequence",
+            (after, secret, environment),
+        )
+        return [LogRow(*row) for row in rows]
+
+    def drop_history(self, sequence: int) -> None:
+        """Take a version's content away; its line stays."""
+        self._execute("UPDATE log SET history = NULL WHERE sequence = ?", (sequence,))
+
+    def delete_value(self, row: ValueRow) -> None:
+        """Take a value away; its history stays."""
+        self._execute("DELETE FROM value WHERE secret = ? AND environment = ?", row[:2])
+
+    def save_policy(self, policy_epoch: int, epoch: int, sealed: bytes) -> None:
+        """The policy in place of the one before."""
+        self._execute(
+            "UPDATE policy SET policy_epoch = ?, epoch = ?, sealed = ?", (policy_epoch, epoch, sealed)
+        )

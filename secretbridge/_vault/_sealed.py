@@ -24,8 +24,11 @@ GENESIS: Final = bytes(_CHAIN_BYTES)
 
 
 def new_id() -> bytes:
-    """Sixteen bytes: the time, so that rows made later come later, then 72 random bits."""
-    return (time.time_ns() // 1000).to_bytes(7, "big") + os.urandom(9)
+    """Sixteen bytes: the time, so that rows made later come later, then 72 random bits.
+
+    A clock that goes back costs the order alone; one before 1970 counts as 1970.
+    """
+    return max(0, now()).to_bytes(7, "big") + os.urandom(9)
 
 
 def now() -> int:

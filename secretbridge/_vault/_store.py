@@ -306,6 +306,23 @@ class SqliteStore:
                 return
         raise failure
 
+    def wipe(self) -> bool:
+        """Bring the journal into the file and empty it; False where somebody still reads from it.
+
+        Raises:
+            VaultError: the vault cannot be reached.
+        """
+        failure: VaultError | None = None
+        with self._exclusive(), self._using:
+            connection = self._open()
+            try:
+                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except _sqlite.FAILURES as problem:
+                failure = _sqlite.translated(problem, self.path)
+            else:
+                return not busy
+        raise failure
+
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         self._enter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._trail import Verified
-from secretbridge._vault import _audit, _records, _sealed
+from secretbridge._vault import _audit, _history, _records, _sealed
 from secretbridge._vault._change import DETACHED
 from secretbridge._vault._crypto import damaged
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 #: The newest version that the log tells of, and its line, by secret and environment.
 _Audited = dict[tuple[bytes, int], tuple[int, int]]
 
-_KEEP_NOTHING: Final = frozenset({_records.VAULT_CREATED, _records.DELETE})
+#: The operations whose line keeps the content of the version that it made.
+_KEEPING: Final = _records.MAKING_VERSIONS - {_records.DELETE}
 
 
 def verify(rows: Rows, keyring: Keyring) -> Verified:
@@ -57,21 +58,59 @@ def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> None:
 def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
     entries = 0
     audited: _Audited = {}
+    kept = _Kept()
     for row, entry, _ in _audit.chained(rows, keyring):
         entries += 1
-        _check_kept(keyring, row, entry)
-        if entry.operation != _records.VAULT_CREATED:
-            audited[entry.secret, entry.environment] = (entry.version, entry.sequence)
+        kept.follow(row, entry, has_content=_has_content(keyring, row, entry))
+        where = (entry.secret, entry.environment)
+        if entry.operation in _records.MAKING_VERSIONS and entry.outcome == _records.DONE:
+            audited[where] = (entry.version, entry.sequence)
+        elif entry.operation == _records.PURGED and audited.get(where, (0, 0))[0] <= entry.version:
+            audited.pop(where, None)  # not old versions alone: the value itself was removed
         if entry.moved.version:
             audited[entry.moved.secret, entry.environment] = (entry.moved.version, entry.sequence)
+    kept.check()
     return entries, audited
 
 
-def _check_kept(keyring: Keyring, row: LogRow, entry: Entry) -> None:
-    kept = _sealed.open_history(keyring, row)
-    if (kept is None) != (entry.operation in _KEEP_NOTHING):
-        raise damaged()
-    if kept is not None:
-        record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
-        if record.version != row.version:
+def _has_content(keyring: Keyring, row: LogRow, entry: Entry) -> bool:
+    plain = _sealed.open_history(keyring, row)
+    if plain is None:
+        return False
+    record = _records.decode_record(plain, row.secret, row.environment, with_value=False)
+    _history.check_content(entry, record)
+    return True
+
+
+class _Kept:
+    """Which contents are there and which are not, to be compared with what the trail says was dropped."""
+
+    def __init__(self) -> None:
+        self._missing: dict[tuple[bytes, int], int] = {}  # the newest version without its content
+        self._present: dict[tuple[bytes, int], int] = {}  # the oldest version with its content
+        self._purged: dict[tuple[bytes, int], int] = {}
+
+    def follow(self, row: LogRow, entry: Entry, *, has_content: bool) -> None:
+        where = (entry.secret, entry.environment)
+        keeping = entry.operation in _KEEPING and entry.outcome == _records.DONE
+        if has_content and not keeping:
             raise damaged()
+        if has_content:
+            self._present.setdefault(where, row.version)
+        elif keeping:
+            self._missing[where] = row.version
+        elif entry.operation == _records.PURGED:
+            self._purged[where] = max(entry.version, self._purged.get(where, 0))
+
+    def check(self) -> None:
+        """What is missing was dropped, and what was dropped is missing: nobody put it back.
+
+        Raises:
+            VaultDamaged: it is not so.
+        """
+        for where, version in self._missing.items():
+            if version > self._purged.get(where, 0):
+                raise damaged()
+        for where, version in self._purged.items():
+            if self._present.get(where, version + 1) <= version:
+                raise damaged()
