@@ -14,6 +14,7 @@ from secretbridge._checks import (
     update_violations,
 )
 from secretbridge._models import Secret, Target
+from secretbridge._runtime import finish
 from secretbridge.errors import (
     AmbiguousSecret,
     InvalidRequest,
@@ -50,6 +51,18 @@ class Core:
         self.provider = provider
         self.channel = channel
         self.capabilities: Capabilities = provider.capabilities
+        #: The store's own blocking read, where it has one and this is the blocking face.
+        self._get_blocking: Callable[[Channel, str | None, str | None], Secret] | None = (
+            getattr(provider, "get_blocking", None) if channel.blocks else None
+        )
+
+    def get_blocking(self, name: str | None, id_: str | None, *, metadata: bool) -> Secret:
+        """Give one secret; the same as ``get``, without a coroutine where the store needs none."""
+        if self._get_blocking is None:
+            return finish(self.get(name, id_, metadata=metadata))
+        require_operation(self.capabilities, "get")
+        refuse(self.capabilities, "get", target_violations(self.capabilities, "get", name, id_))
+        return self._get_blocking(self.channel, name, id_)
 
     async def page(self, cursor: str | None, page_size: int) -> Page:
         """Give one page of the listing, without values, and the cursor of the next one or None."""

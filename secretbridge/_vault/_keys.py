@@ -20,7 +20,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from secretbridge._vault import _crypto
-from secretbridge._vault._crypto import Argon2, Cipher, damaged
+from secretbridge._vault._crypto import Argon2, Cipher, MacKey, damaged
 from secretbridge.errors import VaultLocked
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ KINDS: Final = {KEY_FILE: "key file", PASSPHRASE: "passphrase"}
 BLOCK_BITS: Final = 20
 #: Bytes of the name index.
 INDEX_BYTES: Final = 16
+
+#: Ciphers of records that are kept, of 2 to 3 KB each.
+_MOST_CIPHERS: Final = 1024
 
 _SLOT_SALT: Final = 16
 _PASSPHRASE_PARAMETERS: Final = Struct(">16s16sIII")
@@ -165,7 +168,7 @@ class Keyring:
         wrapped: the data keys as their rows hold them, by epoch.
     """
 
-    __slots__ = ("_blocks", "_epochs", "_record", "current", "root", "vault")
+    __slots__ = ("_blocks", "_epochs", "_records", "current", "root", "vault")
 
     def __init__(self, vault: bytes, root: bytes, wrapped: dict[int, bytes]) -> None:
         self.vault = vault
@@ -174,9 +177,9 @@ class Keyring:
         if not self._epochs:
             raise damaged()
         self.current = self._epochs[max(self._epochs)]
-        # The ciphers used last: one write uses the same ones several times. Replaced whole, so that threads
-        # see an old one or a new one.
-        self._record: tuple[int, bytes, Cipher] = (0, b"", Cipher(bytes(32)))
+        # The ciphers used last: setting one up takes longer than opening a record. A thread that finds one
+        # missing makes it again.
+        self._records: dict[tuple[int, bytes], Cipher] = {}
         self._blocks: dict[bytes, tuple[int, Cipher]] = {}
 
     def _unwrap(self, epoch: int, wrapped: bytes) -> DataKeys:
@@ -188,13 +191,13 @@ class Keyring:
         data, chain = pair[: _crypto.KEY_BYTES], pair[_crypto.KEY_BYTES :]
         return DataKeys(
             epoch=epoch,
-            records=_crypto.derive(data, b"secretbridge records"),
-            index=_crypto.derive(data, b"secretbridge index"),
+            records=MacKey(_crypto.derive(data, b"secretbridge records")),
+            index=MacKey(_crypto.derive(data, b"secretbridge index")),
             audit=_crypto.derive(data, b"secretbridge audit"),
             state=_crypto.derive(data, b"secretbridge state"),
             policy=_crypto.derive(data, b"secretbridge policy"),
-            digest=_crypto.derive(data, b"secretbridge digest"),
-            chain=chain,
+            digest=MacKey(_crypto.derive(data, b"secretbridge digest")),
+            chain=MacKey(chain),
         )
 
     def epoch(self, number: int) -> DataKeys:
@@ -210,12 +213,13 @@ class Keyring:
 
     def record_cipher(self, epoch: int, secret: bytes) -> Cipher:
         """What seals the records of one secret: a key of its own, so that no key sees many messages."""
-        last = self._record
-        if last[1] == secret and last[0] == epoch:
-            return last[2]
-        keys = self.current if self.current.epoch == epoch else self.epoch(epoch)
-        cipher = Cipher(_crypto.mac(keys.records, secret))
-        self._record = (epoch, secret, cipher)
+        cipher = self._records.get((epoch, secret))
+        if cipher is None:
+            keys = self.current if self.current.epoch == epoch else self.epoch(epoch)
+            cipher = Cipher(_crypto.mac(keys.records, secret))
+            if len(self._records) >= _MOST_CIPHERS:
+                self._records.clear()
+            self._records[epoch, secret] = cipher
         return cipher
 
     def block_cipher(self, key: bytes, number: int) -> Cipher:

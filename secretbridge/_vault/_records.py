@@ -53,9 +53,12 @@ _NO_PRINCIPAL: Final = bytes(16)
 _NO_SECRET: Final = bytes(16)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
-    """A secret as the vault holds it in one environment."""
+    """A secret as the vault holds it in one environment. Nobody changes one.
+
+    It is not frozen because that makes making one cost as much as decrypting it.
+    """
 
     id: str
     name: str

@@ -87,7 +87,11 @@ class Local:
 
     async def get(self, channel: Channel, target: Target) -> Secret:
         """Give one secret with its value."""
-        return secret_of(await channel.call(lambda: self._vault(channel).get(name=target.name, id=target.id)))
+        return await channel.call(lambda: self.get_blocking(channel, *target))
+
+    def get_blocking(self, channel: Channel, name: str | None, id: str | None) -> Secret:
+        """Give one secret with its value, without a coroutine: this is every get of the blocking face."""
+        return secret_of(self._vault(channel).get(name=name, id=id))
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create a secret."""
