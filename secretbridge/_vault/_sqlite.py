@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: How long SQLite itself waits, in seconds: only a foreign program, without our lock, can be in the way.
 FOREIGN_WAIT: Final = 1.0
 
+#: The oldest SQLite that the vault is written for and tested with.
+OLDEST: Final = (3, 37, 0)
+
 _PRIMARY: Final = 0xFF  # what extended codes have in common with the error they refine
 
 _FULL: Final = (VaultFull, "No room is left for the vault {path}.", "Free some space and try again.")
@@ -71,9 +74,10 @@ def connect(path: Path, *, read_only: bool) -> tuple[sqlite3.Connection, bool]:
 
     Raises:
         VaultDamaged: it is no vault.
-        VaultError: a newer format; a setting that does not hold.
+        VaultError: SQLite is too old; a newer format; a setting that does not hold.
         sqlite3.Error: everything that :func:`translated` translates.
     """
+    check_version()
     if not read_only:
         return _prepared(path, "mode=rw", read_only=False), False
     try:
@@ -127,6 +131,19 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def check_version() -> None:
+    """Refuse a SQLite that is older than what the vault is written for.
+
+    Raises:
+        VaultError: it is.
+    """
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise VaultError(
+            f"This Python has SQLite {sqlite3.sqlite_version}; the vault needs {'.'.join(map(str, OLDEST))}.",
+            advice="Use a Python with a newer SQLite; the vault was left as it is.",
+        )
+
+
 def abandon(connection: sqlite3.Connection) -> None:
     """Never close this connection, not even at the end of the process.
 
@@ -157,6 +174,7 @@ def build(path: Path, rows: tuple[tuple[str, tuple[object, ...]], ...]) -> None:
         sqlite3.Error: what SQLite could not do.
         OSError: what the file system could not do.
     """
+    check_version()
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
