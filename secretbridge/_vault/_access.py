@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from secretbridge._vault import _create, _files, _policy, _records, _refusals, _sealed, _verify
+from secretbridge._vault import _create, _files, _openers, _policy, _records, _refusals, _sealed, _verify
 from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._keys import following
 from secretbridge._vault._records import Record
 from secretbridge._vault._store import SqliteStore
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from secretbridge._credentials import Credential, SecretValue
     from secretbridge._trail import Verified
-    from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
+    from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._openers import Opener
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
 
@@ -51,7 +54,7 @@ class Vault:
         location: Path,
         *,
         environment: str,
-        credential: Passphrase | KeyFile,
+        credential: Credential,
         busy_timeout: float = 10.0,
         allow_file_systems: Collection[str] = (),
     ) -> Self:
@@ -79,14 +82,14 @@ class Vault:
         def create(path: Path) -> None:
             _number(_policy.ENVIRONMENTS, environment)
             _create.check_vacant(path)
-            openers.append(_create.opener(credential, new=True))
+            openers.append(_openers.opener(credential, new=True))
             _create.create(path, openers[0])
 
         try:
             store.connect(create)
-            opener = openers[0] if openers else _create.opener(credential, new=False)
+            opener = openers[0] if openers else _openers.opener(credential, new=False)
 
-            keyring, policy = store.snapshot(lambda rows: _create.unlock(rows, opener))
+            keyring, policy, _ = store.snapshot(lambda rows: _create.unlock(rows, opener))
             return cls(store, keyring, _number(policy.environments, environment), policy)
         except BaseException:
             store.close()
@@ -155,7 +158,7 @@ class Vault:
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""
-        self._store.snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
+        self._snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
         return _refusals.not_found(operation, name, id)
 
     # Writing
@@ -278,7 +281,11 @@ class Vault:
         Raises:
             VaultDamaged: something in it is not what was written.
         """
-        return self._store.snapshot(lambda rows: _verify.verify(rows, self._keyring))
+        return self._snapshot(lambda rows: _verify.verify(rows, self._keyring))
+
+    def _snapshot(self, work: Callable[[Rows], T]) -> T:
+        """Run ``work`` on rows that nothing changes meanwhile, under the data keys that they are under."""
+        return self._store.snapshot(lambda rows: following(rows, self._keyring, work))
 
     def _write(self, work: Callable[[Change, bytes], T]) -> T:
         operation_id = _sealed.new_id()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from secretbridge._vault import _audit, _backup, _history, _records, _refusals, _sealed
+from secretbridge._vault import _audit, _backup, _history, _openers, _records, _refusals, _sealed, _slots
 from secretbridge._vault._access import Vault
 from secretbridge._vault._change import Held, confirm_miss
 from secretbridge._vault._crypto import damaged
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
+    from secretbridge._credentials import Credential
+    from secretbridge._trail import AuditEntry, AuditHead, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._change import Change
     from secretbridge._vault._records import Record
     from secretbridge._vault._rows import Rows
@@ -38,7 +39,7 @@ class AdministeredVault(Vault):
             held = self._looked_up(rows, "history", name, id)
             return [_history.told(step) for step in _history.steps(rows, self._keyring, held.row)]
 
-        return self._store.snapshot(look)
+        return self._snapshot(look)
 
     def version(self, name: str, number: int) -> Record:
         """One version of a secret, with its value.
@@ -52,7 +53,7 @@ class AdministeredVault(Vault):
             held = self._looked_up(rows, "version", name, None)
             return _history.kept(rows, self._keyring, held, number, "version")
 
-        return self._store.snapshot(look)
+        return self._snapshot(look)
 
     def restore(self, name: str, number: int) -> Record:
         """Make the content of an older version the newest one.
@@ -130,13 +131,13 @@ class AdministeredVault(Vault):
         while after < upto:
             names = {number: name for name, number in self._policy.environments.items()}
             page = partial(_audit.page, keyring=self._keyring, after=after, upto=upto)
-            entries = self._store.snapshot(page)
+            entries = self._snapshot(page)
             yield from (_audit.told(entry, names) for entry in entries)
             after = entries[-1].sequence
 
     def audit_head(self) -> AuditHead:
         """Where the trail is at."""
-        return self._store.snapshot(lambda rows: _audit.head(rows, self._keyring))
+        return self._snapshot(lambda rows: _audit.head(rows, self._keyring))
 
     def verify_audit(self, anchor: AuditHead | None) -> AuditHead:
         """Follow the trail's whole chain; it must continue what the anchor was taken from.
@@ -144,8 +145,63 @@ class AdministeredVault(Vault):
         Raises:
             VaultDamaged: it is not what was written, or another trail.
         """
-        return self._store.snapshot(lambda rows: _audit.verify(rows, self._keyring, anchor))
+        return self._snapshot(lambda rows: _audit.verify(rows, self._keyring, anchor))
 
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+
+    # Slots
+
+    def slots(self) -> list[SlotInfo]:
+        """The ways into the vault."""
+        return [
+            _slots.told(slot) for slot in self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
+        ]
+
+    def add_slot(self, credential: Credential, label: str) -> SlotInfo:
+        """A new slot of the owner's.
+
+        Raises:
+            InvalidRequest: another slot is called so.
+        """
+        opener = _openers.opener(credential, new=True)
+        opener.prepare()
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.add(change.rows, self._keyring, opener, label=label)
+            change.note(_records.SLOT_ADDED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work)
+
+    def remove_slot(self, which: int | str) -> SlotInfo:
+        """Take a slot away.
+
+        Raises:
+            InvalidRequest: there is none of this number or label.
+            VaultError: it is the owner's last one.
+        """
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.remove(change.rows, self._keyring, which)
+            change.note(_records.SLOT_REMOVED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work)
+
+    def change_slot(self, which: int | str, credential: Credential) -> SlotInfo:
+        """Put another credential into a slot.
+
+        Raises:
+            InvalidRequest: there is none of this number or label.
+        """
+        opener = _openers.opener(credential, new=True)
+        opener.prepare()
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.change(change.rows, self._keyring, which, opener)
+            change.note(_records.SLOT_CHANGED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work)

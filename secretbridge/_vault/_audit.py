@@ -24,6 +24,12 @@ _OPERATIONS: Final = {
     _records.DELETE: "delete",
     _records.RESTORE: "restore",
     _records.UNDELETE: "undelete",
+    _records.SLOT_ADDED: "slot added",
+    _records.SLOT_REMOVED: "slot removed",
+    _records.REKEYED: "rekeyed",
+    _records.ROOT_ROTATED: "root rotated",
+    _records.UPGRADED: "upgraded",
+    _records.SLOT_CHANGED: "slot changed",
 }
 #: Lines that are read, and opened, at a time.
 _PAGE: Final = 256
@@ -57,7 +63,7 @@ def told(entry: Entry, environments: Mapping[int, str]) -> AuditEntry:
         at=_records.moment(entry.at),
         operation=operation_of(entry),
         secret_id=entry.secret.hex() if about_secret else None,
-        name=entry.name if about_secret else None,
+        name=entry.name if about_secret else entry.name or None,
         old_name=entry.old_name or None,
         environment=environments.get(entry.environment, str(entry.environment)) if about_secret else None,
         version=entry.version if about_secret else None,

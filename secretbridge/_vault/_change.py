@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _records, _sealed
-from secretbridge._vault._crypto import damaged
+from secretbridge._vault._crypto import NOWHERE, damaged
 from secretbridge._vault._keys import INDEX_BYTES
 from secretbridge._vault._records import Entry, Moved, Record
 from secretbridge._vault._rows import SecretRow, ValueRow
@@ -133,6 +133,47 @@ class Change:
         )
         self.rows.append_log(row)
 
+    def note(
+        self,
+        operation: int,
+        operation_id: bytes,
+        *,
+        name: str = "",
+        secret: bytes = NOWHERE,
+        environment: int = 0,
+        version: int = 0,
+        fields: int = 0,
+        outcome: int = 0,
+    ) -> None:
+        """Write a line of the log that makes no version.
+
+        Args:
+            operation: what is being done.
+            operation_id: unique; settles a commit of unknown outcome.
+            name: what it concerns, such as a slot's label; never anything secret.
+            secret: the secret that it concerns, if one.
+            environment: that secret's environment.
+            version: that secret's version.
+            fields: which fields the caller gave.
+            outcome: done, or the number of a refusal.
+        """
+        self.state.sequence += 1
+        entry = Entry(
+            sequence=self.state.sequence,
+            at=self.now,
+            operation=operation,
+            operation_id=operation_id,
+            secret=secret,
+            environment=environment,
+            version=version,
+            previous=0,
+            fields=fields,
+            name=name,
+            outcome=outcome,
+        )
+        row, self.state.chain = _sealed.seal_log(self._keyring, entry, self.state.chain, None)
+        self.rows.append_log(row)
+
     def _put(self, secret: bytes, version: int, plain: bytes, over: ValueRow | None) -> None:
         state = self.state
         row = _sealed.seal_value(self._keyring, secret, self._environment, version, state.sequence, plain)
@@ -145,7 +186,8 @@ class Change:
             state.values += 1
         else:
             self.rows.save_value(row)
-            state.digest = _sealed.subtract(state.digest, _sealed.value_element(self._keys, over))
+            keys = self._keyring.epoch(over.epoch)
+            state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, over))
         state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
 
     def add_secret(self, name: str, secret: bytes | None = None) -> bytes:
@@ -162,7 +204,8 @@ class Change:
     def _remove_secret(self, row: SecretRow) -> None:
         self.rows.delete_secret(row)
         self.state.secrets -= 1
-        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(self._keys, row))
+        keys = self._keyring.epoch(row.epoch)
+        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(keys, row))
 
     def finish(self) -> Known:
         """Write the state back."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from secretbridge._vault._keys import Slot
+from secretbridge._vault._openers import Slot
 
 if TYPE_CHECKING:
     import sqlite3
@@ -214,3 +214,31 @@ class Rows:
     def save_state(self, row: StateRow) -> None:
         """The state in place of the one before."""
         self._execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", row)
+
+    # Keys: slots, data keys and what is re-encrypted under a new one
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots, by number."""
+        rows = self._execute("SELECT number, kind, parameters, wrapped FROM slot ORDER BY number")
+        return tuple(map(Slot._make, rows.fetchall()))
+
+    def vault(self) -> tuple[object, ...] | None:
+        """Id, suite and the MAC of the table of slots."""
+        row = self._execute("SELECT id, suite, slot_mac FROM vault").fetchone()
+        return tuple(row) if row else None
+
+    def insert_slot(self, slot: Slot) -> None:
+        """A new slot."""
+        self._execute(INSERT_SLOT, slot)
+
+    def delete_slot(self, number: int) -> None:
+        """Take a slot away."""
+        self._execute("DELETE FROM slot WHERE number = ?", (number,))
+
+    def save_slot_mac(self, slot_mac: bytes) -> None:
+        """The MAC of the table of slots in place of the one before."""
+        self._execute("UPDATE vault SET slot_mac = ?", (slot_mac,))
+
+    def data_keys(self) -> dict[int, bytes]:
+        """The wrapped data keys by epoch."""
+        return dict(self._execute("SELECT epoch, wrapped FROM data_key").fetchall())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from secretbridge._trail import Verified
 from secretbridge._vault import _audit, _records, _sealed
 from secretbridge._vault._change import DETACHED
-from secretbridge._vault._crypto import damaged
+from secretbridge._vault._crypto import NOWHERE, damaged
 
 if TYPE_CHECKING:
     from secretbridge._vault._keys import Keyring
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: The newest version that the log tells of, and its line, by secret and environment.
 _Audited = dict[tuple[bytes, int], tuple[int, int]]
 
-_KEEP_NOTHING: Final = frozenset({_records.VAULT_CREATED, _records.DELETE})
+_KEEP_NOTHING: Final = frozenset({_records.DELETE})
 
 
 def verify(rows: Rows, keyring: Keyring) -> Verified:
@@ -60,7 +60,7 @@ def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
     for row, entry, _ in _audit.chained(rows, keyring):
         entries += 1
         _check_kept(keyring, row, entry)
-        if entry.operation != _records.VAULT_CREATED:
+        if entry.secret != NOWHERE:
             audited[entry.secret, entry.environment] = (entry.version, entry.sequence)
         if entry.moved.version:
             audited[entry.moved.secret, entry.environment] = (entry.moved.version, entry.sequence)
@@ -69,7 +69,7 @@ def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
 
 def _check_kept(keyring: Keyring, row: LogRow, entry: Entry) -> None:
     kept = _sealed.open_history(keyring, row)
-    if (kept is None) != (entry.operation in _KEEP_NOTHING):
+    if (kept is None) != (entry.secret == NOWHERE or entry.operation in _KEEP_NOTHING):
         raise damaged()
     if kept is not None:
         record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
