@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
-from secretbridge._vault import _create, _files, _openers, _policy, _records, _refusals, _sealed, _verify
+from secretbridge._vault import (
+    _create,
+    _files,
+    _openers,
+    _policy,
+    _records,
+    _refusals,
+    _sealed,
+    _upgrade,
+    _verify,
+)
 from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
-from secretbridge._vault._keys import following
+from secretbridge._vault._keys import UnknownEpoch, following
 from secretbridge._vault._records import Record
 from secretbridge._vault._store import SqliteStore
 
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Page: TypeAlias = tuple[list[Record], str | None]
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
     "active": True,
@@ -89,6 +101,8 @@ class Vault:
             store.connect(create)
             opener = openers[0] if openers else _openers.opener(credential, new=False)
 
+            if _upgrade.needed(store):
+                _upgrade.upgrade(store, opener)
             keyring, policy, _ = store.snapshot(lambda rows: _create.unlock(rows, opener))
             return cls(store, keyring, _number(policy.environments, environment), policy)
         except BaseException:
@@ -109,10 +123,7 @@ class Vault:
             SecretExpired: its expiry has passed.
             VaultDamaged: it is not what was written.
         """
-        if name is not None:
-            row = self._store.find(self._keyring.name_index(name), self._environment)
-        else:
-            row = self._store.find_id(_records.id_bytes(id), self._environment)
+        row = self._find(name, id)
         if row is None or row[1] is None:
             raise self._missing("get", name, id)
         secret, version, epoch, sealed = row
@@ -142,8 +153,14 @@ class Vault:
             InvalidRequest: ``after`` is no cursor.
             VaultDamaged: one of them is not what was written.
         """
-        found: list[Record] = []
         last = _refusals.cursor(after) if after is not None else b""
+        with suppress(UnknownEpoch):
+            return self._listed(last, limit)
+        self._store.snapshot(self._keyring.follow)
+        return self._listed(last, limit)
+
+    def _listed(self, last: bytes, limit: int) -> _Page:
+        found: list[Record] = []
         while True:
             rows = self._store.page(last, self._environment, limit)
             for secret, version, epoch, sealed in rows:
@@ -155,6 +172,21 @@ class Vault:
                         return found, last.hex()
             if len(rows) < limit:
                 return found, None
+
+    def _find(self, name: str | None, id: str | None) -> tuple[Any, ...] | None:
+        """What the store has of a secret here, whatever data key it is under by now."""
+        while True:
+            if name is None:
+                row = self._store.find_id(_records.id_bytes(id), self._environment)
+            else:
+                row = self._store.find(self._keyring.name_index(name), self._environment)
+                if row is None and self._keyring.rekeying:
+                    for index in self._keyring.name_indexes(name)[1:]:
+                        row = row or self._store.find(index, self._environment)
+            if row is not None and (row[2] is None or self._keyring.knows(row[2])):
+                return row
+            if not self._store.snapshot(self._keyring.follow):
+                return row
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""

@@ -6,13 +6,24 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from secretbridge._vault import _audit, _backup, _history, _openers, _records, _refusals, _sealed, _slots
+from secretbridge._vault import (
+    _audit,
+    _backup,
+    _history,
+    _openers,
+    _records,
+    _refusals,
+    _rekey,
+    _rotate,
+    _sealed,
+    _slots,
+)
 from secretbridge._vault._access import Vault
-from secretbridge._vault._change import Held, confirm_miss
+from secretbridge._vault._change import Held, confirm_miss, find_named
 from secretbridge._vault._crypto import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -108,7 +119,7 @@ class AdministeredVault(Vault):
     def _looked_up(self, rows: Rows, operation: str, name: str | None, id: str | None) -> Held:
         """This environment's value, deleted or not."""
         if name is not None:
-            row = rows.named(self._keyring.name_index(name), self._environment)[1]
+            row = find_named(rows, self._keyring, name, self._environment)[1]
         else:
             row = rows.value(_records.id_bytes(id), self._environment)
         if row is None:
@@ -205,3 +216,24 @@ class AdministeredVault(Vault):
             return _slots.told(slot)
 
         return self._write(work)
+
+    # Keys
+
+    def rekey(self, *, progress: Callable[[int, int], object] | None, batch: int) -> None:
+        """Bring everything under a new data key; see :func:`_rekey.rekey`."""
+        _rekey.rekey(self._write, self._snapshot, self._keyring, progress=progress, batch=batch)
+
+    def rotate_root(self, keep: Sequence[Credential], consent: Sequence[int | str]) -> list[SlotInfo]:
+        """A new root key; see :mod:`_rotate`.
+
+        Returns:
+            The slots there are now.
+        """
+        openers = [_openers.opener(credential, new=False) for credential in keep]
+        while True:
+            slots = self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
+            plan = _rotate.planned(self._keyring, slots, openers, consent)
+            work = partial(_rotate.rotated, keyring=self._keyring, plan=plan)
+            if self._write(work):
+                self._keyring.root = plan.root
+                return [_slots.told(slot) for slot in sorted(plan.kept)]
