@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Kills before a new vault is begun, so that verifying stays short.
 FRESH: Final = 10
 NAMES: Final = [f"KEY{number}" for number in range(8)]
-#: A vault of the first format, as an older version wrote it, where the checkout has one.
+#: A vault of the first format, as an older version wrote it.
 FIRST_FORMAT: Final = Path(__file__).parents[1] / "tests" / "vault" / "data" / "format-1.db"
 
 
@@ -126,7 +126,7 @@ def rekeying(child: Child) -> None:
     while True:
         for _ in range(child.dice.randrange(1, 6)):
             child.write()
-        child.told("-", None, lambda: child.vault.rekey(batch=7))  # type: ignore[attr-defined] # see OPERATIONS
+        child.told("-", None, lambda: child.vault.rekey(batch=7))
 
 
 def upgrading(child: Child) -> None:
@@ -135,13 +135,13 @@ def upgrading(child: Child) -> None:
     writing(child)
 
 
-#: What can be interrupted; an operation that this version does not have is left out.
+#: What can be interrupted.
 OPERATIONS: Final[dict[str, Callable[[Child], None]]] = {
     "write": writing,
     "purge": purging,
     "retention": retaining,
-    **({"rekey": rekeying} if hasattr(Vault, "rekey") else {}),
-    **({"upgrade": upgrading} if FIRST_FORMAT.exists() else {}),
+    "rekey": rekeying,
+    "upgrade": upgrading,
 }
 
 

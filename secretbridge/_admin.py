@@ -10,19 +10,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
+from secretbridge._admin_slots import Slots, consent_violations, kept_violations
 from secretbridge._embedded import Opening, path_violations, secret_of
 from secretbridge._embedded_capabilities import checked
 from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from pydantic import SecretStr
 
+    from secretbridge._credentials import Credential
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, Purged, Retention, Verified, VersionInfo
+    from secretbridge._trail import AuditEntry, Purged, Retention, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._administered import AdministeredVault
 
 __all__ = ["Vault"]
@@ -45,11 +47,13 @@ class Vault:
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault. By default ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
         expect_head: what ``audit_head()`` gave earlier, or its ``str()``. The vault that is opened must
             continue this trail, else VaultDamaged: an older copy was put in its place.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
     def __init__(
@@ -59,10 +63,18 @@ class Vault:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         expect_head: AuditHead | str | None = None,
     ) -> None:
         self._opening = Opening(
-            location, environment, passphrase=passphrase, key_file=key_file, expect_head=expect_head
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+            expect_head=expect_head,
         )
         self._opened: AdministeredVault | None = None
         # By process: a child must not wait for a thread that its parent had.
@@ -369,6 +381,53 @@ class Vault:
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a Vault is not pickled: it may hold a passphrase; open it where it is used")
 
+    @property
+    def slots(self) -> Slots:
+        """The ways into the vault: list, add, change and remove them."""
+        return Slots(self._vault)
+
+    def rekey(self, *, progress: Callable[[int, int], object] | None = None, batch: int = 100) -> None:
+        """Encrypt everything in the vault anew, under a new data key, while others go on reading and writing.
+
+        May be broken off at any moment, by a kill too: the vault is whole, and the next call goes on where
+        this one stopped. The slots stay. It revokes nothing by itself: ``rotate_root()`` before it does.
+
+        Args:
+            progress: called with how much is done and how much there is, in the calling thread or the worker
+                thread that does it; what it raises breaks off.
+            batch: how many rows are encrypted in one transaction, 1 to 10,000. Others wait for one at most.
+
+        Raises:
+            InvalidRequest: the batch is malformed.
+            VaultLocked: the vault's root key was replaced since it was opened here.
+            VaultDamaged: something in the vault is not what was written; it is left as it is.
+            VaultError: the vault cannot be opened or written; where ``applied`` is None it has begun.
+        """
+        _refuse(_number("batch", batch, 1, 10_000))
+        self._vault().rekey(progress=progress, batch=batch)
+
+    def rotate_root(self, keep: Sequence[Credential], *, consent: Sequence[int | str] = ()) -> list[SlotInfo]:
+        """Give the vault a new root key: only slots whose credential is given here open it from then on.
+
+        Whoever has the vault open keeps what it has until a data key is made; then it has to open it again.
+        What was encrypted before stays under the old data key: ``rekey()`` after this revokes.
+
+        Args:
+            keep: credentials whose slots stay, account keys among them; each costs its key derivation twice.
+            consent: numbers or labels of the slots that may be dropped, all of them.
+
+        Returns:
+            The slots that are left.
+
+        Raises:
+            InvalidRequest: an argument is malformed, or the consent names a slot that is kept or not there.
+            VaultLocked: a credential opens no slot, or the root key was replaced since the vault was opened.
+            VaultError: a slot would be dropped without consent, none of the owner's would be left, or the
+                vault cannot be opened or written.
+        """
+        _refuse(kept_violations(keep) + consent_violations(consent))
+        return self._vault().rotate_root(keep, consent)
+
 
 def _refuse(wrong: list[Violation]) -> None:
     if wrong:
@@ -382,8 +441,8 @@ def _text(argument: str, given: object) -> list[Violation]:
 
 
 def _number(argument: str, given: object, least: int, most: int | None = None) -> list[Violation]:
-    whole = isinstance(given, int) and not isinstance(given, bool)
-    if whole and given >= least and (most is None or given <= most):  # type: ignore[operator]  # it is whole
-        return []
-    upto = "" if most is None else f" to {most:,}"
-    return [Violation(argument, f"is not a whole number from {least}{upto}", "see the method's Args")]
+    if isinstance(given, int) and not isinstance(given, bool) and given >= least:
+        if most is None or given <= most:
+            return []
+        return [Violation(argument, f"is {given}", f"at most {most}")]
+    return [Violation(argument, f"is not a whole number from {least}", "take it from what the vault told")]

@@ -11,7 +11,7 @@ from secretbridge.errors import InvalidRequest, Violation
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["AuditEntry", "AuditHead", "Purged", "Retention", "Verified", "VersionInfo"]
+__all__ = ["AuditEntry", "AuditHead", "Purged", "Retention", "SlotInfo", "Verified", "VersionInfo"]
 
 _CHAIN: Final = re.compile("[0-9a-f]{64}")
 _TOKEN: Final = re.compile("sbrv1-([1-9][0-9]{0,17})-([0-9a-f]{64})")
@@ -49,10 +49,11 @@ class AuditEntry:
     Attributes:
         sequence: its number; the first is 1 and none is left out.
         at: when it happened by this machine's clock, in UTC.
-        operation: as in :class:`VersionInfo`, or "vault created", "purge" (what the versions up to this one
+        operation: as in :class:`VersionInfo`, or "vault created", "slot added", "slot changed",
+            "slot removed", "rekeyed", "root rotated", "upgraded", "purge" (what the versions up to this one
             held was dropped), "retention set" (its name says what it was set to).
         secret_id: the secret's id, or None for what concerns no secret.
-        name: the secret's name then, or None.
+        name: the secret's name then; of what concerns no secret, what it concerned, such as a slot; or None.
         old_name: the name before, in a renaming, or None.
         environment: the name of the environment, or None.
         version: the version that it made, or None.
@@ -155,3 +156,21 @@ class Purged(NamedTuple):
     secrets: int
     versions: int
     pending: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotInfo:
+    """One way into the vault. It holds nothing secret.
+
+    Attributes:
+        number: its number.
+        kind: "passphrase", "key file", "environment variable", "keyring entry", "external key" or
+            "account key".
+        label: what it is called; where none was given, its kind and number.
+        principal: the id of the account or user it belongs to, or None for the vault's owner.
+    """
+
+    number: int
+    kind: str
+    label: str
+    principal: str | None

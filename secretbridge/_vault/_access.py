@@ -5,11 +5,23 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
-from secretbridge._vault import _audit, _create, _files, _policy, _records, _refusals, _sealed, _verify
-from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
+from secretbridge._vault import (
+    _audit,
+    _create,
+    _files,
+    _openers,
+    _policy,
+    _records,
+    _refusals,
+    _sealed,
+    _upgrade,
+    _verify,
+)
+from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied, find_named
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._keys import UnknownEpoch, following
 from secretbridge._vault._records import Record
 from secretbridge._vault._store import SqliteStore
 from secretbridge.errors import SecretNotFound
@@ -18,13 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from secretbridge._credentials import Credential, SecretValue
     from secretbridge._trail import AuditHead, Verified
-    from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
+    from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._openers import Opener
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
 
 T = TypeVar("T")
 
+_Page: TypeAlias = tuple[list[Record], str | None]
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
     "active": True,
@@ -54,7 +69,7 @@ class Vault:
         location: Path,
         *,
         environment: str,
-        credential: Passphrase | KeyFile,
+        credential: Credential,
         busy_timeout: float = 10.0,
         allow_file_systems: Collection[str] = (),
         expect_head: AuditHead | None = None,
@@ -86,20 +101,22 @@ class Vault:
             if expect_head is not None:
                 raise _refusals.vault_missing(path)
             _create.check_vacant(path)
-            openers.append(_create.opener(credential, new=True))
+            openers.append(_openers.opener(credential, new=True))
             _create.create(path, openers[0])
 
         try:
             store.connect(create)
-            opener = openers[0] if openers else _create.opener(credential, new=False)
+            opener = openers[0] if openers else _openers.opener(credential, new=False)
 
-            def unlock(rows: Rows) -> tuple[Keyring, Policy]:
+            def unlock(rows: Rows) -> _create.Unlocked:
                 unlocked = _create.unlock(rows, opener)
                 if expect_head is not None:
-                    _audit.check_anchor(rows, unlocked[0], expect_head)
+                    _audit.check_anchor(rows, unlocked.keyring, expect_head)
                 return unlocked
 
-            keyring, policy = store.snapshot(unlock)
+            if _upgrade.needed(store):
+                _upgrade.upgrade(store, opener)
+            keyring, policy, _ = store.snapshot(unlock)
             return cls(store, keyring, _number(policy.environments, environment), policy)
         except BaseException:
             store.close()
@@ -119,10 +136,7 @@ class Vault:
             SecretExpired: its expiry has passed.
             VaultDamaged: it is not what was written.
         """
-        if name is not None:
-            row = self._store.find(self._keyring.name_index(name), self._environment)
-        else:
-            row = self._store.find_id(_records.id_bytes(id), self._environment)
+        row = self._find(name, id)
         if row is None or row[1] is None:
             raise self._missing("get", name, id)
         return self._handed_out(row, name, id)
@@ -155,8 +169,14 @@ class Vault:
             InvalidRequest: ``after`` is no cursor.
             VaultDamaged: one of them is not what was written.
         """
-        found: list[Record] = []
         last = _refusals.cursor(after) if after is not None else b""
+        with suppress(UnknownEpoch):
+            return self._listed(last, limit)
+        self._store.snapshot(self._keyring.follow)
+        return self._listed(last, limit)
+
+    def _listed(self, last: bytes, limit: int) -> _Page:
+        found: list[Record] = []
         while True:
             rows = self._store.page(last, self._environment, limit)
             for secret, version, epoch, sealed in rows:
@@ -169,9 +189,24 @@ class Vault:
             if len(rows) < limit:
                 return found, None
 
+    def _find(self, name: str | None, id: str | None) -> tuple[Any, ...] | None:
+        """What the store has of a secret here, whatever data key it is under by now."""
+        while True:
+            if name is None:
+                row = self._store.find_id(_records.id_bytes(id), self._environment)
+            else:
+                row = self._store.find(self._keyring.name_index(name), self._environment)
+                if row is None and self._keyring.rekeying:
+                    for index in self._keyring.name_indexes(name)[1:]:
+                        row = row or self._store.find(index, self._environment)
+            if row is not None and (row[2] is None or self._keyring.knows(row[2])):
+                return row
+            if not self._store.snapshot(self._keyring.follow):
+                return row
+
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""
-        self._store.snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
+        self._snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
         return _refusals.not_found(operation, name, id)
 
     # Writing
@@ -312,10 +347,10 @@ class Vault:
         def look(rows: Rows) -> Sequence[Record]:
             return [self._read(rows, name) for name in names]
 
-        return self._store.snapshot(look)
+        return self._snapshot(look)
 
     def _read(self, rows: Rows, name: str) -> Record:
-        row = rows.named(self._keyring.name_index(name), self._environment)[1]
+        row = find_named(rows, self._keyring, name, self._environment)[1]
         if row is None:
             confirm_miss(rows, self._keyring, name, b"")
             raise _refusals.not_found("get", name, None)
@@ -327,7 +362,11 @@ class Vault:
         Raises:
             VaultDamaged: something in it is not what was written.
         """
-        return self._store.snapshot(lambda rows: _verify.verify(rows, self._keyring))
+        return self._snapshot(lambda rows: _verify.verify(rows, self._keyring))
+
+    def _snapshot(self, work: Callable[[Rows], T]) -> T:
+        """Run ``work`` on rows that nothing changes meanwhile, under the data keys that they are under."""
+        return self._store.snapshot(lambda rows: following(rows, self._keyring, work))
 
     def _write(self, work: Callable[[Change, bytes], T]) -> T:
         operation_id = _sealed.new_id()

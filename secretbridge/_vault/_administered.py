@@ -8,18 +8,31 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from secretbridge._trail import Purged, Retention
-from secretbridge._vault import _audit, _backup, _history, _purge, _records, _refusals, _sealed
+from secretbridge._vault import (
+    _audit,
+    _backup,
+    _history,
+    _openers,
+    _purge,
+    _records,
+    _refusals,
+    _rekey,
+    _rotate,
+    _sealed,
+    _slots,
+)
 from secretbridge._vault._access import Vault
-from secretbridge._vault._change import Held, confirm_miss
+from secretbridge._vault._change import Held, confirm_miss, find_named
 from secretbridge._vault._crypto import damaged
 from secretbridge.errors import SecretBridgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
-    from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
+    from secretbridge._credentials import Credential
+    from secretbridge._trail import AuditEntry, AuditHead, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._change import Change
     from secretbridge._vault._records import Record
     from secretbridge._vault._rows import Rows
@@ -41,7 +54,7 @@ class AdministeredVault(Vault):
             held = self._looked_up(rows, "history", name, id)
             return [_history.told(step) for step in _history.steps(rows, self._keyring, held.row)]
 
-        return self._store.snapshot(look)
+        return self._snapshot(look)
 
     def version(self, name: str, number: int) -> Record:
         """One version of a secret, with its value.
@@ -55,7 +68,7 @@ class AdministeredVault(Vault):
             held = self._looked_up(rows, "version", name, None)
             return _history.kept(rows, self._keyring, held, number, "version")
 
-        return self._store.snapshot(look)
+        return self._snapshot(look)
 
     def restore(self, name: str, number: int) -> Record:
         """Make the content of an older version the newest one.
@@ -110,7 +123,7 @@ class AdministeredVault(Vault):
     def _looked_up(self, rows: Rows, operation: str, name: str | None, id: str | None) -> Held:
         """This environment's value, deleted or not."""
         if name is not None:
-            row = rows.named(self._keyring.name_index(name), self._environment)[1]
+            row = find_named(rows, self._keyring, name, self._environment)[1]
         else:
             row = rows.value(_records.id_bytes(id), self._environment)
         if row is None:
@@ -133,13 +146,13 @@ class AdministeredVault(Vault):
         while after < upto:
             names = {number: name for name, number in self._policy.environments.items()}
             page = partial(_audit.page, keyring=self._keyring, after=after, upto=upto)
-            entries = self._store.snapshot(page)
+            entries = self._snapshot(page)
             yield from (_audit.told(entry, names) for entry in entries)
             after = entries[-1].sequence
 
     def audit_head(self) -> AuditHead:
         """Where the trail is at."""
-        return self._store.snapshot(lambda rows: _audit.head(rows, self._keyring))
+        return self._snapshot(lambda rows: _audit.head(rows, self._keyring))
 
     def verify_audit(self, anchor: AuditHead | None) -> AuditHead:
         """Follow the trail's whole chain; it must continue what the anchor was taken from.
@@ -147,11 +160,87 @@ class AdministeredVault(Vault):
         Raises:
             VaultDamaged: it is not what was written, or another trail.
         """
-        return self._store.snapshot(lambda rows: _audit.verify(rows, self._keyring, anchor))
+        return self._snapshot(lambda rows: _audit.verify(rows, self._keyring, anchor))
 
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+
+    # Slots
+
+    def slots(self) -> list[SlotInfo]:
+        """The ways into the vault."""
+        return [
+            _slots.told(slot) for slot in self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
+        ]
+
+    def add_slot(self, credential: Credential, label: str) -> SlotInfo:
+        """A new slot of the owner's.
+
+        Raises:
+            InvalidRequest: another slot is called so.
+        """
+        opener = _openers.opener(credential, new=True)
+        opener.prepare()
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.add(change.rows, self._keyring, opener, label=label)
+            change.note(_records.SLOT_ADDED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work)
+
+    def remove_slot(self, which: int | str) -> SlotInfo:
+        """Take a slot away.
+
+        Raises:
+            InvalidRequest: there is none of this number or label.
+            VaultError: it is the owner's last one.
+        """
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.remove(change.rows, self._keyring, which)
+            change.note(_records.SLOT_REMOVED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work)
+
+    def change_slot(self, which: int | str, credential: Credential) -> SlotInfo:
+        """Put another credential into a slot.
+
+        Raises:
+            InvalidRequest: there is none of this number or label.
+        """
+        opener = _openers.opener(credential, new=True)
+        opener.prepare()
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.change(change.rows, self._keyring, which, opener)
+            change.note(_records.SLOT_CHANGED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work)
+
+    # Keys
+
+    def rekey(self, *, progress: Callable[[int, int], object] | None, batch: int) -> None:
+        """Bring everything under a new data key; see :func:`_rekey.rekey`."""
+        _rekey.rekey(self._write, self._snapshot, self._keyring, progress=progress, batch=batch)
+
+    def rotate_root(self, keep: Sequence[Credential], consent: Sequence[int | str]) -> list[SlotInfo]:
+        """A new root key; see :mod:`_rotate`.
+
+        Returns:
+            The slots there are now.
+        """
+        openers = [_openers.opener(credential, new=False) for credential in keep]
+        while True:
+            slots = self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
+            plan = _rotate.planned(self._keyring, slots, openers, consent)
+            work = partial(_rotate.rotated, keyring=self._keyring, plan=plan)
+            if self._write(work):
+                self._keyring.root = plan.root
+                return [_slots.told(slot) for slot in sorted(plan.kept)]
 
     # Time
 
@@ -180,7 +269,7 @@ class AdministeredVault(Vault):
             policy = self._policy_at(rows, state.policy_epoch)
             return Retention(policy.keep_versions, policy.keep_days)
 
-        return self._store.snapshot(look)
+        return self._snapshot(look)
 
     def set_retention(self, versions: int | None, days: int | None) -> None:
         """Say how much of the history is kept; it counts from the next write of a secret on."""

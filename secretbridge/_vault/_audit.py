@@ -24,6 +24,12 @@ _OPERATIONS: Final = {
     _records.DELETE: "delete",
     _records.RESTORE: "restore",
     _records.UNDELETE: "undelete",
+    _records.SLOT_ADDED: "slot added",
+    _records.SLOT_REMOVED: "slot removed",
+    _records.REKEYED: "rekeyed",
+    _records.ROOT_ROTATED: "root rotated",
+    _records.UPGRADED: "upgraded",
+    _records.SLOT_CHANGED: "slot changed",
     _records.PURGED: "purge",
     _records.RETENTION_SET: "retention set",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secretbridge._vault._keys import Keyring
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._records import State
-    from secretbridge._vault._rows import Rows, StateRow
+    from secretbridge._vault._rows import LogRow, Rows, StateRow
 
 #: In a secret's flags: it lost its name to another and is reached through the log alone.
 DETACHED: Final = 1
@@ -54,11 +54,13 @@ class Change:
     def __init__(self, rows: Rows, keyring: Keyring, environment: int, known: Known | None) -> None:
         self.rows = rows
         self._keyring = keyring
-        self._keys = keyring.current
         self._environment = environment
         self.policy: Policy | None = None  # where it is set, its retention is kept to
         self.spare_id: bytes | None = None  # of the transaction, where no version takes it
         row = rows.state()
+        if keyring.rekeying or (row is not None and row.epoch != keyring.current.epoch):
+            keyring.learn(rows.data_keys())
+        self._keys = keyring.current
         if known is not None and known.row == row:
             self.state = known.state.copy()
         else:
@@ -81,7 +83,7 @@ class Change:
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        secret, row = self.rows.named(self._keyring.name_index(name), self._environment)
+        secret, row = find_named(self.rows, self._keyring, name, self._environment)
         held = self._open(row) if row is not None else None
         if held is not None and held.record.name != name:
             raise damaged()
@@ -138,37 +140,6 @@ class Change:
         if over is not None and self.policy is not None and self.policy.forgets:
             _retention.keep_to(self, self.policy, row, record.name)
 
-    def _put(self, secret: bytes, version: int, plain: bytes, over: ValueRow | None) -> None:
-        state = self.state
-        row = _sealed.seal_value(self._keyring, secret, self._environment, version, state.sequence, plain)
-        self._replace(over, row)
-
-    def _replace(self, over: ValueRow | None, row: ValueRow) -> None:
-        state = self.state
-        if over is None:
-            self.rows.insert_value(row)
-            state.values += 1
-        else:
-            self.rows.save_value(row)
-            state.digest = _sealed.subtract(state.digest, _sealed.value_element(self._keys, over))
-        state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
-
-    def add_secret(self, name: str, secret: bytes | None = None) -> bytes:
-        """A new row for a name, under a new id unless one is given."""
-        row = SecretRow(self._keyring.name_index(name), secret or _sealed.new_id(), self._keys.epoch, 0)
-        self._insert_secret(row)
-        return row.id
-
-    def _insert_secret(self, row: SecretRow) -> None:
-        self.rows.insert_secret(row)
-        self.state.secrets += 1
-        self.state.digest = _sealed.add(self.state.digest, _sealed.secret_element(self._keys, row))
-
-    def _remove_secret(self, row: SecretRow) -> None:
-        self.rows.delete_secret(row)
-        self.state.secrets -= 1
-        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(self._keys, row))
-
     def note(
         self,
         operation: int,
@@ -181,7 +152,18 @@ class Change:
         fields: int = 0,
         outcome: int = 0,
     ) -> None:
-        """Write a line in the log that makes no version."""
+        """Write a line of the log that makes no version.
+
+        Args:
+            operation: what is being done.
+            operation_id: unique; settles a commit of unknown outcome.
+            name: what it concerns, such as a slot's label; never anything secret.
+            secret: the secret that it concerns, if one.
+            environment: that secret's environment.
+            version: that secret's version.
+            fields: which fields the caller gave.
+            outcome: done, or the number of a refusal.
+        """
         self.state.sequence += 1
         entry = Entry(
             sequence=self.state.sequence,
@@ -198,6 +180,39 @@ class Change:
         )
         row, self.state.chain = _sealed.seal_log(self._keyring, entry, self.state.chain, None)
         self.rows.append_log(row)
+
+    def _put(self, secret: bytes, version: int, plain: bytes, over: ValueRow | None) -> None:
+        state = self.state
+        row = _sealed.seal_value(self._keyring, secret, self._environment, version, state.sequence, plain)
+        self._replace(over, row)
+
+    def _replace(self, over: ValueRow | None, row: ValueRow) -> None:
+        state = self.state
+        if over is None:
+            self.rows.insert_value(row)
+            state.values += 1
+        else:
+            self.rows.save_value(row)
+            keys = self._keyring.epoch(over.epoch)
+            state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, over))
+        state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
+
+    def add_secret(self, name: str, secret: bytes | None = None) -> bytes:
+        """A new row for a name, under a new id unless one is given."""
+        row = SecretRow(self._keyring.name_index(name), secret or _sealed.new_id(), self._keys.epoch, 0)
+        self._insert_secret(row)
+        return row.id
+
+    def _insert_secret(self, row: SecretRow) -> None:
+        self.rows.insert_secret(row)
+        self.state.secrets += 1
+        self.state.digest = _sealed.add(self.state.digest, _sealed.secret_element(self._keys, row))
+
+    def _remove_secret(self, row: SecretRow) -> None:
+        self.rows.delete_secret(row)
+        self.state.secrets -= 1
+        keys = self._keyring.epoch(row.epoch)
+        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(keys, row))
 
     def save_policy(self, policy: Policy) -> None:
         """Write the rules that hold from now on."""
@@ -295,6 +310,40 @@ class Change:
         # The old name may be taken again, by a secret that counts from above this.
         self.state.version_floor = max(self.state.version_floor, version)
 
+    # Rekeying
+
+    def adopt(self, keyring: Keyring) -> None:
+        """Seal what follows, and the state, under the newest data key of this keyring."""
+        self._keyring = keyring
+        self._keys = keyring.current
+        self.state.key_epoch = keyring.current.epoch
+
+    def reseal_name(self, row: SecretRow) -> None:
+        """Bring a name under the newest data key."""
+        index = row.name_index
+        if not row.flags & DETACHED:
+            values = self.rows.values(row.id)
+            name = self._open(values[0]).record.name if values else ""
+            if self._keyring.name_index(name, row.epoch) != index:
+                raise damaged()
+            index = self._keyring.name_index(name)
+        self._remove_secret(row)
+        self._insert_secret(row._replace(name_index=index, epoch=self._keys.epoch))
+
+    def reseal_value(self, row: ValueRow) -> None:
+        """Bring a value under the newest data key."""
+        plain = _sealed.open_value(
+            self._keyring, row.secret, row.environment, row.version, row.epoch, row.sealed
+        )
+        self._replace(
+            row,
+            _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
+        )
+
+    def reseal_line(self, row: LogRow) -> None:
+        """Bring a line of the log and the version it keeps under the newest data key."""
+        self.rows.save_log(_sealed.reseal_log(self._keyring, row))
+
     # Dropping
 
     @property
@@ -358,14 +407,27 @@ def confirm_miss(
         VaultDamaged: rows are missing, or the name is there and its index does not find it.
     """
     state = state or _sealed.open_state(keyring, rows.state())
-    index = keyring.name_index(name) if name is not None else b""
-    secret = rows.secret_by_name(index) if name is not None else rows.secret_by_id(secret_id)
-    secrets, hits = rows.counted_secrets(index)
-    if secrets != state.secrets or hits != (name is not None and secret is not None):
-        raise damaged()
+    secret = rows.secret_by_id(secret_id) if name is None else None
+    for index in {b""} if name is None else set(keyring.name_indexes(name)):
+        named = rows.secret_by_name(index) if name is not None else None
+        secrets, hits = rows.counted_secrets(index)
+        if secrets != state.secrets or hits != (named is not None):
+            raise damaged()
+        secret = named or secret
     if secret is None:
         return
     for row in rows.values(secret.id):  # one of them may be the missing one, put elsewhere
         _sealed.open_record(keyring, row)
     if rows.counted_values() != state.values:
         raise damaged()
+
+
+def find_named(
+    rows: Rows, keyring: Keyring, name: str, environment: int
+) -> tuple[SecretRow | None, ValueRow | None]:
+    """The row of a name, whatever data key it is under, and its value in one environment."""
+    for index in keyring.name_indexes(name):
+        found = rows.named(index, environment)
+        if found[0] is not None:
+            break
+    return found

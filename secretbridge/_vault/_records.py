@@ -21,6 +21,12 @@ PUT: Final = 4
 DELETE: Final = 5
 RESTORE: Final = 6
 UNDELETE: Final = 7
+SLOT_ADDED: Final = 8
+SLOT_REMOVED: Final = 9
+REKEYED: Final = 10
+ROOT_ROTATED: Final = 11
+UPGRADED: Final = 12
+SLOT_CHANGED: Final = 13
 PURGED: Final = 20
 RETENTION_SET: Final = 21
 

@@ -306,22 +306,37 @@ class SqliteStore:
                 return
         raise failure
 
+    def exclusively(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` on the connection while no other process writes, opens or closes; it commits itself.
+
+        Raises:
+            VaultError: what SQLite or the operating system could not do; what was not committed is undone.
+        """
+        failure: VaultError | None = None
+        with self._exclusive(), self._using:
+            connection = self._open()
+            try:
+                return work(connection)
+            except _sqlite.FAILURES as problem:
+                failure = _sqlite.translated(problem, self.path)
+            except OSError as problem:
+                failure = _files.os_failure(problem, f"a copy of the vault {self.path}")
+            finally:
+                _roll_back(connection)
+        raise failure
+
     def wipe(self) -> bool:
         """Bring the journal into the file and empty it; False where somebody still reads from it.
 
         Raises:
             VaultError: the vault cannot be reached.
         """
-        failure: VaultError | None = None
-        with self._exclusive(), self._using:
-            connection = self._open()
-            try:
-                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            except _sqlite.FAILURES as problem:
-                failure = _sqlite.translated(problem, self.path)
-            else:
-                return not busy
-        raise failure
+
+        def emptied(connection: sqlite3.Connection) -> bool:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
+        return self.exclusively(emptied)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

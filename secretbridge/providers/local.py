@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
+    from secretbridge._credentials import Credential
     from secretbridge._models import Fields, Operation, Secret, Target
     from secretbridge._provider import Page
     from secretbridge._trail import AuditHead
@@ -39,11 +40,13 @@ class Local:
             the vault is opened.
         key_file: opens the vault; created with mode 0600 where both it and the vault are absent. By default
             ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
         expect_head: what ``Vault.audit_head()`` gave earlier, or its ``str()``. The vault that is opened must
             continue this trail, else VaultDamaged: an older copy was put in its place.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
     capabilities: Capabilities = CAPABILITIES
@@ -55,10 +58,18 @@ class Local:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         expect_head: AuditHead | str | None = None,
     ) -> None:
         self._opening = Opening(
-            location, environment, passphrase=passphrase, key_file=key_file, expect_head=expect_head
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+            expect_head=expect_head,
         )
 
     def __repr__(self) -> str:

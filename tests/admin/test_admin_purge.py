@@ -415,7 +415,7 @@ def test_a_purge_led_astray_drops_nothing(home: Home, statement: str) -> None:
     ("versions", "days"), [(0, None), (None, 0), (True, None), ("3", None), (None, 36_501), (-1, -1)]
 )
 def test_a_malformed_retention_is_refused(admin: Vault, versions: int, days: int) -> None:
-    with pytest.raises(InvalidRequest, match="is not a whole number from 1"):
+    with pytest.raises(InvalidRequest, match=r"is not a whole number from 1|at most 36500"):
         admin.set_retention(versions=versions, days=days)
 
 

@@ -21,7 +21,7 @@ from secretbridge._vault import (
     default_key_file,
     default_location,
 )
-from secretbridge._vault._keys import PASSPHRASE, Opener
+from secretbridge._vault._openers import PASSPHRASE, Opener
 from secretbridge.errors import VaultDamaged, VaultError, VaultLocked
 
 if TYPE_CHECKING:
