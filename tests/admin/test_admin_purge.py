@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from secretbridge._admin_async import AsyncVault
 from secretbridge._vault import _purge, _sealed
 from secretbridge.errors import (
     InvalidRequest,
@@ -400,13 +402,25 @@ def test_the_same_version_from_a_copy_that_went_another_way_is_found(home: Home)
         expect_damage(lambda: admin.version("A", 2))
 
 
-@pytest.mark.parametrize("statement", ["previous = 999", "secret = zeroblob(16)", "operation_id = x'00'"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE log SET previous = 999 WHERE sequence = 3",
+        "UPDATE log SET secret = zeroblob(16) WHERE sequence = 3",
+        "UPDATE log SET operation_id = x'00' WHERE sequence = 3",
+        "UPDATE log SET previous = 5 WHERE sequence = 6",  # the line of the same secret in production
+        "UPDATE value SET sequence = 999 WHERE sequence = 6",
+        "UPDATE value SET sequence = 7 WHERE sequence = 6",  # the line of another secret
+    ],
+)
 def test_a_purge_led_astray_drops_nothing(home: Home, statement: str) -> None:
-    with home.bridge() as bridge:
+    with home.bridge() as bridge, home.bridge("production") as other:
         written(bridge, "A", "1", "2", "3")
+        written(other, "A", "p")
+        written(bridge, "A", "4")
         written(bridge, "B", "1", "2")
     before = home.sql("SELECT count(history) FROM log")
-    home.sql(f"UPDATE log SET {statement} WHERE sequence = 3")  # noqa: S608 - the test's own words
+    home.sql(statement)
     expect_damage(lambda: home.vault().purge("A", older_versions=True))
     assert home.sql("SELECT count(history) FROM log") == before
 
@@ -422,3 +436,18 @@ def test_a_malformed_retention_is_refused(admin: Vault, versions: int, days: int
 def test_a_malformed_name_to_purge_is_refused(admin: Vault) -> None:
     with pytest.raises(InvalidRequest):
         admin.purge("")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_async_face_forgets_as_well(home: Home, backend: str) -> None:
+    async def work() -> None:
+        async with AsyncVault(home.file, key_file=home.key) as vault:
+            assert await vault.create_many({"A": "1", "B": "2"}) == 2
+            await vault.set_retention(versions=3, days=7)
+            assert await vault.retention() == (3, 7)
+            assert await vault.purge("A", older_versions=True) == (0, 0, False)
+            assert await vault.purge(deleted=True) == (0, 0, False)
+            with pytest.raises(InvalidRequest):
+                await vault.set_retention(versions=0, days=None)
+
+    anyio.run(work, backend=backend)

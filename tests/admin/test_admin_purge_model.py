@@ -88,6 +88,10 @@ class VaultInTime(RuleBasedStateMachine):
                 assert not newest.purged
                 assert all(step.purged or step.deleted for step in older)
 
+    @rule(where=PLACES)
+    def rekey(self, where: str) -> None:
+        self.vaults[where].rekey(batch=4)
+
     @rule(where=PLACES, versions=st.none() | st.integers(1, 3))
     def set_retention(self, where: str, versions: int | None) -> None:
         self.vaults[where].set_retention(versions=versions, days=None)
