@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from secretbridge._vault import _create, _files, _policy, _records, _refusals, _sealed, _verify
-from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
+from secretbridge._vault import (
+    _create,
+    _decisions,
+    _files,
+    _policy,
+    _records,
+    _refusals,
+    _sealed,
+    _shared,
+    _verify,
+)
+from secretbridge._vault._change import Change, Held, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._decided import Decided
+from secretbridge._vault._decisions import Act
+from secretbridge._vault._permissions import ADMINISTER, CREATE, DELETE, LIST_NAMES, READ_AUDIT, READ_VALUES, UPDATE_ANY
 from secretbridge._vault._records import Record
+from secretbridge._vault._rows import EVERYWHERE
 from secretbridge._vault._store import SqliteStore
 
 if TYPE_CHECKING:
@@ -21,8 +35,6 @@ if TYPE_CHECKING:
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
 
-T = TypeVar("T")
-
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
     "active": True,
@@ -31,19 +43,12 @@ _DEFAULTS: Final[Mapping[str, object]] = {
 }
 
 
-class Vault:
+class Vault(Decided):
     """An open vault in one of its environments. Made by :meth:`open`.
 
     Safe with many threads, with many processes on one file, and after a fork. The keys stay in memory until
     the object is gone.
     """
-
-    def __init__(self, store: SqliteStore, keyring: Keyring, environment: int, policy: Policy) -> None:
-        self._store = store
-        self._keyring = keyring
-        self._environment = environment
-        self._policy = policy
-        self._last_state: Known | None = None
 
     @classmethod
     def open(
@@ -87,14 +92,12 @@ class Vault:
             opener = openers[0] if openers else _create.opener(credential, new=False)
 
             keyring, policy = store.snapshot(lambda rows: _create.unlock(rows, opener))
-            return cls(store, keyring, _number(policy.environments, environment), policy)
+            vault = cls(store, keyring, _number(policy.environments, environment), policy)
+            vault._look(Act(_records.OPENED, "open"), lambda _: None, noted=False)
+            return vault
         except BaseException:
             store.close()
             raise
-
-    def close(self) -> None:
-        """Close the file; closing twice is closing once."""
-        self._store.close()
 
     # Reading
 
@@ -110,12 +113,38 @@ class Vault:
             row = self._store.find(self._keyring.name_index(name), self._environment)
         else:
             row = self._store.find_id(_records.id_bytes(id), self._environment)
-        if row is None or row[1] is None:
+        standing = self._standing
+        if row is not None and standing.reads_freely and row[5] == standing.epoch:
+            return self._handed_out(row, name, id)
+        return self._get_decided(row, name, id)
+
+    def _get_decided(self, row: tuple[Any, ...] | None, name: str | None, id: str | None) -> Record:
+        act = Act(_records.READ, "get", (READ_VALUES,), name, id)
+
+        def look() -> Record:
+            found = row
+            while found is None or found[5] != self._standing.epoch:
+                self._renew()
+                if name is not None:
+                    found = self._store.find(self._keyring.name_index(name), self._environment)
+                else:
+                    found = self._store.find_id(_records.id_bytes(id), self._environment)
+                if found is None:
+                    break
+            self._check(act, self._standing.rights)
+            if found is None:
+                raise self._missing("get", name, id)
+            return self._handed_out(found, name, id)
+
+        return self._decided(act, look)
+
+    def _handed_out(self, row: tuple[Any, ...], name: str | None, id: str | None) -> Record:
+        secret, version, epoch, sealed, environment = row[:5]
+        if version is None:
             raise self._missing("get", name, id)
-        secret, version, epoch, sealed = row
-        plain = _sealed.open_value(self._keyring, secret, self._environment, version, epoch, sealed)
-        record = _records.decode_record(plain, secret, self._environment)
-        if record.version != version or (name is not None and record.name != name):
+        plain = _sealed.open_value(self._keyring, secret, environment, version, epoch, sealed)
+        record = _records.decode_record(plain, secret, environment)
+        if record.version != version or record.elsewhere or (name is not None and record.name != name):
             raise damaged()
         if _records.is_deleted(plain):
             raise _refusals.not_found("get", name, id)
@@ -139,18 +168,29 @@ class Vault:
             InvalidRequest: ``after`` is no cursor.
             VaultDamaged: one of them is not what was written.
         """
-        found: list[Record] = []
+        act = Act(_records.LISTED, "list", (LIST_NAMES,))
         last = _refusals.cursor(after) if after is not None else b""
+        return self._decided(act, lambda: self._listed(act, last, limit))
+
+    def _listed(self, act: Act, last: bytes, limit: int) -> tuple[list[Record], str | None]:
+        found: list[Record] = []
+        self._check(act, self._renew().rights)
         while True:
-            rows = self._store.page(last, self._environment, limit)
-            for secret, version, epoch, sealed in rows:
+            rows = self._store.page(last, self._environment, limit + 1)
+            if rows and rows[0][5] != self._standing.epoch:
+                self._check(act, self._renew().rights)
+                continue
+            more = len(rows) > limit
+            if more and rows[-1][4] == EVERYWHERE:
+                rows.pop()  # the same secret's value of this environment may follow
+            for secret, version, epoch, sealed, environment, _ in rows:
                 last = secret
-                plain = _sealed.open_value(self._keyring, secret, self._environment, version, epoch, sealed)
+                plain = _sealed.open_value(self._keyring, secret, environment, version, epoch, sealed)
                 if not _records.is_deleted(plain):
-                    found.append(_records.decode_record(plain, secret, self._environment, with_value=False))
+                    found.append(_records.decode_record(plain, secret, environment, with_value=False))
                     if len(found) == limit:
                         return found, last.hex()
-            if len(rows) < limit:
+            if not more:
                 return found, None
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
@@ -170,12 +210,15 @@ class Vault:
         Raises:
             SecretExists: there is one, be it inactive or expired.
         """
-        return self._write(lambda change, operation: self._create(change, operation, name, fields))
+        act = Act(_records.CREATE, "create", (CREATE,), name, None, _mask(fields))
+        return self._write(lambda change, operation: self._create(change, operation, name, fields), act)
 
     def _create(self, change: Change, operation_id: bytes, name: str, fields: Mapping[str, object]) -> Record:
         secret, held = change.named(name)
         if held is not None and not held.deleted:
             raise _refusals.exists("create", name)
+        if secret is not None and held is not None:
+            held = _shared.begin_anew(change, secret, held)
         id_ = secret.id if secret is not None else change.add_secret(name)
         record = _new(change, id_, name, fields, held)
         change.save(_records.CREATE, operation_id, record, held, _mask(fields))
@@ -192,16 +235,21 @@ class Vault:
             SecretLocked: it is protected.
         """
 
-        def work(change: Change, operation_id: bytes) -> Record:
-            secret, held = change.named(name)
-            if held is not None and not held.deleted and held.record.protected:
-                raise _refusals.locked("put", held.record)
-            id_ = secret.id if secret is not None else change.add_secret(name)
-            record = _new(change, id_, name, fields, held)
-            change.save(_records.PUT, operation_id, record, held, _mask(fields))
-            return record
+        act = Act(_records.PUT, "put", (), name, None, _mask(fields))
+        return self._write(lambda change, operation: self._put(change, operation, name, fields), act)
 
-        return self._write(work)
+    def _put(self, change: Change, operation_id: bytes, name: str, fields: Mapping[str, object]) -> Record:
+        secret, held = change.named(name)
+        there = held.record if held is not None and not held.deleted else None
+        _decisions.check_put(
+            change.rights, there, name, fields, shared=held is not None and held.shared
+        )
+        if secret is not None and held is not None and held.deleted:
+            held = _shared.begin_anew(change, secret, held)
+        id_ = secret.id if secret is not None else change.add_secret(name)
+        record = _new(change, id_, name, fields, held)
+        change.save(_records.PUT, operation_id, record, held, _mask(fields))
+        return record
 
     def update(
         self,
@@ -229,19 +277,18 @@ class Vault:
         def work(change: Change, operation_id: bytes) -> Record:
             held = self._held(change, "update", name, id)
             record = held.record
-            if record.protected and not (len(changes) == 1 and changes.get("protected") is False):
-                raise _refusals.locked("update", record)
+            _decisions.check_update(change.rights, record, changes, shared=held.shared)
             if if_version is not None and if_version != record.version:
                 raise _refusals.conflict(record, if_version)
             updated = _changed(record, changes, version=record.version + 1, at=change.now)
             if updated.name == record.name:
                 change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
                 return updated
-            if (there := change.named(updated.name)[1]) is not None and not there.deleted:
+            if change.taken(updated.name, held):
                 raise _refusals.exists("update", updated.name)
             return change.rename(operation_id, held, updated, _mask(changes))
 
-        return self._write(work)
+        return self._write(work, Act(_records.UPDATE, "update", (), name, id, _mask(changes)))
 
     def delete(self, *, name: str | None = None, id: str | None = None) -> None:
         """Delete the value of this environment; the version counter and the history stay.
@@ -251,16 +298,14 @@ class Vault:
             SecretLocked: it is protected.
         """
 
-        def work(change: Change, operation_id: bytes) -> None:
-            held = self._held(change, "delete", name, id)
-            if held.record.protected:
-                raise _refusals.locked("delete", held.record)
-            gone = replace(
-                emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now)
-            )
-            change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
+        act = Act(_records.DELETE, "delete", (DELETE,), name, id)
+        self._write(lambda change, operation: self._delete(change, operation, name, id), act)
 
-        self._write(work)
+    def _delete(self, change: Change, operation_id: bytes, name: str | None, id: str | None) -> None:
+        held = self._held(change, "delete", name, id)
+        _decisions.check_delete(change.rights, held.record, shared=held.shared)
+        gone = replace(emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now))
+        change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
 
     def _create_many(self, secrets: Iterable[tuple[str, Mapping[str, object]]]) -> None:
         """Create all of these in one transaction, or none."""
@@ -270,7 +315,7 @@ class Vault:
                 self._create(change, operation_id, name, fields)
                 operation_id = _sealed.new_id()
 
-        self._write(work)
+        self._write(work, Act(_records.CREATE, "create", (CREATE,)))
 
     def verify(self) -> Verified:
         """Check the whole vault: every record, the history, the log's chain, the counts.
@@ -278,24 +323,16 @@ class Vault:
         Raises:
             VaultDamaged: something in it is not what was written.
         """
-        return self._store.snapshot(lambda rows: _verify.verify(rows, self._keyring))
-
-    def _write(self, work: Callable[[Change, bytes], T]) -> T:
-        operation_id = _sealed.new_id()
-
-        def inside(rows: Rows) -> T:
-            change = Change(rows, self._keyring, self._environment, self._last_state)
-            result = work(change, operation_id)
-            self._last_state = change.finish()
-            return result
-
-        return self._store.transact(operation_id, inside)
+        act = Act(_records.AUDIT_READ, "verify", (ADMINISTER, READ_AUDIT))
+        return self._look(act, lambda rows: _verify.verify(rows, self._keyring))
 
     def _held(self, change: Change, operation: str, name: str | None, id: str | None) -> Held:
         held = change.named(name)[1] if name is not None else change.held(_records.id_bytes(id))
         if held is None:
             confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id))
         if held is None or held.deleted:
+            if not _decisions.may_know(change.rights, name):
+                raise _refusals.grant_missing(change.rights, operation, (UPDATE_ANY,), name)
             raise _refusals.not_found(operation, name, id)
         return held
 

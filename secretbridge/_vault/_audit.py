@@ -24,6 +24,18 @@ _OPERATIONS: Final = {
     _records.DELETE: "delete",
     _records.RESTORE: "restore",
     _records.UNDELETE: "undelete",
+    _records.READ: "get",
+    _records.POLICY_CHANGED: "policy changed",
+    _records.PRINCIPAL_ADDED: "principal added",
+    _records.PRINCIPAL_CHANGED: "principal changed",
+    _records.PRINCIPAL_REMOVED: "principal removed",
+    _records.SHARED: "share",
+    _records.UNSHARED: "unshare",
+    _records.LISTED: "list",
+    _records.OPENED: "open",
+    _records.LOOKED_BACK: "history",
+    _records.AUDIT_READ: "audit read",
+    _records.ADMINISTERED: "administer",
 }
 #: Lines that are read, and opened, at a time.
 _PAGE: Final = 256

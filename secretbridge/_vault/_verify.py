@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from secretbridge._trail import Verified
 from secretbridge._vault import _audit, _records, _sealed
-from secretbridge._vault._change import DETACHED
+from secretbridge._vault._change import DETACHED, check_place
 from secretbridge._vault._crypto import damaged
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: The newest version that the log tells of, and its line, by secret and environment.
 _Audited = dict[tuple[bytes, int], tuple[int, int]]
-
-_KEEP_NOTHING: Final = frozenset({_records.VAULT_CREATED, _records.DELETE})
 
 
 def verify(rows: Rows, keyring: Keyring) -> Verified:
@@ -37,7 +35,8 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     values = 0
     for value in rows.all_values():
         record, _ = _sealed.open_record(keyring, value)
-        _check_name(keyring, names.get(value.secret), record.name)
+        secret_row = _check_name(keyring, names.get(value.secret), record.name)
+        check_place(secret_row, value, record)
         if audited.pop((value.secret, value.environment), None) != (value.version, value.sequence):
             raise damaged()
         digest = _sealed.add(digest, _sealed.value_element(keyring.epoch(value.epoch), value))
@@ -47,11 +46,12 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     return Verified(len(names), values, entries)
 
 
-def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> None:
+def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> SecretRow:
     if secret is None:
         raise damaged()
     if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name):
         raise damaged()
+    return secret
 
 
 def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
@@ -60,7 +60,7 @@ def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
     for row, entry, _ in _audit.chained(rows, keyring):
         entries += 1
         _check_kept(keyring, row, entry)
-        if entry.operation != _records.VAULT_CREATED:
+        if entry.makes_version:
             audited[entry.secret, entry.environment] = (entry.version, entry.sequence)
         if entry.moved.version:
             audited[entry.moved.secret, entry.environment] = (entry.moved.version, entry.sequence)
@@ -69,7 +69,7 @@ def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
 
 def _check_kept(keyring: Keyring, row: LogRow, entry: Entry) -> None:
     kept = _sealed.open_history(keyring, row)
-    if (kept is None) != (entry.operation in _KEEP_NOTHING):
+    if (kept is None) != entry.leaves_nothing:
         raise damaged()
     if kept is not None:
         record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
