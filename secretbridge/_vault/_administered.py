@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from secretbridge._vault import _audit, _backup, _history, _records, _refusals, _sealed
-from secretbridge._vault._access import Vault
+from secretbridge._vault import (
+    _audit,
+    _backup,
+    _decisions,
+    _history,
+    _principals,
+    _records,
+    _refusals,
+    _sealed,
+)
+from secretbridge._vault._decisions import Act
+from secretbridge._vault._governed import GovernedVault
+from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
 from secretbridge._vault._change import Held, confirm_miss
 from secretbridge._vault._crypto import damaged
 
@@ -22,7 +33,11 @@ if TYPE_CHECKING:
     from secretbridge._vault._rows import Rows
 
 
-class AdministeredVault(Vault):
+_LOOKING: Final = (READ_AUDIT, ADMINISTER)
+_AUDITING: Final = Act(_records.AUDIT_READ, "read the audit trail", _LOOKING)
+
+
+class AdministeredVault(GovernedVault):
     """A vault, open in one of its environments, for those who look after it. Made by :meth:`open`."""
 
     # History
@@ -36,9 +51,10 @@ class AdministeredVault(Vault):
 
         def look(rows: Rows) -> list[VersionInfo]:
             held = self._looked_up(rows, "history", name, id)
-            return [_history.told(step) for step in _history.steps(rows, self._keyring, held.row)]
+            versions = _history.seen(rows, self._keyring, held.row, self._environment)
+            return [_history.told(step) for step in versions]
 
-        return self._store.snapshot(look)
+        return self._look(Act(_records.LOOKED_BACK, "history", _LOOKING, name, id), look)
 
     def version(self, name: str, number: int) -> Record:
         """One version of a secret, with its value.
@@ -50,9 +66,9 @@ class AdministeredVault(Vault):
 
         def look(rows: Rows) -> Record:
             held = self._looked_up(rows, "version", name, None)
-            return _history.kept(rows, self._keyring, held, number, "version")
+            return _history.kept(rows, self._keyring, held, self._environment, number, "version")
 
-        return self._store.snapshot(look)
+        return self._look(Act(_records.READ, "version", (ADMINISTER,), name), look)
 
     def restore(self, name: str, number: int) -> Record:
         """Make the content of an older version the newest one.
@@ -69,12 +85,14 @@ class AdministeredVault(Vault):
                 raise _refusals.still_deleted(name)
             if held.record.protected:
                 raise _refusals.locked("restore", held.record)
-            then = _history.kept(change.rows, self._keyring, held, number, "restore")
+            _decisions.check_reach(change.rights, held.record, shared=held.shared, word="restore")
+            then = _history.kept(change.rows, self._keyring, held, self._environment, number, "restore")
             record = _history.renewed(change, held, then)
             change.save(_records.RESTORE, operation_id, record, held, _history.TAKEN)
             return record
 
-        return self._write(work)
+        act = Act(_records.RESTORE, "restore", (ADMINISTER,), name, None, _history.TAKEN)
+        return self._write(work, act)
 
     def undelete(self, name: str) -> Record:
         """Bring the newest version before the deletion back.
@@ -88,11 +106,14 @@ class AdministeredVault(Vault):
             held = self._looked_up(change.rows, "undelete", name, None)
             if not held.deleted:
                 raise _refusals.not_deleted(name)
-            record = _history.renewed(change, held, _history.last_living(change.rows, self._keyring, held))
+            _decisions.check_reach(change.rights, held.record, shared=held.shared, word="undelete")
+            then = _history.last_living(change.rows, self._keyring, held, self._environment)
+            record = _history.renewed(change, held, then)
             change.save(_records.UNDELETE, operation_id, record, held, _history.TAKEN)
             return record
 
-        return self._write(work)
+        act = Act(_records.UNDELETE, "undelete", (ADMINISTER,), name, None, _history.TAKEN)
+        return self._write(work, act)
 
     def expiring(self, within: timedelta) -> list[Record]:
         """What has expired and what will within this time, soonest first, without values."""
@@ -109,12 +130,12 @@ class AdministeredVault(Vault):
         if name is not None:
             row = rows.named(self._keyring.name_index(name), self._environment)[1]
         else:
-            row = rows.value(_records.id_bytes(id), self._environment)
+            row = rows.held(_records.id_bytes(id), self._environment)
         if row is None:
             confirm_miss(rows, self._keyring, name, _records.id_bytes(id))
             raise _refusals.not_found(operation, name, id)
         held = Held(row, *_sealed.open_record(self._keyring, row))
-        if name is not None and held.record.name != name:
+        if held.record.elsewhere or (name is not None and held.record.name != name):
             raise damaged()
         return held
 
@@ -128,15 +149,16 @@ class AdministeredVault(Vault):
         """
         upto = self.audit_head().sequence
         while after < upto:
-            names = {number: name for name, number in self._policy.environments.items()}
             page = partial(_audit.page, keyring=self._keyring, after=after, upto=upto)
-            entries = self._store.snapshot(page)
-            yield from (_audit.told(entry, names) for entry in entries)
+            entries = self._look(_AUDITING, page, noted=False)
+            names = {number: name for name, number in self._policy.environments.items()}
+            who = _principals.names_by_id(self._policy)
+            yield from (_audit.told(entry, names, who) for entry in entries)
             after = entries[-1].sequence
 
     def audit_head(self) -> AuditHead:
         """Where the trail is at."""
-        return self._store.snapshot(lambda rows: _audit.head(rows, self._keyring))
+        return self._look(_AUDITING, lambda rows: _audit.head(rows, self._keyring))
 
     def verify_audit(self, anchor: AuditHead | None) -> AuditHead:
         """Follow the trail's whole chain; it must continue what the anchor was taken from.
@@ -144,8 +166,10 @@ class AdministeredVault(Vault):
         Raises:
             VaultDamaged: it is not what was written, or another trail.
         """
-        return self._store.snapshot(lambda rows: _audit.verify(rows, self._keyring, anchor))
+        return self._look(_AUDITING, lambda rows: _audit.verify(rows, self._keyring, anchor))
 
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
+        act = Act(_records.ADMINISTERED, "backup", (ADMINISTER,))
+        self._look(act, lambda _: None)
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._trail import AuditEntry, AuditHead
-from secretbridge._vault import _crypto, _records, _sealed
+from secretbridge._vault import _crypto, _outcomes, _records, _sealed
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._principals import SHARED_WORD
 from secretbridge.errors import VaultDamaged
 
 if TYPE_CHECKING:
@@ -61,20 +62,22 @@ def fields_of(entry: Entry) -> tuple[str, ...]:
     return tuple(name for name, bit in _records.FIELDS.items() if entry.fields & bit)
 
 
-def told(entry: Entry, environments: Mapping[int, str]) -> AuditEntry:
+def told(entry: Entry, environments: Mapping[int, str], principals: Mapping[bytes, str]) -> AuditEntry:
     """An entry in the words of the public face."""
     about_secret = entry.secret != _crypto.NOWHERE
+    shared = SHARED_WORD if about_secret else None
     return AuditEntry(
         sequence=entry.sequence,
         at=_records.moment(entry.at),
         operation=operation_of(entry),
         secret_id=entry.secret.hex() if about_secret else None,
-        name=entry.name if about_secret else None,
+        name=entry.name or None,
         old_name=entry.old_name or None,
-        environment=environments.get(entry.environment, str(entry.environment)) if about_secret else None,
-        version=entry.version if about_secret else None,
+        environment=environments[entry.environment] if entry.environment else shared,
+        version=entry.version or None,
         fields=fields_of(entry),
-        outcome="done" if entry.outcome == _records.DONE else f"outcome {entry.outcome}",
+        outcome=_outcomes.word(entry.outcome),
+        principal=principals.get(entry.principal, entry.principal.hex()),
     )
 
 

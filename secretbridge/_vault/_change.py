@@ -56,11 +56,12 @@ class Change:
         known: the state as this process wrote it last, or None.
 
     Attributes:
+        policy: the rules that hold in the transaction.
         principal: the id of whoever does it.
         rights: what that one may do, as the transaction's own policy has it.
     """
 
-    __slots__ = ("_environment", "_keyring", "_keys", "now", "principal", "rights", "rows", "state")
+    __slots__ = ("_environment", "_keyring", "_keys", "now", "policy", "principal", "rights", "rows", "state")
 
     def __init__(self, rows: Rows, keyring: Keyring, environment: int, known: Known | None) -> None:
         self.rows = rows
@@ -73,6 +74,7 @@ class Change:
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
+        self.policy = _policy.Policy()
         self.principal = OWNER_ID
         self.rights: Rights = OWNER
 
@@ -291,6 +293,13 @@ class Change:
         self.raise_floor(version)
         return record
 
+    def row_of(self, held: Held) -> SecretRow:
+        """The row of the name of what is held."""
+        row = self.rows.secret_by_id(held.row.secret)
+        if row is None:
+            raise damaged()
+        return row
+
     def taken(self, name: str, held: Held) -> bool:
         """Whether this value cannot have that name: a value has it here, or anywhere if this one is shared."""
         target, there = self.named(name)
@@ -319,9 +328,7 @@ class Change:
         return newest
 
     def _rename_row(self, held: Held, name: str) -> None:
-        row = self.rows.secret_by_id(held.row.secret)
-        if row is None:
-            raise damaged()
+        row = self.row_of(held)
         self._remove_secret(row)
         self.add_secret(name, row.id, row.flags)
         for other in self.rows.values(row.id):

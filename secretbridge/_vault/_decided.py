@@ -122,7 +122,8 @@ class Decided:
 
         def inside(rows: Rows) -> T:
             change = self._change(rows)
-            change.rights = self._check(act, self._standing_at(rows, change.state.policy_epoch).rights)
+            standing = self._standing_at(rows, change.state.policy_epoch)
+            change.policy, change.rights = standing.policy, self._check(act, standing.rights)
             lines.extend(self._waiting.take())
             _reads.write_all(change, lines)
             result = work(change, operation_id)

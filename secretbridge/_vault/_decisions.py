@@ -137,7 +137,7 @@ def check_update(
         _check_service(rights, record, wanted, shared=shared, word=word)
         return
     require(rights, word, *wanted, name=record.name)
-    _check_reach(rights, record, shared=shared, word=word)
+    check_reach(rights, record, shared=shared, word=word)
     if record.protected:
         raise _refusals.locked(word, record)
 
@@ -157,7 +157,7 @@ def _check_service(
         raise _refusals.together(missing)
 
 
-def _check_reach(rights: Rights, record: Record, *, shared: bool, word: str) -> None:
+def check_reach(rights: Rights, record: Record, *, shared: bool, word: str) -> None:
     """A shared value is everybody's: only who is for all environments changes it."""
     if shared and rights.environments is not None:
         raise _refusals.beyond_scope(rights, word, record.name)
@@ -189,6 +189,6 @@ def check_delete(rights: Rights, record: Record, *, shared: bool) -> None:
     if rights.kind == "service":
         _check_service(rights, record, (DELETE,), shared=shared, word="delete")
         return
-    _check_reach(rights, record, shared=shared, word="delete")
+    check_reach(rights, record, shared=shared, word="delete")
     if record.protected:
         raise _refusals.locked("delete", record)

@@ -248,3 +248,12 @@ def would_lose(name: str, environments: Iterable[str]) -> InvalidRequest:
             for environment in environments
         ]
     )
+
+
+def no_service_account(name: str) -> InvalidRequest:
+    """Only these have keys that are made here."""
+    return InvalidRequest(
+        violations=[
+            Violation("name", f"{name!r} is a user, who chose a credential", "change it with vault.slots")
+        ]
+    )
