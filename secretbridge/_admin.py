@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from secretbridge._admin_slots import Slots
 from secretbridge._embedded import Opening, path_violations, secret_of
 from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from secretbridge._credentials import Credential
     from secretbridge._models import Secret
     from secretbridge._trail import AuditEntry, Verified, VersionInfo
     from secretbridge._vault._administered import AdministeredVault
@@ -41,9 +43,11 @@ class Vault:
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault. By default ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
     def __init__(
@@ -53,8 +57,17 @@ class Vault:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
     ) -> None:
-        self._opening = Opening(location, environment, passphrase=passphrase, key_file=key_file)
+        self._opening = Opening(
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+        )
         self._opened: AdministeredVault | None = None
         # By process: a child must not wait for a thread that its parent had.
         self._locks = {os.getpid(): threading.Lock()}
@@ -285,6 +298,11 @@ class Vault:
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a Vault is not pickled: it may hold a passphrase; open it where it is used")
+
+    @property
+    def slots(self) -> Slots:
+        """The ways into the vault: list, add, change and remove them."""
+        return Slots(self._vault)
 
 
 def _refuse(wrong: list[Violation]) -> None:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
 
 from secretbridge._admin import Vault
+from secretbridge._admin_slots import AsyncSlots
 
 if TYPE_CHECKING:
     import os
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from secretbridge._credentials import Credential
     from secretbridge._models import Secret
     from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
 
@@ -42,9 +44,11 @@ class AsyncVault:
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault. By default ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
     def __init__(
@@ -54,8 +58,17 @@ class AsyncVault:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
     ) -> None:
-        self._blocking = Vault(location, environment, passphrase=passphrase, key_file=key_file)
+        self._blocking = Vault(
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+        )
 
     async def history(self, name: str | None = None, *, id: str | None = None) -> list[VersionInfo]:
         """Give the versions of a secret in this environment, newest first, without values.
@@ -257,6 +270,11 @@ class AsyncVault:
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("an AsyncVault is not pickled: it may hold a passphrase; open it where it is used")
+
+    @property
+    def slots(self) -> AsyncSlots:
+        """The ways into the vault: list, add, change and remove them."""
+        return AsyncSlots(self._blocking.slots)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

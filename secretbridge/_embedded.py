@@ -5,26 +5,27 @@ The vault's code loads when a vault is opened, not before.
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from secretbridge._credentials import KINDS, AccountKey, KeyFile, Passphrase, path_violations
 from secretbridge._models import Secret, secret_str
-from secretbridge.errors import InvalidRequest, VaultLocked, Violation
+from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from pydantic import SecretStr
 
-    from secretbridge._vault import KeyFile, Passphrase, Record, Vault
+    from secretbridge._credentials import Credential
+    from secretbridge._vault import Record, Vault
 
 __all__ = ["Opening", "path_violations", "secret_of"]
 
 V = TypeVar("V", bound="Vault")
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NUMBERS: Final = ("", "", "two", "three", "four")
 
 
 class Opening:
@@ -34,13 +35,15 @@ class Opening:
         location: the vault's file, or None for the default place.
         environment: one of the vault's environments.
         passphrase: str, SecretStr, or a callable that gives one when the vault is opened.
-        key_file: the path of a key file; without it and a passphrase, the default one.
+        key_file: the path of a key file.
+        credential: any credential.
+        account_key: the key of an account. Without any of these four, the default key file opens it.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
-    __slots__ = ("_environment", "_key_file", "_location", "_passphrase")
+    __slots__ = ("_credential", "_environment", "_location")
 
     def __init__(
         self,
@@ -49,23 +52,32 @@ class Opening:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None,
         key_file: str | os.PathLike[str] | None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
     ) -> None:
         wrong: list[Violation] = []
-        if passphrase is not None and key_file is not None:
-            wrong.append(Violation("passphrase", "and key_file are given together", "give one of the two"))
-        if passphrase is not None and not callable(passphrase):
-            wrong += _passphrase_violations(passphrase)
-        for argument, path in (("location", location), ("key_file", key_file)):
-            if path is not None:
-                wrong += path_violations(argument, path)
+        given = {
+            "passphrase": passphrase,
+            "key_file": key_file,
+            "credential": credential,
+            "account_key": account_key,
+        }
+        several = [argument for argument, each in given.items() if each is not None]
+        if len(several) > 1:
+            together = f"and {' and '.join(several[1:])} are given together"
+            wrong.append(Violation(several[0], together, f"give one of the {_NUMBERS[len(several)]}"))
+        if location is not None:
+            wrong += path_violations("location", location)
         if not isinstance(environment, str) or not environment:
             wrong.append(Violation("environment", "is not a name", "for example production"))
+        self._credential: Credential | None = None
+        for argument in several:
+            made = _credential(argument, given[argument], wrong)
+            self._credential = self._credential or made
         if wrong:
             raise InvalidRequest(violations=wrong)
         self._location = None if location is None else Path(location)
         self._environment = environment
-        self._key_file = None if key_file is None else Path(key_file).expanduser()
-        self._passphrase = _wrapped(passphrase) if isinstance(passphrase, str) else passphrase
 
     def __repr__(self) -> str:
         location = None if self._location is None else str(self._location)
@@ -73,16 +85,33 @@ class Opening:
 
     def open(self, kind: type[V]) -> V:
         """Open the vault as this class; blocks, and costs a key derivation with a passphrase."""
-        from secretbridge._vault import KeyFile, Passphrase, default_key_file, default_location
+        from secretbridge._vault import default_key_file, default_location
 
-        credential: KeyFile | Passphrase
-        if self._passphrase is None:
-            credential = KeyFile(self._key_file or default_key_file())
-        else:
-            credential = Passphrase(_wrapped(_asked(self._passphrase)))
+        credential = self._credential or KeyFile(default_key_file())
+        if isinstance(credential, Passphrase | AccountKey):
+            credential = credential.asked()  # before anything is locked: somebody may have to type it
         return kind.open(
             self._location or default_location(), environment=self._environment, credential=credential
         )
+
+
+def _credential(argument: str, given: object, wrong: list[Violation]) -> Credential | None:
+    """Make the credential that an argument means; what is wrong with it goes to the list."""
+    if isinstance(given, KINDS):
+        return given
+    kinds: dict[str, Callable[[Any], Credential]] = {
+        "passphrase": Passphrase,
+        "key_file": KeyFile,
+        "account_key": AccountKey,
+    }
+    try:
+        if argument in kinds:
+            return kinds[argument](given)
+    except InvalidRequest as refused:
+        wrong += refused.violations
+        return None
+    wrong.append(Violation(argument, "is no credential", "for example Passphrase(...) or KeyFile(...)"))
+    return None
 
 
 def secret_of(record: Record, *, told: bool = True) -> Secret:
@@ -103,54 +132,3 @@ def secret_of(record: Record, *, told: bool = True) -> Secret:
 
 def _wrapped(value: str | SecretStr) -> SecretStr:
     return secret_str()(value) if isinstance(value, str) else value
-
-
-def _passphrase_violations(passphrase: object) -> list[Violation]:
-    """Find what is wrong with a passphrase; blanks within it and at its ends are its own."""
-    wrapped = isinstance(passphrase, secret_str()) if not isinstance(passphrase, str) else False
-    plain = passphrase.get_secret_value() if wrapped else passphrase  # type: ignore[attr-defined]  # a SecretStr
-    if not isinstance(plain, str):
-        remedy = "give str, SecretStr or a callable that gives one of them"
-        return [Violation("passphrase", f"is not a text but {type(plain).__name__}", remedy)]
-    if not plain.strip():
-        return [Violation("passphrase", "is empty or white space", "give the passphrase")]
-    if not plain.isascii() and _SURROGATE.search(plain):
-        return [Violation("passphrase", "holds half of a surrogate pair", "fix where it was decoded")]
-    if "\n" in plain or "\r" in plain:
-        return [Violation("passphrase", "holds a line break", "strip what was read from a file")]
-    return []
-
-
-def _asked(passphrase: SecretStr | Callable[[], str | SecretStr]) -> str | SecretStr:
-    """Give the passphrase, from the caller's callable where it is one.
-
-    Raises:
-        VaultLocked: the callable failed; only the class of its exception is told.
-        InvalidRequest: it gave something else than a passphrase.
-    """
-    if not callable(passphrase):
-        return passphrase
-    failed = ""
-    given: str | SecretStr = ""
-    try:
-        given = passphrase()
-    except Exception as error:  # noqa: BLE001 - it may hold the passphrase: only its class is told
-        failed = type(error).__name__
-    if failed:
-        raise VaultLocked(
-            f"The callable given as passphrase raised {failed}.", advice="Call it by itself to see the cause."
-        )
-    if wrong := _passphrase_violations(given):
-        raise InvalidRequest(violations=wrong)
-    return given
-
-
-def path_violations(argument: str, path: object) -> list[Violation]:
-    """Find what is wrong with a path that a caller gave."""
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        return [Violation(argument, "is not a path", "give the path of a file")]
-    if "\0" in str(path):
-        return [Violation(argument, "holds a NUL character", "give the path of a file")]
-    if isinstance(path, str) and "://" in path:
-        return [Violation(argument, "is a URL", "this version keeps vaults in files; give a path")]
-    return []

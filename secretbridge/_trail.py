@@ -11,7 +11,7 @@ from secretbridge.errors import InvalidRequest, Violation
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["AuditEntry", "AuditHead", "PrincipalInfo", "SecretInfo", "Verified", "VersionInfo"]
+__all__ = ["AuditEntry", "AuditHead", "PrincipalInfo", "SecretInfo", "SlotInfo", "Verified", "VersionInfo"]
 
 _CHAIN: Final = re.compile("[0-9a-f]{64}")
 _TOKEN: Final = re.compile("sbrv1-([1-9][0-9]{0,17})-([0-9a-f]{64})")
@@ -52,7 +52,7 @@ class AuditEntry:
         operation: as in :class:`VersionInfo`, or "vault created", "get", "list", "policy changed" and others
             more; see docs/vault-history.md.
         secret_id: the secret's id, or None for what concerns no secret.
-        name: the secret's name then, or None.
+        name: the secret's name then; of what concerns no secret, what it concerned, such as a slot; or None.
         old_name: the name before, in a renaming, or None.
         environment: the name of the environment, "shared" for a shared secret's value, or None.
         version: the version that it made or read, or None.
@@ -170,3 +170,21 @@ class Verified(NamedTuple):
     secrets: int
     values: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotInfo:
+    """One way into the vault. It holds nothing secret.
+
+    Attributes:
+        number: its number.
+        kind: "passphrase", "key file", "environment variable", "keyring entry", "external key" or
+            "account key".
+        label: what it is called; where none was given, its kind and number.
+        principal: the id of the account or user it belongs to, or None for the vault's owner.
+    """
+
+    number: int
+    kind: str
+    label: str
+    principal: str | None

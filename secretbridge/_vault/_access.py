@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from secretbridge._vault import (
     _create,
     _decisions,
     _files,
+    _openers,
     _policy,
     _records,
     _refusals,
@@ -21,7 +22,15 @@ from secretbridge._vault._change import Change, Held, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._decided import Decided
 from secretbridge._vault._decisions import Act
-from secretbridge._vault._permissions import ADMINISTER, CREATE, DELETE, LIST_NAMES, READ_AUDIT, READ_VALUES, UPDATE_ANY
+from secretbridge._vault._permissions import (
+    ADMINISTER,
+    CREATE,
+    DELETE,
+    LIST_NAMES,
+    READ_AUDIT,
+    READ_VALUES,
+    UPDATE_ANY,
+)
 from secretbridge._vault._records import Record
 from secretbridge._vault._rows import EVERYWHERE
 from secretbridge._vault._store import SqliteStore
@@ -30,10 +39,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from secretbridge._credentials import Credential, SecretValue
     from secretbridge._trail import Verified
-    from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
+    from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._openers import Opener
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
+
+#: A page of a listing, and the cursor of the next.
+Listed: TypeAlias = tuple[list[Record], str | None]
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
@@ -56,7 +70,7 @@ class Vault(Decided):
         location: Path,
         *,
         environment: str,
-        credential: Passphrase | KeyFile,
+        credential: Credential,
         busy_timeout: float = 10.0,
         allow_file_systems: Collection[str] = (),
     ) -> Self:
@@ -84,15 +98,15 @@ class Vault(Decided):
         def create(path: Path) -> None:
             _number(_policy.ENVIRONMENTS, environment)
             _create.check_vacant(path)
-            openers.append(_create.opener(credential, new=True))
+            openers.append(_openers.opener(credential, new=True))
             _create.create(path, openers[0])
 
         try:
             store.connect(create)
-            opener = openers[0] if openers else _create.opener(credential, new=False)
+            opener = openers[0] if openers else _openers.opener(credential, new=False)
 
-            keyring, policy = store.snapshot(lambda rows: _create.unlock(rows, opener))
-            vault = cls(store, keyring, _number(policy.environments, environment), policy)
+            keyring, policy, slot = store.snapshot(lambda rows: _create.unlock(rows, opener))
+            vault = cls(store, keyring, _number(policy.environments, environment), policy, slot.principal)
             vault._look(Act(_records.OPENED, "open"), lambda _: None, noted=False)
             return vault
         except BaseException:
@@ -172,8 +186,8 @@ class Vault(Decided):
         last = _refusals.cursor(after) if after is not None else b""
         return self._decided(act, lambda: self._listed(act, last, limit))
 
-    def _listed(self, act: Act, last: bytes, limit: int) -> tuple[list[Record], str | None]:
-        found: list[Record] = []
+    def _listed(self, act: Act, last: bytes, limit: int) -> Listed:
+        found = []
         self._check(act, self._renew().rights)
         while True:
             rows = self._store.page(last, self._environment, limit + 1)
@@ -195,7 +209,7 @@ class Vault(Decided):
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""
-        self._store.snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
+        self._snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
         return _refusals.not_found(operation, name, id)
 
     # Writing
@@ -241,9 +255,7 @@ class Vault(Decided):
     def _put(self, change: Change, operation_id: bytes, name: str, fields: Mapping[str, object]) -> Record:
         secret, held = change.named(name)
         there = held.record if held is not None and not held.deleted else None
-        _decisions.check_put(
-            change.rights, there, name, fields, shared=held is not None and held.shared
-        )
+        _decisions.check_put(change.rights, there, name, fields, shared=held is not None and held.shared)
         if secret is not None and held is not None and held.deleted:
             held = _shared.begin_anew(change, secret, held)
         id_ = secret.id if secret is not None else change.add_secret(name)

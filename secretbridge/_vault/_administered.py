@@ -15,6 +15,7 @@ from secretbridge._vault import (
     _records,
     _refusals,
     _sealed,
+    _slots,
 )
 from secretbridge._vault._decisions import Act
 from secretbridge._vault._governed import GovernedVault
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
+    from secretbridge._credentials import Credential
+    from secretbridge._trail import AuditEntry, AuditHead, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._change import Change
     from secretbridge._vault._records import Record
     from secretbridge._vault._rows import Rows
@@ -173,3 +175,61 @@ class AdministeredVault(GovernedVault):
         act = Act(_records.ADMINISTERED, "backup", (ADMINISTER,))
         self._look(act, lambda _: None)
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+
+    # Slots
+
+    def slots(self) -> list[SlotInfo]:
+        """The ways into the vault."""
+        act = Act(_records.AUDIT_READ, "list the slots", (ADMINISTER,))
+        return [
+            _slots.told(slot) for slot in self._look(act, lambda rows: _slots.checked(rows, self._keyring))
+        ]
+
+    def add_slot(self, credential: Credential, label: str) -> SlotInfo:
+        """A new slot of the owner's.
+
+        Raises:
+            InvalidRequest: another slot is called so.
+        """
+        act = Act(_records.SLOT_ADDED, "add a slot", (ADMINISTER,))
+        opener = self._opener(act, credential)
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.add(change.rows, self._keyring, opener, label=label)
+            change.note(_records.SLOT_ADDED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work, act)
+
+    def remove_slot(self, which: int | str) -> SlotInfo:
+        """Take a slot away.
+
+        Raises:
+            InvalidRequest: there is none of this number or label.
+            VaultError: it is the owner's last one.
+        """
+
+        act = Act(_records.SLOT_REMOVED, "remove a slot", (ADMINISTER,))
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.remove(change.rows, self._keyring, which)
+            change.note(_records.SLOT_REMOVED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work, act)
+
+    def change_slot(self, which: int | str, credential: Credential) -> SlotInfo:
+        """Put another credential into a slot.
+
+        Raises:
+            InvalidRequest: there is none of this number or label.
+        """
+        act = Act(_records.SLOT_CHANGED, "change a slot", (ADMINISTER,))
+        opener = self._opener(act, credential)
+
+        def work(change: Change, operation_id: bytes) -> SlotInfo:
+            slot = _slots.change(change.rows, self._keyring, which, opener)
+            change.note(_records.SLOT_CHANGED, operation_id, name=_slots.name_of(slot))
+            return _slots.told(slot)
+
+        return self._write(work, act)

@@ -37,6 +37,12 @@ _OPERATIONS: Final = {
     _records.LOOKED_BACK: "history",
     _records.AUDIT_READ: "audit read",
     _records.ADMINISTERED: "administer",
+    _records.SLOT_ADDED: "slot added",
+    _records.SLOT_REMOVED: "slot removed",
+    _records.REKEYED: "rekeyed",
+    _records.ROOT_ROTATED: "root rotated",
+    _records.UPGRADED: "upgraded",
+    _records.SLOT_CHANGED: "slot changed",
 }
 #: Lines that are read, and opened, at a time.
 _PAGE: Final = 256

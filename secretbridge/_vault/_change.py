@@ -178,7 +178,8 @@ class Change:
             state.values += 1
         else:
             self.rows.save_value(row)
-            state.digest = _sealed.subtract(state.digest, _sealed.value_element(self._keys, over))
+            keys = self._keyring.epoch(over.epoch)
+            state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, over))
         state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
 
     def add_secret(self, name: str, secret: bytes | None = None, flags: int = 0) -> bytes:
@@ -195,7 +196,8 @@ class Change:
     def _remove_secret(self, row: SecretRow) -> None:
         self.rows.delete_secret(row)
         self.state.secrets -= 1
-        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(self._keys, row))
+        keys = self._keyring.epoch(row.epoch)
+        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(keys, row))
 
     def note(
         self,
@@ -308,9 +310,7 @@ class Change:
         return held.shared and target is not None and self._lives(target)
 
     def _alone(self, held: Held) -> bool:
-        others = (
-            row for row in self.rows.values(held.row.secret) if row.environment != held.row.environment
-        )
+        others = (row for row in self.rows.values(held.row.secret) if row.environment != held.row.environment)
         return all(self._open(row).deleted for row in others)
 
     def _lives(self, secret: SecretRow) -> bool:

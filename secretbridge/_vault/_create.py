@@ -4,50 +4,37 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _crypto, _files, _keys, _policy, _records, _rows, _sealed, _sqlite
-from secretbridge._vault._crypto import ARGON2_DEFAULT, SUITE, damaged
-from secretbridge._vault._keys import KEY_FILE, PASSPHRASE, KeyFile, Keyring, Opener, Passphrase
+from secretbridge._vault._crypto import SUITE, damaged
+from secretbridge._vault._keys import Keyring
+from secretbridge._vault._openers import ACCOUNT
 from secretbridge._vault._policy import Policy
 from secretbridge.errors import VaultDamaged, VaultLocked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from secretbridge._vault._openers import Opener, Slot
+
 _FIRST: Final = 1  # the number of the first slot, key epoch, policy epoch and log line
 _JOURNALS: Final = ("-wal", "-shm", "-journal")
-
-
-def opener(credential: Passphrase | KeyFile, *, new: bool) -> Opener:
-    """The credential, ready to open slots; a missing key file is created for a new vault only.
-
-    Raises:
-        VaultLocked: the key file is missing, or is none.
-    """
-    if isinstance(credential, Passphrase):
-        return Opener(PASSPHRASE, credential.encoded())
-    key = _files.read_key_file(credential.path)
-    if new:
-        if key is None:
-            key = _files.create_key_file(credential.path)
-        _files.check_key_place(credential.path)
-    if key is None:
-        raise VaultLocked(
-            f"The key file {credential.path} of this vault is missing. It is never created anew, because a "
-            "new key could not open what the old one sealed.",
-            advice="Put the key file back, or give its place.",
-        )
-    return Opener(KEY_FILE, key)
 
 
 def create(path: Path, credential: Opener) -> None:
     """A new vault, complete and durable before it gets its name. The lock is held.
 
     Raises:
+        VaultLocked: an account's key makes no vault.
         VaultDamaged: journals of a vault lie there without their vault.
         sqlite3.Error, OSError: what could not be done.
     """
+    if credential.kind == ACCOUNT:
+        raise VaultLocked(
+            f"There is no vault {path}, and the key of an account makes none.",
+            advice="Check the place, or create the vault with another credential first.",
+        )
     rows = _first_rows(credential)
     temporary = path.with_name(f"{path.name}.new")
     _discard(temporary)
@@ -85,7 +72,7 @@ def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...
     vault, root, chain = os.urandom(16), os.urandom(_crypto.KEY_BYTES), os.urandom(_crypto.KEY_BYTES)
     data_key = _keys.new_data_key(vault, root, epoch=_FIRST, chain=chain)
     keyring = Keyring(vault, root, {_FIRST: data_key})
-    slot = credential.new_slot(vault, root, number=_FIRST, argon2=ARGON2_DEFAULT)
+    slot = credential.new_slot(vault, root, number=_FIRST)
     policy = _sealed.seal_policy(keyring, _FIRST, _policy.encode(Policy()))
     entry = _records.Entry(
         sequence=_FIRST,
@@ -121,7 +108,15 @@ def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...
     )
 
 
-def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, Policy]:
+class Unlocked(NamedTuple):
+    """What came out of a vault that was opened."""
+
+    keyring: Keyring
+    policy: Policy
+    slot: Slot
+
+
+def unlock(rows: _rows.Rows, credential: Opener) -> Unlocked:
     """The keys and the policy of a vault, after the checks that cost the same in every vault.
 
     Args:
@@ -135,7 +130,7 @@ def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, Policy]:
     header = rows.header()
     if header is None or header.suite != SUITE:
         raise damaged()
-    root = credential.open(header.vault, header.slots)
+    root, slot = credential.open(header.vault, header.slots)
     keyring = Keyring(header.vault, root, header.data_keys)
     if not _crypto.same(keyring.slot_mac(header.slots), header.slot_mac):
         raise damaged()
@@ -148,4 +143,4 @@ def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, Policy]:
     if not _crypto.same(_sealed.open_log(keyring, last)[2], state.chain):
         raise damaged()
     policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
-    return keyring, _policy.decode(policy)
+    return Unlocked(keyring, _policy.decode(policy), slot)

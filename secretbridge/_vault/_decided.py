@@ -9,6 +9,7 @@ from secretbridge._vault import _decisions, _outcomes, _reads, _records, _sealed
 from secretbridge._vault._change import Change, Known
 from secretbridge._vault._crypto import NOWHERE
 from secretbridge._vault._decisions import ADMINISTERING, Act, Standing
+from secretbridge._vault._keys import following
 from secretbridge._vault._permissions import OWNER_ID
 from secretbridge._vault._reads import Line
 from secretbridge._vault._records import Record
@@ -72,9 +73,13 @@ class Decided:
 
     # Deciding
 
+    def _snapshot(self, work: Callable[[Rows], T]) -> T:
+        """Run ``work`` on rows that nothing changes meanwhile, under the data keys that they are under."""
+        return self._store.snapshot(lambda rows: following(rows, self._keyring, work))
+
     def _renew(self) -> Standing:
         """What holds now, whichever process changed it."""
-        return self._store.snapshot(self._standing_in)
+        return self._snapshot(self._standing_in)
 
     def _standing_in(self, rows: Rows) -> Standing:
         return self._standing_at(rows, _sealed.open_state(self._keyring, rows.state()).policy_epoch)
@@ -108,7 +113,7 @@ class Decided:
             self._check(act, self._standing_in(rows).rights)
             return work(rows)
 
-        return self._decided(act, lambda: self._store.snapshot(inside), noted=noted)
+        return self._decided(act, lambda: self._snapshot(inside), noted=noted)
 
     def _write(self, work: Callable[[Change, bytes], T], act: Act = ADMINISTERING) -> T:
         """Write in one transaction, if it may be written; a refusal is a line in the audit trail.

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from secretbridge._trail import SecretInfo
-from secretbridge._vault import _decisions, _openers, _principals, _records, _refusals, _sealed, _shared, _slots
+from secretbridge._vault import (
+    _decisions,
+    _openers,
+    _principals,
+    _records,
+    _refusals,
+    _sealed,
+    _shared,
+    _slots,
+)
 from secretbridge._vault._access import Vault
 from secretbridge._vault._change import confirm_miss
 from secretbridge._vault._decisions import Act
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from secretbridge._credentials import Credential
     from secretbridge._trail import PrincipalInfo
     from secretbridge._vault._change import Change
+    from secretbridge._vault._openers import Opener
     from secretbridge._vault._policy import Policy, Principal
     from secretbridge._vault._principals import AuditReads
     from secretbridge._vault._records import Record
@@ -68,6 +78,13 @@ class GovernedVault(Vault):
 
     # Principals
 
+    def _opener(self, act: Act, credential: Credential) -> Opener:
+        """A credential ready for a slot. Only for who may: it takes its time, and may create a key file."""
+        self._look(act, lambda _: None, noted=False)
+        opener = _openers.opener(credential, new=True)
+        opener.prepare()
+        return opener
+
     def principals(self) -> list[PrincipalInfo]:
         """Everybody beside the owner, in the order they were added."""
 
@@ -95,8 +112,8 @@ class GovernedVault(Vault):
         Raises:
             InvalidRequest: an argument is malformed, or names what there is not.
         """
-        opener = _openers.opener(credential, new=True)
-        opener.prepare()
+        act = Act(_records.PRINCIPAL_ADDED, "add the account", (ADMINISTER,), name)
+        opener = self._opener(act, credential)
 
         def work(change: Change, operation_id: bytes) -> None:
             principal = _principals.new(
@@ -112,7 +129,7 @@ class GovernedVault(Vault):
             change.save_policy(_principals.with_principal(change.policy, principal))
             change.note(_records.PRINCIPAL_ADDED, operation_id, name=name)
 
-        self._write(work, Act(_records.PRINCIPAL_ADDED, "add the account", (ADMINISTER,), name))
+        self._write(work, act)
 
     def renew_key(self, name: str, credential: Credential) -> None:
         """Put this credential in the place of all that a service account had.
@@ -120,8 +137,8 @@ class GovernedVault(Vault):
         Raises:
             InvalidRequest: there is no service account of this name.
         """
-        opener = _openers.opener(credential, new=True)
-        opener.prepare()
+        act = Act(_records.PRINCIPAL_CHANGED, "renew the key of", (ADMINISTER,), name)
+        opener = self._opener(act, credential)
 
         def work(change: Change, operation_id: bytes) -> None:
             principal = _principals.find(change.policy, name)
@@ -132,7 +149,7 @@ class GovernedVault(Vault):
             _slots.add(change.rows, self._keyring, opener, principal=id_)
             change.note(_records.PRINCIPAL_CHANGED, operation_id, name=name)
 
-        self._write(work, Act(_records.PRINCIPAL_CHANGED, "renew the key of", (ADMINISTER,), name))
+        self._write(work, act)
 
     def change_principal(self, name: str, make: Callable[[Policy, Principal], Principal]) -> None:
         """Change what somebody holds.

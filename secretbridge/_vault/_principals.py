@@ -125,7 +125,9 @@ def new(
         remedy = f"1 to 100 letters, digits and any of . _ @ + -; not {OWNER_NAME!r}"
         wrong.append(Violation("name", "is no name for a user or service account", remedy))
     elif _known(policy, name) is not None:
-        wrong.append(Violation("name", f"there is a user or service account {name!r} already", "give another"))
+        wrong.append(
+            Violation("name", f"there is a user or service account {name!r} already", "give another")
+        )
     if environments is not None:
         wrong += _unknown_environments(policy, environments, "environments")
     _refuse(wrong)

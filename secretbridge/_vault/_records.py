@@ -33,6 +33,12 @@ OPENED: Final = 38
 LOOKED_BACK: Final = 39
 AUDIT_READ: Final = 50
 ADMINISTERED: Final = 51
+SLOT_ADDED: Final = 8
+SLOT_REMOVED: Final = 9
+REKEYED: Final = 10
+ROOT_ROTATED: Final = 11
+UPGRADED: Final = 12
+SLOT_CHANGED: Final = 13
 
 #: The operations that make a version, and so a line that a value row points to.
 VERSIONED: Final = frozenset({CREATE, UPDATE, PUT, DELETE, RESTORE, UNDELETE, SHARED, UNSHARED})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from secretbridge._vault._keys import Slot
+from secretbridge._vault._openers import Slot
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,26 +75,32 @@ SHARED: Final = 2
 #: No environment: where the value of a shared secret stands.
 EVERYWHERE: Final = 0
 
-#: A secret's value as it is seen in one environment: that one's, or everybody's.
-_HERE: Final = f"""v.secret = s.id
-    AND v.environment = CASE WHEN (s.flags & {SHARED}) = {SHARED} THEN {EVERYWHERE} ELSE ? END"""
+# A secret's value as one environment sees it: that one's or, by the flag SHARED, the one that stands at 0.
 #: One statement for a read by name: the name's row, its value here if it has one, and the policy's number.
-FIND: Final = f"""SELECT s.id, v.version, v.epoch, v.sealed, v.environment, (SELECT policy_epoch FROM policy)
-    FROM secret AS s LEFT JOIN value AS v ON {_HERE} WHERE s.name_index = ?"""
-FIND_ID: Final = f"""SELECT s.id, v.version, v.epoch, v.sealed, v.environment,
+FIND: Final = """SELECT s.id, v.version, v.epoch, v.sealed, v.environment, (SELECT policy_epoch FROM policy)
+    FROM secret AS s LEFT JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.name_index = ?"""
+FIND_ID: Final = """SELECT s.id, v.version, v.epoch, v.sealed, v.environment,
     (SELECT policy_epoch FROM policy)
-    FROM secret AS s LEFT JOIN value AS v ON {_HERE} WHERE s.id = ?"""
+    FROM secret AS s LEFT JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.id = ?"""
 #: Both the environment's and the shared values: what is inside them says which of a secret's two counts.
-PAGE: Final = f"""SELECT secret, version, epoch, sealed, environment, (SELECT policy_epoch FROM policy)
-    FROM value WHERE secret > ? AND environment IN ({EVERYWHERE}, ?) ORDER BY secret, environment LIMIT ?"""
+PAGE: Final = """SELECT secret, version, epoch, sealed, environment, (SELECT policy_epoch FROM policy)
+    FROM value WHERE secret > ? AND environment IN (0, ?) ORDER BY secret, environment LIMIT ?"""
 
 _VALUE: Final = "SELECT secret, environment, version, epoch, sequence, sealed FROM value"
 _NAME: Final = "SELECT name_index, id, epoch, flags FROM secret"
-_NAMED: Final = f"""SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed,
+_NAMED: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed,
     v.environment
-    FROM secret AS s LEFT JOIN value AS v ON {_HERE} WHERE s.name_index = ?"""
-_HELD: Final = f"""SELECT v.secret, v.environment, v.version, v.epoch, v.sequence, v.sealed
-    FROM secret AS s JOIN value AS v ON {_HERE} WHERE s.id = ?"""
+    FROM secret AS s LEFT JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.name_index = ?"""
+_HELD: Final = """SELECT v.secret, v.environment, v.version, v.epoch, v.sequence, v.sealed
+    FROM secret AS s JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.id = ?"""
 _LOG: Final = """SELECT sequence, operation_id, secret, environment, version, previous, epoch, audit, history
     FROM log"""
 _SAVE_VALUE: Final = """UPDATE value SET version = ?, epoch = ?, sequence = ?, sealed = ?
@@ -238,9 +244,39 @@ class Rows:
 
     def save_policy(self, policy_epoch: int, epoch: int, sealed: bytes) -> None:
         """The policy in place of the one before."""
-        self._execute("UPDATE policy SET policy_epoch = ?, epoch = ?, sealed = ?", (policy_epoch, epoch, sealed))
+        self._execute(
+            "UPDATE policy SET policy_epoch = ?, epoch = ?, sealed = ?", (policy_epoch, epoch, sealed)
+        )
 
     def held(self, secret: bytes, environment: int) -> ValueRow | None:
         """A secret's value as it is seen in one environment."""
         row = self._execute(_HELD, (environment, secret)).fetchone()
         return ValueRow(*row) if row else None
+
+    # Keys: slots, data keys and what is re-encrypted under a new one
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots, by number."""
+        rows = self._execute("SELECT number, kind, parameters, wrapped FROM slot ORDER BY number")
+        return tuple(map(Slot._make, rows.fetchall()))
+
+    def vault(self) -> tuple[object, ...] | None:
+        """Id, suite and the MAC of the table of slots."""
+        row = self._execute("SELECT id, suite, slot_mac FROM vault").fetchone()
+        return tuple(row) if row else None
+
+    def insert_slot(self, slot: Slot) -> None:
+        """A new slot."""
+        self._execute(INSERT_SLOT, slot)
+
+    def delete_slot(self, number: int) -> None:
+        """Take a slot away."""
+        self._execute("DELETE FROM slot WHERE number = ?", (number,))
+
+    def save_slot_mac(self, slot_mac: bytes) -> None:
+        """The MAC of the table of slots in place of the one before."""
+        self._execute("UPDATE vault SET slot_mac = ?", (slot_mac,))
+
+    def data_keys(self) -> dict[int, bytes]:
+        """The wrapped data keys by epoch."""
+        return dict(self._execute("SELECT epoch, wrapped FROM data_key").fetchall())

@@ -73,7 +73,13 @@ def share(
 
 
 def unshare(
-    change: Change, operation_id: bytes, secret: SecretRow, held: Held, *, here: int, environments: Collection[int]
+    change: Change,
+    operation_id: bytes,
+    secret: SecretRow,
+    held: Held,
+    *,
+    here: int,
+    environments: Collection[int],
 ) -> Record:
     """Give every environment a copy of the shared value as its own.
 

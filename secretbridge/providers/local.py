@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from secretbridge._channel import Channel
+    from secretbridge._credentials import Credential
     from secretbridge._models import Fields, Operation, Secret, Target
     from secretbridge._provider import Page
     from secretbridge._vault import Vault
@@ -38,9 +39,11 @@ class Local:
             the vault is opened.
         key_file: opens the vault; created with mode 0600 where both it and the vault are absent. By default
             ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
     capabilities: Capabilities = Capabilities(
@@ -77,8 +80,17 @@ class Local:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
     ) -> None:
-        self._opening = Opening(location, environment, passphrase=passphrase, key_file=key_file)
+        self._opening = Opening(
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+        )
 
     def __repr__(self) -> str:
         return f"Local{self._opening!r}"

@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf import argon2
 
 from secretbridge._vault import KeyFile, Passphrase, Vault, _crypto, default_key_file, default_location
-from secretbridge._vault._keys import PASSPHRASE, Opener
+from secretbridge._vault._openers import PASSPHRASE, Opener
 from secretbridge.errors import VaultDamaged, VaultError, VaultLocked
 
 if TYPE_CHECKING:
