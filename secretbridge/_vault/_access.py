@@ -36,15 +36,12 @@ from secretbridge._vault._rows import EVERYWHERE
 from secretbridge._vault._store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from secretbridge._credentials import Credential, SecretValue
     from secretbridge._trail import Verified
-    from secretbridge._vault._keys import Keyring
     from secretbridge._vault._openers import Opener
-    from secretbridge._vault._policy import Policy
-    from secretbridge._vault._rows import Rows
 
 #: A page of a listing, and the cursor of the next.
 Listed: TypeAlias = tuple[list[Record], str | None]
@@ -108,10 +105,10 @@ class Vault(Decided):
             keyring, policy, slot = store.snapshot(lambda rows: _create.unlock(rows, opener))
             vault = cls(store, keyring, _number(policy.environments, environment), policy, slot.principal)
             vault._look(Act(_records.OPENED, "open"), lambda _: None, noted=False)
-            return vault
         except BaseException:
             store.close()
             raise
+        return vault
 
     # Reading
 
@@ -248,7 +245,6 @@ class Vault(Decided):
         Raises:
             SecretLocked: it is protected.
         """
-
         act = Act(_records.PUT, "put", (), name, None, _mask(fields))
         return self._write(lambda change, operation: self._put(change, operation, name, fields), act)
 
@@ -309,7 +305,6 @@ class Vault(Decided):
             SecretNotFound: there is none here.
             SecretLocked: it is protected.
         """
-
         act = Act(_records.DELETE, "delete", (DELETE,), name, id)
         self._write(lambda change, operation: self._delete(change, operation, name, id), act)
 

@@ -17,11 +17,11 @@ from secretbridge._vault import (
     _sealed,
     _slots,
 )
+from secretbridge._vault._change import Held, confirm_miss
+from secretbridge._vault._crypto import damaged
 from secretbridge._vault._decisions import Act
 from secretbridge._vault._governed import GovernedVault
 from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
-from secretbridge._vault._change import Held, confirm_miss
-from secretbridge._vault._crypto import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,7 +208,6 @@ class AdministeredVault(GovernedVault):
             InvalidRequest: there is none of this number or label.
             VaultError: it is the owner's last one.
         """
-
         act = Act(_records.SLOT_REMOVED, "remove a slot", (ADMINISTER,))
 
         def work(change: Change, operation_id: bytes) -> SlotInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _policy, _records, _sealed
 from secretbridge._vault._crypto import NOWHERE, damaged
@@ -164,7 +164,7 @@ class Change:
         )
         self.rows.append_log(row)
 
-    def _put(  # noqa: PLR0917 - the hot path: keywords cost time
+    def _put(
         self, secret: bytes, environment: int, version: int, plain: bytes, over: ValueRow | None
     ) -> None:
         sequence = self.state.sequence
@@ -303,7 +303,7 @@ class Change:
         return row
 
     def taken(self, name: str, held: Held) -> bool:
-        """Whether this value cannot have that name: a value has it here, or anywhere if this one is shared."""
+        """Whether this value cannot have that name: one has it here, or anywhere if this is shared."""
         target, there = self.named(name)
         if there is not None and not there.deleted:
             return True
@@ -334,17 +334,16 @@ class Change:
         for other in self.rows.values(row.id):
             self.raise_floor(other.version)
             if other.environment != held.row.environment:  # deleted there; the name inside has to follow
-                self.rewrite_deleted(self._open(other), name=name)
+                self.rewrite_deleted(replace(self._open(other).record, name=name), other)
 
     def reflag(self, row: SecretRow, flags: int) -> None:
         """Other flags for a name."""
         self._remove_secret(row)
         self._insert_secret(row._replace(epoch=self._keys.epoch, flags=flags))
 
-    def rewrite_deleted(self, held: Held, **content: Any) -> None:
-        """Another content for what holds no value; it makes no version."""
-        row = held.row
-        plain = _records.encode_record(replace(held.record, **content), row.environment, deleted=True)
+    def rewrite_deleted(self, record: Record, row: ValueRow) -> None:
+        """Another content for a row that holds no value; it makes no version."""
+        plain = _records.encode_record(record, row.environment, deleted=True)
         self._replace(
             row,
             _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
@@ -392,7 +391,7 @@ def confirm_miss(rows: Rows, keyring: Keyring, name: str | None, secret_id: byte
 
 
 def check_place(secret: SecretRow, row: ValueRow, record: Record) -> None:
-    """Make sure that a shared secret's value stands where it is shared and nowhere else, and others' there not.
+    """Make sure that a shared secret's value stands in no environment, and any other's in one.
 
     Raises:
         VaultDamaged: the flag in the clear and what is sealed disagree.

@@ -71,7 +71,7 @@ class Batch:
 
         Args:
             line: what was read.
-            flush: writes what waits; called when there is enough of it, after a time, or at the program's end.
+            flush: writes what waits; called when it is enough, after a time, or at the program's end.
             seconds: how long a line waits at most.
         """
         if self._process != os.getpid():

@@ -125,7 +125,7 @@ def begin_anew(change: Change, secret: SecretRow, held: Held) -> Held | None:
         return held
     change.raise_floor(held.row.version)
     for each in change.everywhere(secret.id):
-        change.rewrite_deleted(each, elsewhere=each.shared)
+        change.rewrite_deleted(replace(each.record, elsewhere=each.shared), each.row)
     change.reflag(secret, secret.flags & ~SHARED)
     return change.held(secret.id)
 
