@@ -55,6 +55,7 @@ class Environments:
             GrantMissing: this needs the permission ``administer``.
             VaultError: the vault cannot be opened or written.
         """
+        _refuse(_text("name", name))
         self._vault().add_environment(name)
 
     def rename(self, old: str, new: str) -> None:
@@ -69,6 +70,7 @@ class Environments:
             GrantMissing: this needs the permission ``administer``.
             VaultError: the vault cannot be opened or written.
         """
+        _refuse(_text("old", old) + _text("new", new))
         self._vault().rename_environment(old, new)
 
 
@@ -119,7 +121,12 @@ class Principals:
             GrantMissing: this needs the permission ``administer``.
             VaultError: the vault cannot be opened or written.
         """
-        _refuse(_credential(credential) + _many(roles, permissions, environments) + _moment(expires_at))
+        _refuse(
+            _text("name", name)
+            + _credential(credential)
+            + _many(roles, permissions, environments)
+            + _moment(expires_at)
+        )
         self._vault().add_principal(
             name,
             "user",
@@ -156,7 +163,7 @@ class Principals:
             GrantMissing: this needs the permission ``administer``.
             VaultError: the vault cannot be opened or written.
         """
-        _refuse(_many(roles, permissions, environments) + _moment(expires_at))
+        _refuse(_text("name", name) + _many(roles, permissions, environments) + _moment(expires_at))
         key = AccountKey.generate()
         self._vault().add_principal(
             name,
@@ -182,6 +189,7 @@ class Principals:
             GrantMissing: this needs the permission ``administer``.
             VaultError: the vault cannot be opened or written.
         """
+        _refuse(_text("name", name))
         key = AccountKey.generate()
         self._vault().renew_key(name, AccountKey(key))
         return key
@@ -257,7 +265,7 @@ class Principals:
         """
         from secretbridge._vault._principals import environment_numbers
 
-        _refuse(_many((), (), environments))
+        _refuse(_text("name", name) + _many((), (), environments))
 
         def change(policy: Policy, principal: Principal) -> Principal:
             numbers = environments
@@ -280,7 +288,7 @@ class Principals:
         """
         from secretbridge._vault._records import microseconds
 
-        _refuse(_moment(expires_at))
+        _refuse(_text("name", name) + _moment(expires_at))
         until = None if expires_at is None else microseconds(expires_at)
         self._vault().change_principal(name, lambda _, principal: replace(principal, expires_at=until))
 
@@ -296,11 +304,13 @@ class Principals:
             GrantMissing: this needs the permission ``administer``.
             VaultError: the vault cannot be opened or written.
         """
+        _refuse(_text("name", name))
         self._vault().remove_principal(name)
 
     def _grants(self, name: str, **changes: Collection[str]) -> None:
         from secretbridge._vault._principals import with_grants
 
+        _refuse(_text("name", name))
         if not any(changes.values()):
             raise InvalidRequest(violations=[Violation(", ".join(changes), "nothing is given", "name one")])
         self._vault().change_principal(name, lambda _, principal: with_grants(principal, **changes))
@@ -562,6 +572,12 @@ class AsyncPrincipals:
             VaultError: the vault cannot be opened or written.
         """
         await _in_thread(partial(self._blocking.remove, name))
+
+
+def _text(argument: str, given: object) -> list[Violation]:
+    if isinstance(given, str) and given:
+        return []
+    return [Violation(argument, "is not a text, or empty", "give a name")]
 
 
 def _credential(credential: object) -> list[Violation]:

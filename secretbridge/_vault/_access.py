@@ -29,7 +29,7 @@ from secretbridge._vault._permissions import (
     LIST_NAMES,
     READ_AUDIT,
     READ_VALUES,
-    UPDATE_ANY,
+    updating,
 )
 from secretbridge._vault._records import Record
 from secretbridge._vault._rows import EVERYWHERE
@@ -339,7 +339,7 @@ class Vault(Decided):
             confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id))
         if held is None or held.deleted:
             if not _decisions.may_know(change.rights, name):
-                raise _refusals.grant_missing(change.rights, operation, (UPDATE_ANY,), name)
+                raise _refusals.grant_missing(change.rights, operation, updating(name), name)
             raise _refusals.not_found(operation, name, id)
         return held
 
@@ -347,7 +347,7 @@ class Vault(Decided):
 def _number(environments: Mapping[str, int], environment: str) -> int:
     number = environments.get(environment)
     if number is None:
-        raise _refusals.unknown_environment(environment, environments)
+        raise _refusals.unknown_environment(environments)
     return number
 
 

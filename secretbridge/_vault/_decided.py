@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from secretbridge._vault import _decisions, _outcomes, _reads, _records, _sealed
 from secretbridge._vault._change import Change, Known
-from secretbridge._vault._crypto import NOWHERE
+from secretbridge._vault._crypto import NOWHERE, damaged
 from secretbridge._vault._decisions import ADMINISTERING, Act, Standing
 from secretbridge._vault._keys import following
 from secretbridge._vault._permissions import OWNER_ID
@@ -82,7 +82,11 @@ class Decided:
         return self._snapshot(self._standing_in)
 
     def _standing_in(self, rows: Rows) -> Standing:
-        return self._standing_at(rows, _sealed.open_state(self._keyring, rows.state()).policy_epoch)
+        policy_epoch = _sealed.open_state(self._keyring, rows.state()).policy_epoch
+        row = rows.policy()
+        if row is None or row[0] != policy_epoch:
+            raise damaged()
+        return self._standing_at(rows, policy_epoch)
 
     def _standing_at(self, rows: Rows, policy_epoch: int) -> Standing:
         standing = self._standing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secretbridge._vault import _permissions, _policy, _records, _refusals, _sealed
 from secretbridge._vault._crypto import damaged
-from secretbridge._vault._permissions import CREATE, DELETE, LIST_NAMES, READ_VALUES, UPDATE_ANY, UPDATE_ONE
+from secretbridge._vault._permissions import CREATE, DELETE, LIST_NAMES, READ_VALUES, UPDATE_ANY, updating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,8 +114,7 @@ def require(rights: Rights, word: str, *any_of: str, name: str | None = None) ->
 
 def may_know(rights: Rights, name: str | None) -> bool:
     """Whether somebody who would update a secret may be told that it is not there."""
-    one = () if name is None else (UPDATE_ONE + name,)
-    return rights.may(UPDATE_ANY, LIST_NAMES, READ_VALUES, *one)
+    return rights.may(LIST_NAMES, READ_VALUES, *updating(name))
 
 
 def check_update(
@@ -132,7 +131,7 @@ def check_update(
         require(rights, word, _permissions.ADMINISTER, name=record.name)
         return
     renames = changes.get("new_name", record.name) != record.name
-    wanted = (UPDATE_ANY,) if renames else (UPDATE_ANY, UPDATE_ONE + record.name)
+    wanted = updating(None if renames else record.name)
     if rights.kind == "service":
         _check_service(rights, record, wanted, shared=shared, word=word)
         return
@@ -171,7 +170,7 @@ def check_put(
     Raises:
         as :func:`check_update` where the secret is there; GrantMissing where it is not.
     """
-    if not rights.may(CREATE) and not rights.may(UPDATE_ANY, UPDATE_ONE + name) and rights.kind != "service":
+    if not rights.may(CREATE, *updating(name)) and rights.kind != "service":
         raise _refusals.grant_missing(rights, "put", (UPDATE_ANY, CREATE), name)
     if record is None:
         require(rights, "put", CREATE, name=name)

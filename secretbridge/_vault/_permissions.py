@@ -102,3 +102,8 @@ def is_permission(text: object) -> bool:
     if not isinstance(text, str):
         return False
     return text in PERMISSIONS or (text.startswith(UPDATE_ONE) and len(text) > len(UPDATE_ONE))
+
+
+def updating(name: str | None) -> tuple[str, ...]:
+    """Any of these lets somebody update the secret of this name."""
+    return (UPDATE_ANY,) if name is None else (UPDATE_ANY, UPDATE_ONE + name)

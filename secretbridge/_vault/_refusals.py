@@ -131,9 +131,10 @@ def conflict(record: Record, asked: int) -> Conflict:
     return error
 
 
-def unknown_environment(environment: str, known: Iterable[str]) -> InvalidRequest:
+def unknown_environment(known: Iterable[str]) -> InvalidRequest:
     """The set of environments is closed."""
-    problem = f"the vault has no environment {environment!r}"
+    # Not repeated: what stands in a variable or a file by mistake may be a secret.
+    problem = "the vault has no environment of this name"
     return InvalidRequest(violations=[Violation("environment", problem, f"one of {', '.join(known)}")])
 
 
