@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
 from secretbridge._admin_access import Environments, Principals
-from secretbridge._admin_slots import Slots
+from secretbridge._admin_slots import Slots, consent_violations, kept_violations
 from secretbridge._embedded import Opening, path_violations, secret_of
 from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from typing import TextIO
 
     from pydantic import SecretStr
 
     from secretbridge._credentials import Credential
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, SecretInfo, Verified, VersionInfo
+    from secretbridge._trail import AuditEntry, SecretInfo, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._administered import AdministeredVault
 
 __all__ = ["Vault"]
@@ -305,6 +305,48 @@ class Vault:
         """The ways into the vault: list, add, change and remove them."""
         return Slots(self._vault)
 
+    def rekey(self, *, progress: Callable[[int, int], object] | None = None, batch: int = 100) -> None:
+        """Encrypt everything in the vault anew, under a new data key, while others go on reading and writing.
+
+        May be broken off at any moment, by a kill too: the vault is whole, and the next call goes on where
+        this one stopped. The slots stay. It revokes nothing by itself: ``rotate_root()`` before it does.
+
+        Args:
+            progress: called with how much is done and how much there is, in the calling thread or the worker
+                thread that does it; what it raises breaks off.
+            batch: how many rows are encrypted in one transaction, 1 to 10,000. Others wait for one at most.
+
+        Raises:
+            InvalidRequest: the batch is malformed.
+            VaultLocked: the vault's root key was replaced since it was opened here.
+            VaultDamaged: something in the vault is not what was written; it is left as it is.
+            VaultError: the vault cannot be opened or written; where ``applied`` is None it has begun.
+        """
+        _refuse(_number("batch", batch, 1, 10_000))
+        self._vault().rekey(progress=progress, batch=batch)
+
+    def rotate_root(self, keep: Sequence[Credential], *, consent: Sequence[int | str] = ()) -> list[SlotInfo]:
+        """Give the vault a new root key: only slots whose credential is given here open it from then on.
+
+        Whoever has the vault open keeps what it has until a data key is made; then it has to open it again.
+        What was encrypted before stays under the old data key: ``rekey()`` after this revokes.
+
+        Args:
+            keep: credentials whose slots stay, account keys among them; each costs its key derivation twice.
+            consent: numbers or labels of the slots that may be dropped, all of them.
+
+        Returns:
+            The slots that are left.
+
+        Raises:
+            InvalidRequest: an argument is malformed, or the consent names a slot that is kept or not there.
+            VaultLocked: a credential opens no slot, or the root key was replaced since the vault was opened.
+            VaultError: a slot would be dropped without consent, none of the owner's would be left, or the
+                vault cannot be opened or written.
+        """
+        _refuse(kept_violations(keep) + consent_violations(consent))
+        return self._vault().rotate_root(keep, consent)
+
     @property
     def environments(self) -> Environments:
         """The vault's environments: list, add and rename them."""
@@ -408,7 +450,9 @@ def _names(argument: str, given: object) -> list[Violation]:
     return []
 
 
-def _number(argument: str, given: object, least: int) -> list[Violation]:
+def _number(argument: str, given: object, least: int, most: int | None = None) -> list[Violation]:
     if isinstance(given, int) and not isinstance(given, bool) and given >= least:
-        return []
+        if most is None or given <= most:
+            return []
+        return [Violation(argument, f"is {given}", f"at most {most}")]
     return [Violation(argument, f"is not a whole number from {least}", "take it from what the vault told")]

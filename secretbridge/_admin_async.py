@@ -12,7 +12,7 @@ from secretbridge._admin_slots import AsyncSlots
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
     from datetime import timedelta
     from typing import TextIO
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from secretbridge._credentials import Credential
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, AuditHead, SecretInfo, Verified, VersionInfo
+    from secretbridge._trail import AuditEntry, AuditHead, SecretInfo, SlotInfo, Verified, VersionInfo
 
 __all__ = ["AsyncVault"]
 
@@ -276,6 +276,48 @@ class AsyncVault:
     def slots(self) -> AsyncSlots:
         """The ways into the vault: list, add, change and remove them."""
         return AsyncSlots(self._blocking.slots)
+
+    async def rekey(self, *, progress: Callable[[int, int], object] | None = None, batch: int = 100) -> None:
+        """Encrypt everything in the vault anew, under a new data key, while others go on reading and writing.
+
+        May be broken off at any moment, by a kill too: the vault is whole, and the next call goes on where
+        this one stopped. The slots stay. It revokes nothing by itself: ``rotate_root()`` before it does.
+
+        Args:
+            progress: called with how much is done and how much there is, in the calling thread or the worker
+                thread that does it; what it raises breaks off.
+            batch: how many rows are encrypted in one transaction, 1 to 10,000. Others wait for one at most.
+
+        Raises:
+            InvalidRequest: the batch is malformed.
+            VaultLocked: the vault's root key was replaced since it was opened here.
+            VaultDamaged: something in the vault is not what was written; it is left as it is.
+            VaultError: the vault cannot be opened or written; where ``applied`` is None it has begun.
+        """
+        await _in_thread(partial(self._blocking.rekey, progress=progress, batch=batch))
+
+    async def rotate_root(
+        self, keep: Sequence[Credential], *, consent: Sequence[int | str] = ()
+    ) -> list[SlotInfo]:
+        """Give the vault a new root key: only slots whose credential is given here open it from then on.
+
+        Whoever has the vault open keeps what it has until a data key is made; then it has to open it again.
+        What was encrypted before stays under the old data key: ``rekey()`` after this revokes.
+
+        Args:
+            keep: credentials whose slots stay, account keys among them; each costs its key derivation twice.
+            consent: numbers or labels of the slots that may be dropped, all of them.
+
+        Returns:
+            The slots that are left.
+
+        Raises:
+            InvalidRequest: an argument is malformed, or the consent names a slot that is kept or not there.
+            VaultLocked: a credential opens no slot, or the root key was replaced since the vault was opened.
+            VaultError: a slot would be dropped without consent, none of the owner's would be left, or the
+                vault cannot be opened or written.
+        """
+        return await _in_thread(partial(self._blocking.rotate_root, keep, consent=consent))
 
     @property
     def environments(self) -> AsyncEnvironments:

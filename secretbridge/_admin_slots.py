@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -153,6 +154,22 @@ class AsyncSlots:
             VaultError: it is the last one of the vault's owner, or the vault cannot be opened or written.
         """
         return await _in_thread(partial(self._blocking.remove, slot))
+
+
+def kept_violations(keep: object) -> list[Violation]:
+    """Find what is wrong with the credentials that a new root key is made for."""
+    if isinstance(keep, (str, bytes)) or not isinstance(keep, Sequence) or not keep:
+        return [Violation("keep", "is no list of credentials, or empty", "give those that stay")]
+    if all(isinstance(each, KINDS) for each in keep):
+        return []
+    return [Violation("keep", "holds what is no credential", "for example Passphrase(...) or KeyFile(...)")]
+
+
+def consent_violations(consent: object) -> list[Violation]:
+    """Find what is wrong with the names of the slots that may be dropped."""
+    if isinstance(consent, (str, bytes)) or not isinstance(consent, Sequence):
+        return [Violation("consent", "is no list of slots", "give their numbers or labels")]
+    return [wrong for each in consent for wrong in _slot(each)]
 
 
 def _refuse(wrong: list[Violation]) -> None:

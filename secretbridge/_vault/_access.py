@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
@@ -16,12 +17,14 @@ from secretbridge._vault import (
     _refusals,
     _sealed,
     _shared,
+    _upgrade,
     _verify,
 )
 from secretbridge._vault._change import Change, Held, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._decided import Decided
 from secretbridge._vault._decisions import Act
+from secretbridge._vault._keys import UnknownEpoch
 from secretbridge._vault._permissions import (
     ADMINISTER,
     CREATE,
@@ -102,6 +105,8 @@ class Vault(Decided):
             store.connect(create)
             opener = openers[0] if openers else _openers.opener(credential, new=False)
 
+            if _upgrade.needed(store):
+                _upgrade.upgrade(store, opener)
             keyring, policy, slot = store.snapshot(lambda rows: _create.unlock(rows, opener))
             vault = cls(store, keyring, _number(policy.environments, environment), policy, slot.principal)
             vault._look(Act(_records.OPENED, "open"), lambda _: None, noted=False)
@@ -120,10 +125,7 @@ class Vault(Decided):
             SecretExpired: its expiry has passed.
             VaultDamaged: it is not what was written.
         """
-        if name is not None:
-            row = self._store.find(self._keyring.name_index(name), self._environment)
-        else:
-            row = self._store.find_id(_records.id_bytes(id), self._environment)
+        row = self._find(name, id)
         standing = self._standing
         if row is not None and standing.reads_freely and row[5] == standing.epoch:
             return self._handed_out(row, name, id)
@@ -136,10 +138,7 @@ class Vault(Decided):
             found = row
             while found is None or found[5] != self._standing.epoch:
                 self._renew()
-                if name is not None:
-                    found = self._store.find(self._keyring.name_index(name), self._environment)
-                else:
-                    found = self._store.find_id(_records.id_bytes(id), self._environment)
+                found = self._find(name, id)
                 if found is None:
                     break
             self._check(act, self._standing.rights)
@@ -181,7 +180,13 @@ class Vault(Decided):
         """
         act = Act(_records.LISTED, "list", (LIST_NAMES,))
         last = _refusals.cursor(after) if after is not None else b""
-        return self._decided(act, lambda: self._listed(act, last, limit))
+        return self._decided(act, lambda: self._listed_following(act, last, limit))
+
+    def _listed_following(self, act: Act, last: bytes, limit: int) -> Listed:
+        with suppress(UnknownEpoch):
+            return self._listed(act, last, limit)
+        self._store.snapshot(self._keyring.follow)
+        return self._listed(act, last, limit)
 
     def _listed(self, act: Act, last: bytes, limit: int) -> Listed:
         found = []
@@ -203,6 +208,21 @@ class Vault(Decided):
                         return found, last.hex()
             if not more:
                 return found, None
+
+    def _find(self, name: str | None, id: str | None) -> tuple[Any, ...] | None:
+        """What the store has of a secret here, whatever data key it is under by now."""
+        while True:
+            if name is None:
+                row = self._store.find_id(_records.id_bytes(id), self._environment)
+            else:
+                row = self._store.find(self._keyring.name_index(name), self._environment)
+                if row is None and self._keyring.rekeying:
+                    for index in self._keyring.name_indexes(name)[1:]:
+                        row = row or self._store.find(index, self._environment)
+            if row is not None and (row[2] is None or self._keyring.knows(row[2])):
+                return row
+            if not self._store.snapshot(self._keyring.follow):
+                return row
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""

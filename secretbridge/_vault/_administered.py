@@ -11,20 +11,23 @@ from secretbridge._vault import (
     _backup,
     _decisions,
     _history,
+    _openers,
     _principals,
     _records,
     _refusals,
+    _rekey,
+    _rotate,
     _sealed,
     _slots,
 )
-from secretbridge._vault._change import Held, confirm_miss
+from secretbridge._vault._change import Held, confirm_miss, find_named
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._decisions import Act
 from secretbridge._vault._governed import GovernedVault
 from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -130,7 +133,7 @@ class AdministeredVault(GovernedVault):
     def _looked_up(self, rows: Rows, operation: str, name: str | None, id: str | None) -> Held:
         """This environment's value, deleted or not."""
         if name is not None:
-            row = rows.named(self._keyring.name_index(name), self._environment)[1]
+            row = find_named(rows, self._keyring, name, self._environment)[1]
         else:
             row = rows.held(_records.id_bytes(id), self._environment)
         if row is None:
@@ -232,3 +235,28 @@ class AdministeredVault(GovernedVault):
             return _slots.told(slot)
 
         return self._write(work, act)
+
+    # Keys
+
+    def rekey(self, *, progress: Callable[[int, int], object] | None, batch: int) -> None:
+        """Bring everything under a new data key; see :func:`_rekey.rekey`."""
+        act = Act(_records.REKEYED, "rekey", (ADMINISTER,))
+        write = partial(self._write, act=act)
+        _rekey.rekey(write, self._snapshot, self._keyring, progress=progress, batch=batch)
+
+    def rotate_root(self, keep: Sequence[Credential], consent: Sequence[int | str]) -> list[SlotInfo]:
+        """A new root key; see :mod:`_rotate`.
+
+        Returns:
+            The slots there are now.
+        """
+        act = Act(_records.ROOT_ROTATED, "rotate the root key", (ADMINISTER,))
+        self._look(act, lambda _: None, noted=False)
+        openers = [_openers.opener(credential, new=False) for credential in keep]
+        while True:
+            slots = self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
+            plan = _rotate.planned(self._keyring, slots, openers, consent)
+            work = partial(_rotate.rotated, keyring=self._keyring, plan=plan)
+            if self._write(work, act):
+                self._keyring.root = plan.root
+                return [_slots.told(slot) for slot in sorted(plan.kept)]

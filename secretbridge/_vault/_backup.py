@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._vault import _files, _sqlite, _verify
+from secretbridge._vault._keys import following
 from secretbridge._vault._rows import Rows
 from secretbridge.errors import VaultBusy, VaultError
 
@@ -51,7 +52,7 @@ def backup(store: SqliteStore, keyring: Keyring, path: Path, *, overwrite: bool)
         copy = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
         try:
             _files.write_new(copy, b"")
-            store.read(lambda connection: _fill(connection, copy))
+            store.read(lambda connection: fill(connection, copy))
             verified = _checked(copy, keyring)
             # Looked at again: a rename replaces whatever came there meanwhile.
             _check_target(target, store.path, overwrite=overwrite)
@@ -99,7 +100,8 @@ def _check_target(target: Path, vault: Path, *, overwrite: bool) -> None:
         raise VaultError(f"{target} cannot be replaced by a backup.", advice="Give the backup another name.")
 
 
-def _fill(connection: sqlite3.Connection, copy: Path) -> None:
+def fill(connection: sqlite3.Connection, copy: Path) -> None:
+    """Copy all pages as of one moment into a file that is there, and wait until the disk has them."""
     failure: VaultError | None = None
     with closing(_target(copy)) as target:
         try:
@@ -137,7 +139,7 @@ def _checked(copy: Path, keyring: Keyring) -> Verified:
     failure: VaultError | None = None
     try:
         with closing(_sqlite.connect_unchanging(copy)) as connection:
-            return _verify.verify(Rows(connection), keyring)
+            return following(Rows(connection), keyring, lambda rows: _verify.verify(rows, keyring))
     except _sqlite.FAILURES as problem:
         failure = _sqlite.translated(problem, copy)
     raise failure

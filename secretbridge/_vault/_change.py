@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from secretbridge._vault._permissions import Rights
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._records import State
-    from secretbridge._vault._rows import Rows, StateRow
+    from secretbridge._vault._rows import LogRow, Rows, StateRow
 
 #: In a secret's flags: it lost its name to another and is reached through the log alone.
 DETACHED: Final = 1
@@ -66,9 +66,11 @@ class Change:
     def __init__(self, rows: Rows, keyring: Keyring, environment: int, known: Known | None) -> None:
         self.rows = rows
         self._keyring = keyring
-        self._keys = keyring.current
         self._environment = environment
         row = rows.state()
+        if keyring.rekeying or (row is not None and row.epoch != keyring.current.epoch):
+            keyring.learn(rows.data_keys())
+        self._keys = keyring.current
         if known is not None and known.row == row:
             self.state = known.state.copy()
         else:
@@ -100,7 +102,7 @@ class Change:
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        secret, row = self.rows.named(self._keyring.name_index(name), self._environment)
+        secret, row = find_named(self.rows, self._keyring, name, self._environment)
         held = self._seen(row) if row is not None else None
         if held is not None and held.record.name != name:
             raise damaged()
@@ -361,6 +363,40 @@ class Change:
         # The old name may be taken again, by a secret that counts from above this.
         self.state.version_floor = max(self.state.version_floor, version)
 
+    # Rekeying
+
+    def adopt(self, keyring: Keyring) -> None:
+        """Seal what follows, and the state, under the newest data key of this keyring."""
+        self._keyring = keyring
+        self._keys = keyring.current
+        self.state.key_epoch = keyring.current.epoch
+
+    def reseal_name(self, row: SecretRow) -> None:
+        """Bring a name under the newest data key."""
+        index = row.name_index
+        if not row.flags & DETACHED:
+            values = self.rows.values(row.id)
+            name = self._open(values[0]).record.name if values else ""
+            if self._keyring.name_index(name, row.epoch) != index:
+                raise damaged()
+            index = self._keyring.name_index(name)
+        self._remove_secret(row)
+        self._insert_secret(row._replace(name_index=index, epoch=self._keys.epoch))
+
+    def reseal_value(self, row: ValueRow) -> None:
+        """Bring a value under the newest data key."""
+        plain = _sealed.open_value(
+            self._keyring, row.secret, row.environment, row.version, row.epoch, row.sealed
+        )
+        self._replace(
+            row,
+            _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
+        )
+
+    def reseal_line(self, row: LogRow) -> None:
+        """Bring a line of the log and the version it keeps under the newest data key."""
+        self.rows.save_log(_sealed.reseal_log(self._keyring, row))
+
 
 def emptied(record: Record, version: int) -> Record:
     """The record of a deleted secret: name and version."""
@@ -374,11 +410,13 @@ def confirm_miss(rows: Rows, keyring: Keyring, name: str | None, secret_id: byte
         VaultDamaged: rows are missing, or the name is there and its index does not find it.
     """
     state = _sealed.open_state(keyring, rows.state())
-    index = keyring.name_index(name) if name is not None else b""
-    secret = rows.secret_by_name(index) if name is not None else rows.secret_by_id(secret_id)
-    secrets, hits = rows.counted_secrets(index)
-    if secrets != state.secrets or hits != (name is not None and secret is not None):
-        raise damaged()
+    secret = rows.secret_by_id(secret_id) if name is None else None
+    for index in {b""} if name is None else set(keyring.name_indexes(name)):
+        named = rows.secret_by_name(index) if name is not None else None
+        secrets, hits = rows.counted_secrets(index)
+        if secrets != state.secrets or hits != (named is not None):
+            raise damaged()
+        secret = named or secret
     if secret is None:
         return
     found = rows.values(secret.id)
@@ -399,3 +437,14 @@ def check_place(secret: SecretRow, row: ValueRow, record: Record) -> None:
     counts = (row.environment == EVERYWHERE) == bool(secret.flags & SHARED)
     if record.elsewhere == counts:
         raise damaged()
+
+
+def find_named(
+    rows: Rows, keyring: Keyring, name: str, environment: int
+) -> tuple[SecretRow | None, ValueRow | None]:
+    """The row of a name, whatever data key it is under, and its value in one environment."""
+    for index in keyring.name_indexes(name):
+        found = rows.named(index, environment)
+        if found[0] is not None:
+            break
+    return found

@@ -127,6 +127,13 @@ def unlock(rows: _rows.Rows, credential: Opener) -> Unlocked:
         VaultLocked: the credential opens no slot.
         VaultDamaged: slots, state, newest log line or policy are not what was written.
     """
+    keyring, header, slot = unlocked(rows, credential)
+    policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
+    return Unlocked(keyring, _policy.decode(policy), slot)
+
+
+def unlocked(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, _rows.Header, Slot]:
+    """The keys of a vault of any format, checked as :func:`unlock` does; the policy is still closed."""
     header = rows.header()
     if header is None or header.suite != SUITE:
         raise damaged()
@@ -142,5 +149,4 @@ def unlock(rows: _rows.Rows, credential: Opener) -> Unlocked:
         raise damaged()
     if not _crypto.same(_sealed.open_log(keyring, last)[2], state.chain):
         raise damaged()
-    policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
-    return Unlocked(keyring, _policy.decode(policy), slot)
+    return keyring, header, slot

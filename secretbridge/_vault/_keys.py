@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from secretbridge._vault._openers import Slot
+    from secretbridge._vault._rows import StateRow
 
 T = TypeVar("T")
 
@@ -171,19 +172,40 @@ class Keyring:
         return _crypto.mac(keys.index, name.encode("utf-8", "surrogatepass"))[:INDEX_BYTES]
 
     def name_indexes(self, name: str) -> list[bytes]:
-        """Everything that a name may be found by, newest first; more than one only while rekeying."""
-        return [self.name_index(name, epoch) for epoch in self._named]
+        """Everything that a name may be found by: one thing, and several only while rekeying.
+
+        The newest comes first, and once more at the end: names go from an older data key to the newest, so
+        one that went while it was looked for is found there.
+        """
+        indexes = [self.name_index(name, epoch) for epoch in self._named]
+        return indexes if len(indexes) == 1 else [*indexes, indexes[0]]
+
+    def follow(self, rows: HasDataKeys) -> bool:
+        """Look whether there is another data key by now; called as :meth:`learn` is.
+
+        Returns:
+            Whether there was something to learn.
+        """
+        state, before = rows.state(), self._named
+        if self.rekeying or (state is not None and state.epoch != self.current.epoch):
+            self.learn(rows.data_keys())
+        return self._named != before
 
     def slot_mac(self, slots: Iterable[Slot]) -> bytes:
         """What binds the table of slots: none can be added, changed or dropped without the root key."""
-        key = _crypto.derive(self.root, b"secretbridge slots")
-        rows = (
-            _crypto.packed(_SLOT_ROW, slot.number, slot.kind, len(slot.parameters), len(slot.wrapped))
-            + slot.parameters
-            + slot.wrapped
-            for slot in slots
-        )
-        return _crypto.mac(key, self.vault + b"".join(rows))
+        return slot_mac(self.vault, self.root, slots)
+
+
+def slot_mac(vault: bytes, root: bytes, slots: Iterable[Slot]) -> bytes:
+    """What binds the table of slots to a root key."""
+    key = _crypto.derive(root, b"secretbridge slots")
+    rows = (
+        _crypto.packed(_SLOT_ROW, slot.number, slot.kind, len(slot.parameters), len(slot.wrapped))
+        + slot.parameters
+        + slot.wrapped
+        for slot in slots
+    )
+    return _crypto.mac(key, vault + b"".join(rows))
 
 
 def new_data_key(vault: bytes, root: bytes, *, epoch: int, chain: bytes) -> bytes:
@@ -219,9 +241,11 @@ def root_replaced() -> VaultLocked:
 
 
 class HasDataKeys(Protocol):
-    """Rows that data keys can be read from."""
+    """Rows that tell the data keys."""
 
     def data_keys(self) -> dict[int, bytes]: ...
+
+    def state(self) -> StateRow | None: ...
 
 
 R = TypeVar("R", bound=HasDataKeys)

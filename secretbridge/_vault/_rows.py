@@ -116,6 +116,12 @@ INSERT_VAULT: Final = "INSERT INTO vault VALUES (1, ?, ?, ?)"
 # Both trees that hold the names are gone through: a name that damage hid in one is still in the other.
 _COUNT_SECRETS: Final = """SELECT (SELECT count(*) FROM secret NOT INDEXED),
     (SELECT count(*) FROM secret INDEXED BY secret_by_id WHERE name_index = ?)"""
+_COUNT_UNDER: Final = """SELECT (SELECT count(*) FROM secret WHERE epoch < ?),
+    (SELECT count(*) FROM value WHERE epoch < ?), (SELECT count(*) FROM log WHERE epoch < ?)"""
+_VALUES_UNDER: Final = """SELECT secret, environment, length(sealed) FROM value
+    WHERE (secret, environment) > (?, ?) AND epoch < ? ORDER BY secret, environment LIMIT ?"""
+_LINES_UNDER: Final = """SELECT sequence, length(audit) + coalesce(length(history), 0) FROM log
+    WHERE sequence > ? AND epoch < ? ORDER BY sequence LIMIT ?"""
 
 
 class Rows:
@@ -280,3 +286,44 @@ class Rows:
     def data_keys(self) -> dict[int, bytes]:
         """The wrapped data keys by epoch."""
         return dict(self._execute("SELECT epoch, wrapped FROM data_key").fetchall())
+
+    def insert_data_key(self, epoch: int, wrapped: bytes) -> None:
+        """A new data key."""
+        self._execute(INSERT_DATA_KEY, (epoch, wrapped))
+
+    def save_data_key(self, epoch: int, wrapped: bytes) -> None:
+        """A data key wrapped anew."""
+        self._execute("UPDATE data_key SET wrapped = ? WHERE epoch = ?", (wrapped, epoch))
+
+    def delete_data_keys(self, before: int) -> None:
+        """Take the data keys before this epoch away."""
+        self._execute("DELETE FROM data_key WHERE epoch < ?", (before,))
+
+    def reseal_policy(self, epoch: int, sealed: bytes) -> None:
+        """The same policy under another data key."""
+        self._execute("UPDATE policy SET epoch = ?, sealed = ?", (epoch, sealed))
+
+    def save_log(self, row: LogRow) -> None:
+        """A line of the log under another data key."""
+        self._execute(
+            "UPDATE log SET epoch = ?, audit = ?, history = ? WHERE sequence = ?",
+            (row.epoch, row.audit, row.history, row.sequence),
+        )
+
+    def count_under(self, epoch: int) -> int:
+        """How many names, values and lines of the log are under data keys before this one. O(n)."""
+        row = self._execute(_COUNT_UNDER, (epoch, epoch, epoch)).fetchone()
+        return sum(map(int, row))
+
+    def names_under(self, epoch: int, after: bytes, limit: int) -> list[SecretRow]:
+        """The next names, by id, under data keys before this one."""
+        rows = self._execute(f"{_NAME} WHERE id > ? AND epoch < ? ORDER BY id LIMIT ?", (after, epoch, limit))
+        return [SecretRow(*row) for row in rows.fetchall()]
+
+    def values_under(self, epoch: int, after: tuple[bytes, int], limit: int) -> list[tuple[bytes, int, int]]:
+        """Secret, environment and size of the next values under data keys before this one."""
+        return self._execute(_VALUES_UNDER, (*after, epoch, limit)).fetchall()
+
+    def lines_under(self, epoch: int, after: int, limit: int) -> list[tuple[int, int]]:
+        """Number and size of the next lines of the log under data keys before this one."""
+        return self._execute(_LINES_UNDER, (after, epoch, limit)).fetchall()

@@ -306,6 +306,25 @@ class SqliteStore:
                 return
         raise failure
 
+    def exclusively(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` on the connection while no other process writes, opens or closes; it commits itself.
+
+        Raises:
+            VaultError: what SQLite or the operating system could not do; what was not committed is undone.
+        """
+        failure: VaultError | None = None
+        with self._exclusive(), self._using:
+            connection = self._open()
+            try:
+                return work(connection)
+            except _sqlite.FAILURES as problem:
+                failure = _sqlite.translated(problem, self.path)
+            except OSError as problem:
+                failure = _files.os_failure(problem, f"a copy of the vault {self.path}")
+            finally:
+                _roll_back(connection)
+        raise failure
+
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         self._enter()

@@ -49,7 +49,7 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
 def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> SecretRow:
     if secret is None:
         raise damaged()
-    if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name):
+    if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name, secret.epoch):
         raise damaged()
     return secret
 

@@ -59,8 +59,8 @@ def test_both_faces_have_the_same_public_names() -> None:
     assert sorted(name for name in vars(AsyncVault) if not name.startswith("_")) == PUBLIC
     assert PUBLIC == [
         "audit", "audit_head", "backup", "close", "describe", "environments", "expiring", "export_audit",
-        "history", "principals", "restore", "set_audit_reads", "share", "slots", "undelete", "unshare",
-        "verify", "verify_audit", "version",
+        "history", "principals", "rekey", "restore", "rotate_root", "set_audit_reads", "share", "slots",
+        "undelete", "unshare", "verify", "verify_audit", "version",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -87,11 +88,8 @@ class Ring:
 
 @pytest.fixture
 def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
-    import keyring
-
     made = Ring()
-    monkeypatch.setattr(keyring, "get_password", made.get_password)
-    monkeypatch.setattr(keyring, "set_password", made.set_password)
+    monkeypatch.setitem(sys.modules, "keyring", made)
     return made
 
 
@@ -371,7 +369,7 @@ def test_a_key_that_is_not_where_the_credential_says_is_called_so(
 def test_without_the_package_keyring_the_extra_is_named(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "keyring", None)
+    monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(VaultError, match=r"secretbridge\[keyring\]"):
         KeyringKey("service", "user").key()
 
