@@ -210,7 +210,7 @@ def test_a_batch_is_written_after_a_time(place: Place, monkeypatch: pytest.Monke
         def cancel(self) -> None:
             pass
 
-    monkeypatch.setattr(_reads.threading, "Timer", Timer)
+    monkeypatch.setattr("secretbridge._vault._reads.threading.Timer", Timer)
     with closing(opened(place)) as vault:
         vault.set_audit_reads("batched")
         vault.list()

@@ -92,7 +92,7 @@ TABLE = {
     "change_slot": Verb(lambda vault, _: vault.change_slot(1, KeyFile(keys(vault) / "vault.key")), ADMIN),
     "remove_slot": Verb(lambda vault, _: vault.remove_slot("spare"), ADMIN),
     "rekey": Verb(lambda vault, _: vault.rekey(progress=None, batch=100), ADMIN),
-    "rotate_root": Verb(lambda vault, _: vault.rotate_root([KeyFile(keys(vault) / "vault.key")], ()), ADMIN),
+    "rotate_root": Verb(lambda vault, _: vault.rotate_root([KeyFile(keys(vault) / "vault.key")], [2, 3, 4, 5]), ADMIN),
     "environments": Verb(lambda vault, _: vault.environments(), ALL),
     "add_environment": Verb(lambda vault, _: vault.add_environment("qa"), ADMIN),
     "rename_environment": Verb(lambda vault, _: vault.rename_environment("test", "try"), ADMIN),
@@ -152,7 +152,8 @@ def test_an_operation_takes_exactly_its_permissions(
     account(owner, "robot", kind="service")
     owner.add_slot(KeyFile(keys(owner) / "spare.key"), "spare")
     key = account(owner, "tester")
-    refused, done = set(), 0
+    refused: set[str] = set()
+    done = 0
     with closing(opened(place, key)) as vault:
         # Those that are refused first: the one that is let through changes what the others would meet.
         for permission in sorted(ALL, key=lambda each: each in any_of):
@@ -339,14 +340,12 @@ def test_who_administers_some_environments_switches_no_secret_of_all(
 def test_an_account_expires_while_it_has_the_vault_open(
     place: Place, owner: AdministeredVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from secretbridge._vault import _decisions
-
     until = datetime.now(UTC) + timedelta(hours=1)
     key = account(owner, "brief", "read_values", expires_at=until)
     with closing(opened(place, key)) as vault:
         assert vault.get(name="KEY").value == "v"
         later = int((until.timestamp() + 1) * 1_000_000_000)
-        monkeypatch.setattr(_decisions.time, "time_ns", lambda: later)
+        monkeypatch.setattr("secretbridge._vault._decisions.time.time_ns", lambda: later)
         with pytest.raises(AccountExpired, match="'brief' of the vault expired at") as caught:
             vault.get(name="KEY")
         assert "set_expiry" in caught.value.advice
@@ -511,5 +510,5 @@ def test_the_file_shows_neither_names_of_accounts_nor_what_they_may(
     contents = b"".join(path.read_bytes() for path in place.folder.rglob("*") if path.is_file())
     assert b"canary-name" not in contents
     assert b"CANARY_SECRET" not in contents
-    assert key.secret.get_secret_value().encode() not in contents  # type: ignore[union-attr] # a SecretStr
+    assert key.secret.get_secret_value().encode() not in contents  # type: ignore[union-attr, operator] # a SecretStr
     assert Opener(5, key.key()).kind == 5

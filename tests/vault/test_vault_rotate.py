@@ -117,18 +117,17 @@ def test_nothing_is_dropped_without_consent_and_all_of_it_is_named(
 
 def test_an_account_stays_by_its_key_and_the_owner_never_goes(place: Place, admin: AdministeredVault) -> None:
     account = AccountKey(AccountKey.generate())
-
-    def add(change: Change, operation_id: bytes) -> None:
-        _slots.add(
-            change.rows, admin._keyring, Opener(ACCOUNT, account.key()), label="ci", principal=PRINCIPAL
-        )
-        change.note(8, operation_id)
-
-    admin._write(add)
+    admin.add_principal(
+        "ci", "service", account, roles=(), permissions=(), environments=None, expires_at=None
+    )
+    principal = admin.slots()[-1].principal
     with pytest.raises(VaultError, match="No slot of the vault's owner would be left"):
         admin.rotate_root([account], [1, 2, 3])
     left = admin.rotate_root([account, KeyFile(place.key)], [2, 3])
-    assert [(slot.label, slot.principal) for slot in left] == [("key file 1", None), ("ci", PRINCIPAL.hex())]
+    assert [(slot.label, slot.principal) for slot in left] == [
+        ("key file 1", None),
+        ("account key 4", principal),
+    ]
     assert not refused(place, account)
 
 
