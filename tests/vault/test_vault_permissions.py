@@ -92,7 +92,9 @@ TABLE = {
     "change_slot": Verb(lambda vault, _: vault.change_slot(1, KeyFile(keys(vault) / "vault.key")), ADMIN),
     "remove_slot": Verb(lambda vault, _: vault.remove_slot("spare"), ADMIN),
     "rekey": Verb(lambda vault, _: vault.rekey(progress=None, batch=100), ADMIN),
-    "rotate_root": Verb(lambda vault, _: vault.rotate_root([KeyFile(keys(vault) / "vault.key")], [2, 3, 4, 5]), ADMIN),
+    "rotate_root": Verb(
+        lambda vault, _: vault.rotate_root([KeyFile(keys(vault) / "vault.key")], [2, 3, 4, 5]), ADMIN
+    ),
     "environments": Verb(lambda vault, _: vault.environments(), ALL),
     "add_environment": Verb(lambda vault, _: vault.add_environment("qa"), ADMIN),
     "rename_environment": Verb(lambda vault, _: vault.rename_environment("test", "try"), ADMIN),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secretbridge import AccountKey, ExternalKey, KeyFile, Passphrase
-from secretbridge._vault import _crypto, _slots
+from secretbridge._vault import _crypto
 from secretbridge._vault._administered import AdministeredVault
-from secretbridge._vault._openers import ACCOUNT, Opener
+from secretbridge._vault._openers import Opener
 from secretbridge._vault._rotate import planned
 from secretbridge.errors import InvalidRequest, SecretBridgeError, VaultDamaged, VaultError, VaultLocked
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from vault_place import Place, Text
 
     from secretbridge._credentials import Credential
-    from secretbridge._vault._change import Change
 
     Wrap = Callable[[str], Text]
 
