@@ -8,8 +8,9 @@ import threading
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, Self
 
+from secretbridge._admin_access import Environments, Principals
 from secretbridge._admin_slots import Slots, consent_violations, kept_violations
 from secretbridge._embedded import Opening, path_violations, secret_of
 from secretbridge._embedded_capabilities import checked
@@ -17,14 +18,22 @@ from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from pydantic import SecretStr
 
     from secretbridge._credentials import Credential
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, Purged, Retention, SlotInfo, Verified, VersionInfo
+    from secretbridge._trail import (
+        AuditEntry,
+        Purged,
+        Retention,
+        SecretInfo,
+        SlotInfo,
+        Verified,
+        VersionInfo,
+    )
     from secretbridge._vault._administered import AdministeredVault
 
 __all__ = ["Vault"]
@@ -428,6 +437,91 @@ class Vault:
         _refuse(kept_violations(keep) + consent_violations(consent))
         return self._vault().rotate_root(keep, consent)
 
+    @property
+    def environments(self) -> Environments:
+        """The vault's environments: list, add and rename them."""
+        return Environments(self._vault)
+
+    @property
+    def principals(self) -> Principals:
+        """Users and service accounts, and what they may do."""
+        return Principals(self._vault)
+
+    def share(self, name: str, *, drop: Collection[str] = ()) -> Secret:
+        """Make this environment's value of a secret everybody's: one value in all environments from now on.
+
+        The values of the other environments stay in the history. If they differ (value, description, active
+        or expiry), consent to their loss is asked for.
+
+        Args:
+            name: the secret's name.
+            drop: names of environments whose differing values may be lost.
+
+        Returns:
+            The shared version, without its value.
+
+        Raises:
+            InvalidRequest: it is shared already, or the value of an environment that is not in ``drop`` would
+                be lost; ``violations`` names each.
+            SecretNotFound: there is no such secret in this environment.
+            SecretLocked: it is protected in some environment.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        _refuse(_text("name", name) + _names("drop", drop))
+        return secret_of(self._vault().share(name, drop), told=False)
+
+    def unshare(self, name: str) -> Secret:
+        """Make a shared secret environment-specific: every environment gets a copy of the value as its own.
+
+        Args:
+            name: the secret's name.
+
+        Returns:
+            This environment's new version, without its value.
+
+        Raises:
+            InvalidRequest: it is environment-specific already.
+            SecretNotFound: there is no such secret.
+            SecretLocked: it is protected.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        _refuse(_text("name", name))
+        return secret_of(self._vault().unshare(name), told=False)
+
+    def describe(self, name: str) -> SecretInfo:
+        """Tell whether a secret is shared, which environments see a value of it, and where it is protected.
+
+        Args:
+            name: the secret's name.
+
+        Raises:
+            InvalidRequest: the name is malformed.
+            SecretNotFound: no environment has a value of it.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or read.
+        """
+        _refuse(_text("name", name))
+        return self._vault().describe(name)
+
+    def set_audit_reads(self, mode: Literal["off", "batched", "durable"]) -> None:
+        """Say whether the audit trail tells of reading and listing, in every process that has the vault open.
+
+        Args:
+            mode: "off", as in a new vault; "durable", each line on the disk before the value is handed out;
+                or "batched", written together: a crash loses the last 1,000 lines or 5 seconds at most.
+
+        Raises:
+            InvalidRequest: it is none of the three.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written.
+        """
+        if mode not in {"off", "batched", "durable"}:
+            remedy = "off, batched or durable"
+            raise InvalidRequest(violations=[Violation("mode", "is no way to audit reading", remedy)])
+        self._vault().set_audit_reads(mode)
+
 
 def _refuse(wrong: list[Violation]) -> None:
     if wrong:
@@ -438,6 +532,12 @@ def _text(argument: str, given: object) -> list[Violation]:
     if isinstance(given, str) and given:
         return []
     return [Violation(argument, "is not a text, or empty", "give the secret's")]
+
+
+def _names(argument: str, given: object) -> list[Violation]:
+    if isinstance(given, str):
+        return [Violation(argument, "is one text, not several", f"write [{given!r}]")]
+    return []
 
 
 def _number(argument: str, given: object, least: int, most: int | None = None) -> list[Violation]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, Self, TypeVar
 
 from secretbridge._admin import Vault
+from secretbridge._admin_access import AsyncEnvironments, AsyncPrincipals
 from secretbridge._admin_slots import AsyncSlots
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
     from typing import TextIO
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         AuditHead,
         Purged,
         Retention,
+        SecretInfo,
         SlotInfo,
         Verified,
         VersionInfo,
@@ -400,6 +402,85 @@ class AsyncVault:
                 vault cannot be opened or written.
         """
         return await _in_thread(partial(self._blocking.rotate_root, keep, consent=consent))
+
+    @property
+    def environments(self) -> AsyncEnvironments:
+        """The vault's environments: list, add and rename them."""
+        return AsyncEnvironments(self._blocking.environments)
+
+    @property
+    def principals(self) -> AsyncPrincipals:
+        """Users and service accounts, and what they may do."""
+        return AsyncPrincipals(self._blocking.principals)
+
+    async def share(self, name: str, *, drop: Collection[str] = ()) -> Secret:
+        """Make this environment's value of a secret everybody's: one value in all environments from now on.
+
+        The values of the other environments stay in the history. If they differ (value, description, active
+        or expiry), consent to their loss is asked for.
+
+        Args:
+            name: the secret's name.
+            drop: names of environments whose differing values may be lost.
+
+        Returns:
+            The shared version, without its value.
+
+        Raises:
+            InvalidRequest: it is shared already, or the value of an environment that is not in ``drop`` would
+                be lost; ``violations`` names each.
+            SecretNotFound: there is no such secret in this environment.
+            SecretLocked: it is protected in some environment.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return await _in_thread(partial(self._blocking.share, name, drop=drop))
+
+    async def unshare(self, name: str) -> Secret:
+        """Make a shared secret environment-specific: every environment gets a copy of the value as its own.
+
+        Args:
+            name: the secret's name.
+
+        Returns:
+            This environment's new version, without its value.
+
+        Raises:
+            InvalidRequest: it is environment-specific already.
+            SecretNotFound: there is no such secret.
+            SecretLocked: it is protected.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return await _in_thread(partial(self._blocking.unshare, name))
+
+    async def describe(self, name: str) -> SecretInfo:
+        """Tell whether a secret is shared, which environments see a value of it, and where it is protected.
+
+        Args:
+            name: the secret's name.
+
+        Raises:
+            InvalidRequest: the name is malformed.
+            SecretNotFound: no environment has a value of it.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or read.
+        """
+        return await _in_thread(partial(self._blocking.describe, name))
+
+    async def set_audit_reads(self, mode: Literal["off", "batched", "durable"]) -> None:
+        """Say whether the audit trail tells of reading and listing, in every process that has the vault open.
+
+        Args:
+            mode: "off", as in a new vault; "durable", each line on the disk before the value is handed out;
+                or "batched", written together: a crash loses the last 1,000 lines or 5 seconds at most.
+
+        Raises:
+            InvalidRequest: it is none of the three.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written.
+        """
+        await _in_thread(partial(self._blocking.set_audit_reads, mode))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

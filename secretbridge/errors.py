@@ -33,6 +33,10 @@
         VaultFull                    no room left on the disk
         SecretExpired(LookupError)   the secret's expiry has passed
         SecretLocked                 the secret is protected; also a SecretProtected
+        GrantMissing                 a permission is not held; also a PermissionDenied
+        NotEnvironmentSpecific       the secret is shared, and this account changes no shared ones
+        OutOfScope                   the account is not for this environment
+        AccountExpired               the account's time has passed
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -52,12 +56,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
+    "AccountExpired",
     "AmbiguousSecret",
     "AuthenticationError",
     "Conflict",
+    "GrantMissing",
     "InvalidRequest",
     "NoReply",
+    "NotEnvironmentSpecific",
     "NotSent",
+    "OutOfScope",
     "PermissionDenied",
     "ProviderError",
     "ProviderUnavailable",
@@ -371,4 +379,40 @@ class SecretExpired(VaultError, LookupError):
 
 
 class SecretLocked(VaultError, SecretProtected):
-    """The secret is protected in the local vault and accepts no change but ``protected=False``."""
+    """The secret is protected in the local vault and accepts no change but ``protected=False``.
+
+    Attributes:
+        also: what else stood in the way of a service account's update, in the order of checking.
+    """
+
+    also: tuple[VaultError, ...] = ()
+
+
+class GrantMissing(VaultError, PermissionDenied):
+    """Whoever opened the vault does not hold the permission that this needs.
+
+    Attributes:
+        permissions: any one of these would do.
+        also: what else stood in the way of a service account's update, in the order of checking.
+    """
+
+    permissions: tuple[str, ...] = ()
+    also: tuple[VaultError, ...] = ()
+
+
+class NotEnvironmentSpecific(VaultError, PermissionDenied):
+    """The secret has one value for all environments, and a service account changes none of these.
+
+    Attributes:
+        also: what else stood in the way of a service account's update, in the order of checking.
+    """
+
+    also: tuple[VaultError, ...] = ()
+
+
+class OutOfScope(VaultError, PermissionDenied):
+    """The account is not for this environment, or the change would reach beyond those that it is for."""
+
+
+class AccountExpired(VaultError, AuthenticationError):
+    """The time of the account that the vault was opened by has passed."""

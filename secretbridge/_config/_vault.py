@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._config._references import ENVIRONMENTS
+from secretbridge._config._references import ENVIRONMENT
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ def local(environment: str = "") -> Local:
     """Give the vault that the environment names; nothing needs to be set.
 
     Args:
-        environment: development, test, staging or production; "" takes SECRETBRIDGE_ENVIRONMENT.
+        environment: one of the vault's; "" takes SECRETBRIDGE_ENVIRONMENT.
 
     Raises:
-        InvalidRequest: two credentials are set, or no such environment.
+        InvalidRequest: two credentials are set, or what cannot be an environment.
     """
     from secretbridge.providers.local import Local
 
-    chosen = environment or os.environ.get(_ENVIRONMENT) or ENVIRONMENTS[0]
+    chosen = environment or os.environ.get(_ENVIRONMENT) or "development"
     wrong: list[Violation] = []
-    if chosen not in ENVIRONMENTS:
-        remedy = f"known are {', '.join(ENVIRONMENTS)}"
+    if not ENVIRONMENT.fullmatch(chosen):
+        remedy = "for example production"
         wrong.append(Violation(_ENVIRONMENT, "names no environment of a vault", remedy))
     if told(_PASSPHRASE) and told(_KEY_FILE):
         both = f"{_PASSPHRASE} and {_KEY_FILE}"

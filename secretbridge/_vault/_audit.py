@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._trail import AuditEntry, AuditHead
-from secretbridge._vault import _crypto, _records, _sealed
+from secretbridge._vault import _crypto, _outcomes, _records, _sealed
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._principals import SHARED_WORD
 from secretbridge.errors import VaultDamaged
 
 if TYPE_CHECKING:
@@ -24,6 +25,18 @@ _OPERATIONS: Final = {
     _records.DELETE: "delete",
     _records.RESTORE: "restore",
     _records.UNDELETE: "undelete",
+    _records.READ: "get",
+    _records.POLICY_CHANGED: "policy changed",
+    _records.PRINCIPAL_ADDED: "principal added",
+    _records.PRINCIPAL_CHANGED: "principal changed",
+    _records.PRINCIPAL_REMOVED: "principal removed",
+    _records.SHARED: "share",
+    _records.UNSHARED: "unshare",
+    _records.LISTED: "list",
+    _records.OPENED: "open",
+    _records.LOOKED_BACK: "history",
+    _records.AUDIT_READ: "audit read",
+    _records.ADMINISTERED: "administer",
     _records.SLOT_ADDED: "slot added",
     _records.SLOT_REMOVED: "slot removed",
     _records.REKEYED: "rekeyed",
@@ -57,9 +70,10 @@ def fields_of(entry: Entry) -> tuple[str, ...]:
     return tuple(name for name, bit in _records.FIELDS.items() if entry.fields & bit)
 
 
-def told(entry: Entry, environments: Mapping[int, str]) -> AuditEntry:
+def told(entry: Entry, environments: Mapping[int, str], principals: Mapping[bytes, str]) -> AuditEntry:
     """An entry in the words of the public face."""
     about_secret = entry.secret != _crypto.NOWHERE
+    shared = SHARED_WORD if about_secret else None
     return AuditEntry(
         sequence=entry.sequence,
         at=_records.moment(entry.at),
@@ -67,10 +81,11 @@ def told(entry: Entry, environments: Mapping[int, str]) -> AuditEntry:
         secret_id=entry.secret.hex() if about_secret else None,
         name=entry.name or None,
         old_name=entry.old_name or None,
-        environment=environments.get(entry.environment, str(entry.environment)) if about_secret else None,
-        version=entry.version if about_secret else None,
+        environment=environments[entry.environment] if entry.environment else shared,
+        version=entry.version or None,
         fields=fields_of(entry),
-        outcome="done" if entry.outcome == _records.DONE else f"outcome {entry.outcome}",
+        outcome=_outcomes.word(entry.outcome),
+        principal=principals.get(entry.principal, entry.principal.hex()),
     )
 
 

@@ -154,15 +154,3 @@ def unlocked(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, _rows.Heade
 def _opened_policy(keyring: Keyring, header: _rows.Header) -> Policy:
     plain = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
     return _policy.decode(plain)
-
-
-def policy_in_force(rows: _rows.Rows, keyring: Keyring, epoch: int) -> Policy:
-    """The policy of this epoch, which the sealed state names.
-
-    Raises:
-        VaultDamaged: it is another, or not what was written.
-    """
-    header = rows.header()
-    if header is None or header.policy_epoch != epoch:
-        raise damaged()
-    return _opened_policy(keyring, header)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._trail import VersionInfo
 from secretbridge._vault import _audit, _records, _refusals, _sealed
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._rows import EVERYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _TAKEN: Final = ("value", "description", "active", "expires_at")
 #: What an older version gives to the new one that is made of it, as the audit trail notes it.
 TAKEN: Final = sum(_records.FIELDS[field] for field in _TAKEN)
+_SWITCHES: Final = frozenset({_records.SHARED, _records.UNSHARED})
 
 
 class Step(NamedTuple):
@@ -56,12 +59,24 @@ def _step(rows: Rows, keyring: Keyring, value: ValueRow, sequence: int) -> tuple
     if entry.environment != value.environment:
         raise damaged()
     if entry.secret == value.secret:
-        deleted = entry.operation == _records.DELETE
-        return Step(entry.version, row, entry, deleted, moved_away=False), entry.previous
+        return Step(entry.version, row, entry, entry.leaves_nothing, moved_away=False), entry.previous
     if entry.moved.secret != value.secret:
         raise damaged()
     # A renaming that carried this value over to another secret: here it ended.
     return Step(entry.moved.version, row, entry, deleted=True, moved_away=True), entry.moved.previous
+
+
+def seen(rows: Rows, keyring: Keyring, value: ValueRow, environment: int) -> Iterator[Step]:
+    """The versions as one environment sees them, newest first: its own, and those that were shared.
+
+    Raises:
+        VaultDamaged: the log does not lead from the values back to their beginning.
+    """
+    other = rows.value(value.secret, environment if value.environment == EVERYWHERE else EVERYWHERE)
+    chains = [steps(rows, keyring, row) for row in (value, other) if row is not None]
+    for step in merge(*chains, key=lambda step: -step.version):
+        if not (step.entry.operation in _SWITCHES and step.deleted):
+            yield step
 
 
 def told(step: Step) -> VersionInfo:
@@ -76,17 +91,20 @@ def told(step: Step) -> VersionInfo:
         old_name=entry.old_name or None if not step.moved_away else None,
         deleted=step.deleted,
         purged=step.row.history is None and not step.deleted,
+        shared=step.row.environment == EVERYWHERE,
     )
 
 
-def kept(rows: Rows, keyring: Keyring, held: Held, number: int, operation: str) -> Record:
+def kept(  # noqa: PLR0917 - each a thing of its own
+    rows: Rows, keyring: Keyring, held: Held, environment: int, number: int, operation: str
+) -> Record:
     """The record of one version, with its value.
 
     Raises:
         SecretNotFound: there is no such version.
         ValueNotTold: that version says that there was nothing, or its content was dropped.
     """
-    for step in steps(rows, keyring, held.row):
+    for step in seen(rows, keyring, held.row, environment):
         if step.version == number:
             if step.deleted:
                 raise _refusals.nothing_then(held.record.name, number)
@@ -132,9 +150,9 @@ def _dropped(rows: Rows, keyring: Keyring, step: Step) -> bool:
     return False
 
 
-def last_living(rows: Rows, keyring: Keyring, held: Held) -> Record:
+def last_living(rows: Rows, keyring: Keyring, held: Held, environment: int) -> Record:
     """The newest version that is no deletion."""
-    for step in steps(rows, keyring, held.row):
+    for step in seen(rows, keyring, held.row, environment):
         if not step.deleted:
             return _opened(keyring, step)
     raise damaged()

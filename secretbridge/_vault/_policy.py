@@ -35,6 +35,8 @@ class Principal:
         permissions: what is granted beside the roles.
         environments: numbers of the environments it may be in, or None for all.
         expires_at: microseconds since 1970 from when on it may do nothing, or None.
+        removed: whether it is gone and only its name is kept, for the audit trail; another may bear the
+            name by now.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Principal:
     permissions: tuple[str, ...] = ()
     environments: tuple[int, ...] | None = None
     expires_at: int | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _retention
-from secretbridge._vault._policy import Policy
+from secretbridge._vault._rows import EVERYWHERE
 
 if TYPE_CHECKING:
     from secretbridge._vault._change import Change, Held
 
 #: Values that are looked through in one transaction: others write in between.
 BATCH: Final = 256
+
+
+class Place(NamedTuple):
+    """Where a purge of everything is at: the last secret that it looked at, in an environment."""
+
+    environment: int
+    secret: bytes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,12 +36,22 @@ class Removal:
     secrets: int = 0
     versions: int = 0
 
-    def next_batch(self, change: Change, after: bytes) -> bytes | None:
-        """Look through the values after this secret; where to go on, or None at the end."""
-        rows = change.rows.values_after(after, change.environment, BATCH)
+    def next_batch(self, change: Change, after: Place) -> Place | None:
+        """Look through the values after this one; where to go on, or None at the end.
+
+        Those of the environment come first, then the shared ones: they are everybody's, and so are left
+        alone by somebody who is not for all environments.
+        """
+        rows = change.rows.values_after(after.secret, after.environment, BATCH)
         for row in rows:
-            self.one(change, change.opened(row))
-        return rows[-1].secret if len(rows) == BATCH else None
+            held = change.opened(row)
+            if not held.record.elsewhere:
+                self.one(change, held)
+        if len(rows) == BATCH:
+            return Place(after.environment, rows[-1].secret)
+        if after.environment != EVERYWHERE and change.rights.environments is None:
+            return Place(EVERYWHERE, b"")
+        return None
 
     def one(self, change: Change, held: Held) -> None:
         """Remove what is to be removed of one value."""
@@ -43,11 +60,16 @@ class Removal:
         if held.deleted and self.deleted:
             self.secrets += 1
             self.versions += _forget(change, held, lines)
+            left = change.everywhere(row.secret)
+            if all(each.record.elsewhere for each in left):  # nothing but what says "not here"
+                for each in left:
+                    past = _retention.lines_of(change, row.secret, each.row.environment, each.row.sequence)
+                    self.versions += _forget(change, each, list(past))
         elif self.older_versions:
             going = _retention.older(lines)
             self.versions += _retention.drop(change, row.secret, row.environment, name, going)
         else:
-            going = _retention.outlived(lines, change.policy or Policy(), change.now)
+            going = _retention.outlived(lines, change.policy, change.now)
             self.versions += _retention.drop(change, row.secret, row.environment, name, going)
 
 

@@ -81,17 +81,37 @@ class Header(NamedTuple):
     policy: bytes
 
 
-#: One statement for a read by name: the name's row, and its value here if it has one.
-FIND: Final = """SELECT s.id, v.version, v.epoch, v.sealed
-    FROM secret AS s LEFT JOIN value AS v ON v.secret = s.id AND v.environment = ? WHERE s.name_index = ?"""
-FIND_ID: Final = "SELECT secret, version, epoch, sealed FROM value WHERE environment = ? AND secret = ?"
-PAGE: Final = """SELECT secret, version, epoch, sealed FROM value
-    WHERE secret > ? AND environment = ? ORDER BY secret LIMIT ?"""
+#: In a secret's flags: it has one value for all environments, which stands in no environment.
+SHARED: Final = 2
+#: No environment: where the value of a shared secret stands.
+EVERYWHERE: Final = 0
+
+# A secret's value as one environment sees it: that one's or, by the flag SHARED, the one that stands at 0.
+#: One statement for a read by name: the name's row, its value here if it has one, and the policy's number.
+FIND: Final = """SELECT s.id, v.version, v.epoch, v.sealed, v.environment, (SELECT policy_epoch FROM policy)
+    FROM secret AS s LEFT JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.name_index = ?"""
+FIND_ID: Final = """SELECT s.id, v.version, v.epoch, v.sealed, v.environment,
+    (SELECT policy_epoch FROM policy)
+    FROM secret AS s LEFT JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.id = ?"""
+#: Both the environment's and the shared values: what is inside them says which of a secret's two counts.
+PAGE: Final = """SELECT secret, version, epoch, sealed, environment, (SELECT policy_epoch FROM policy)
+    FROM value WHERE secret > ? AND environment IN (0, ?) ORDER BY secret, environment LIMIT ?"""
 
 _VALUE: Final = "SELECT secret, environment, version, epoch, sequence, sealed FROM value"
 _NAME: Final = "SELECT name_index, id, epoch, flags FROM secret"
-_NAMED: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed
-    FROM secret AS s LEFT JOIN value AS v ON v.secret = s.id AND v.environment = ? WHERE s.name_index = ?"""
+_NAMED: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed,
+    v.environment
+    FROM secret AS s LEFT JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.name_index = ?"""
+_HELD: Final = """SELECT v.secret, v.environment, v.version, v.epoch, v.sequence, v.sealed
+    FROM secret AS s JOIN value AS v
+    ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
+    WHERE s.id = ?"""
 _LOG: Final = """SELECT sequence, operation_id, secret, environment, version, previous, epoch, audit, history
     FROM log"""
 _SAVE_VALUE: Final = """UPDATE value SET version = ?, epoch = ?, sequence = ?, sealed = ?
@@ -159,11 +179,11 @@ class Rows:
         return SecretRow(*row) if row else None
 
     def named(self, name_index: bytes, environment: int) -> tuple[SecretRow | None, ValueRow | None]:
-        """The secret of this name and its value in one environment."""
+        """The secret of this name and its value as it is seen in one environment."""
         row = self._execute(_NAMED, (environment, name_index)).fetchone()
         if row is None:
             return None, None
-        value = ValueRow(row[1], environment, row[4], row[5], row[6], row[7]) if row[4] is not None else None
+        value = ValueRow(row[1], row[8], row[4], row[5], row[6], row[7]) if row[4] is not None else None
         return SecretRow(row[0], row[1], row[2], row[3]), value
 
     def value(self, secret: bytes, environment: int) -> ValueRow | None:
@@ -241,6 +261,24 @@ class Rows:
     def save_state(self, row: StateRow) -> None:
         """The state in place of the one before."""
         self._execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", row)
+
+    # Policy, and shared secrets
+
+    def policy(self) -> tuple[int, int, bytes] | None:
+        """The policy's number, the epoch of the key that seals it, and its blob."""
+        row = self._execute("SELECT policy_epoch, epoch, sealed FROM policy").fetchone()
+        return (row[0], row[1], row[2]) if row else None
+
+    def save_policy(self, policy_epoch: int, epoch: int, sealed: bytes) -> None:
+        """The policy in place of the one before."""
+        self._execute(
+            "UPDATE policy SET policy_epoch = ?, epoch = ?, sealed = ?", (policy_epoch, epoch, sealed)
+        )
+
+    def held(self, secret: bytes, environment: int) -> ValueRow | None:
+        """A secret's value as it is seen in one environment."""
+        row = self._execute(_HELD, (environment, secret)).fetchone()
+        return ValueRow(*row) if row else None
 
     # Keys: slots, data keys and what is re-encrypted under a new one
 
@@ -340,9 +378,3 @@ class Rows:
     def delete_value(self, row: ValueRow) -> None:
         """Take a value away; its history stays."""
         self._execute("DELETE FROM value WHERE secret = ? AND environment = ?", row[:2])
-
-    def save_policy(self, policy_epoch: int, epoch: int, sealed: bytes) -> None:
-        """The policy in place of the one before."""
-        self._execute(
-            "UPDATE policy SET policy_epoch = ?, epoch = ?, sealed = ?", (policy_epoch, epoch, sealed)
-        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from secretbridge._trail import Verified
 from secretbridge._vault import _audit, _history, _records, _sealed
-from secretbridge._vault._change import DETACHED
+from secretbridge._vault._change import DETACHED, check_place
 from secretbridge._vault._crypto import damaged
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 #: The newest version that the log tells of, and its line, by secret and environment.
 _Audited = dict[tuple[bytes, int], tuple[int, int]]
-
-#: The operations whose line keeps the content of the version that it made.
-_KEEPING: Final = _records.MAKING_VERSIONS - {_records.DELETE}
 
 
 def verify(rows: Rows, keyring: Keyring) -> Verified:
@@ -38,7 +35,8 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     values = 0
     for value in rows.all_values():
         record, _ = _sealed.open_record(keyring, value)
-        _check_name(keyring, names.get(value.secret), record.name)
+        secret_row = _check_name(keyring, names.get(value.secret), record.name)
+        check_place(secret_row, value, record)
         if audited.pop((value.secret, value.environment), None) != (value.version, value.sequence):
             raise damaged()
         digest = _sealed.add(digest, _sealed.value_element(keyring.epoch(value.epoch), value))
@@ -48,11 +46,12 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     return Verified(len(names), values, entries)
 
 
-def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> None:
+def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> SecretRow:
     if secret is None:
         raise damaged()
     if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name, secret.epoch):
         raise damaged()
+    return secret
 
 
 def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
@@ -63,7 +62,7 @@ def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
         entries += 1
         kept.follow(row, entry, has_content=_has_content(keyring, row, entry))
         where = (entry.secret, entry.environment)
-        if entry.operation in _records.MAKING_VERSIONS and entry.outcome == _records.DONE:
+        if entry.makes_version:
             audited[where] = (entry.version, entry.sequence)
         elif entry.operation == _records.PURGED and audited.get(where, (0, 0))[0] <= entry.version:
             audited.pop(where, None)  # not old versions alone: the value itself was removed
@@ -92,7 +91,7 @@ class _Kept:
 
     def follow(self, row: LogRow, entry: Entry, *, has_content: bool) -> None:
         where = (entry.secret, entry.environment)
-        keeping = entry.operation in _KEEPING and entry.outcome == _records.DONE
+        keeping = not entry.leaves_nothing
         if has_content and not keeping:
             raise damaged()
         if has_content:

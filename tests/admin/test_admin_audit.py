@@ -27,7 +27,7 @@ pytest_plugins = ("admin_place",)
 
 SCHEMA = {
     "sequence", "at", "operation", "secret_id", "name", "old_name", "environment", "version", "fields",
-    "outcome",
+    "outcome", "principal",
 }  # fmt: skip
 
 

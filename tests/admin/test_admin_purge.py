@@ -255,8 +255,8 @@ def test_a_purge_that_fails_on_its_way_says_that_a_part_may_be_done(
     real = _purge.Removal.next_batch
     failing: list[bool | None] = []
 
-    def next_batch(self: _purge.Removal, change: object, after: bytes) -> bytes | None:
-        if after or not failing:
+    def next_batch(self: _purge.Removal, change: object, after: _purge.Place) -> _purge.Place | None:
+        if after.secret or not failing:
             raise VaultFull("No room.")
         return real(self, change, after)  # type: ignore[arg-type] # handed through
 

@@ -72,7 +72,7 @@ provider = "local"
         (f'"keyring:{CANARY}"', "is not a reference of the form keyring:SERVICE/USER (write "),
         (f'"keyring:{CANARY}/"', "is not a reference of the form keyring:SERVICE/USER (write "),
         ('"vault:"', "is not a reference of the form vault:NAME (write "),
-        ('"vault:prod/a"', "is not a reference of the form vault:NAME (write "),
+        ('"vault:a b/c"', "is not a reference of the form vault:NAME (write "),
         ('"vault:production/"', "is not a reference of the form vault:NAME (write "),
         ('"command: "', "is not a reference of the form command:PROGRAM ARGUMENT … (write "),
         (f'"command:get \'{CANARY}"', "is not a reference of the form command:PROGRAM ARGUMENT … (write "),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secretbridge import AccountKey, ExternalKey, KeyFile, Passphrase
-from secretbridge._vault import _crypto, _slots
+from secretbridge._vault import _crypto
 from secretbridge._vault._administered import AdministeredVault
-from secretbridge._vault._openers import ACCOUNT, Opener
+from secretbridge._vault._openers import Opener
 from secretbridge._vault._rotate import planned
 from secretbridge.errors import InvalidRequest, SecretBridgeError, VaultDamaged, VaultError, VaultLocked
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from vault_place import Place, Text
 
     from secretbridge._credentials import Credential
-    from secretbridge._vault._change import Change
 
     Wrap = Callable[[str], Text]
 
@@ -117,21 +116,18 @@ def test_nothing_is_dropped_without_consent_and_all_of_it_is_named(
 
 def test_an_account_stays_by_its_key_and_the_owner_never_goes(place: Place, admin: AdministeredVault) -> None:
     account = AccountKey(AccountKey.generate())
-
-    def add(change: Change, operation_id: bytes) -> None:
-        _slots.add(
-            change.rows, admin._keyring, Opener(ACCOUNT, account.key()), label="ci", principal=PRINCIPAL
-        )
-        change.note(8, operation_id)
-
-    admin._write(add)
+    admin.add_principal(
+        "ci", "service", account, roles=(), permissions=(), environments=None, expires_at=None
+    )
+    principal = admin.slots()[-1].principal
     with pytest.raises(VaultError, match="No slot of the vault's owner would be left"):
         admin.rotate_root([account], [1, 2, 3])
     left = admin.rotate_root([account, KeyFile(place.key)], [2, 3])
-    assert [(slot.label, slot.principal) for slot in left] == [("key file 1", None), ("ci", PRINCIPAL.hex())]
-    slots = admin._store.snapshot(lambda rows: rows.slots())
-    root, slot = Opener(ACCOUNT, account.key()).open(admin._keyring.vault, slots)
-    assert (root, slot.principal) == (admin._keyring.root, PRINCIPAL)
+    assert [(slot.label, slot.principal) for slot in left] == [
+        ("key file 1", None),
+        ("account key 4", principal),
+    ]
+    assert not refused(place, account)
 
 
 def test_who_holds_the_old_root_is_told_to_open_again_and_never_that_the_vault_is_damaged(

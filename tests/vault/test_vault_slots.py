@@ -20,7 +20,7 @@ from secretbridge import (
 )
 from secretbridge._vault import _crypto, _slots
 from secretbridge._vault._administered import AdministeredVault
-from secretbridge._vault._openers import ACCOUNT, Opener
+from secretbridge._vault._openers import Opener
 from secretbridge.errors import InvalidRequest, SecretBridgeError, VaultDamaged, VaultError, VaultLocked
 
 if TYPE_CHECKING:
@@ -255,28 +255,20 @@ def test_a_slot_that_holds_no_bytes_is_damage(place: Place, admin: AdministeredV
 
 def test_the_slot_of_an_account_is_bound_to_it(place: Place, admin: AdministeredVault) -> None:
     account = AccountKey(AccountKey.generate())
-    principal = bytes(range(16))
-
-    def add(change: Change, operation_id: bytes) -> None:
-        _slots.add(
-            change.rows, admin._keyring, Opener(ACCOUNT, account.key()), label="ci", principal=principal
-        )
-        change.note(34, operation_id, name="ci")
-
-    admin._write(add)
-    slots = admin._store.snapshot(lambda rows: rows.slots())
-    root, slot = Opener(ACCOUNT, account.key()).open(admin._keyring.vault, slots)
-    assert (root, slot.principal) == (admin._keyring.root, principal)
-    assert [slot.principal for slot in admin.slots()] == [None, principal.hex()]
+    admin.add_principal(
+        "ci", "service", account, roles=(), permissions=(), environments=None, expires_at=None
+    )
+    opened(place, account).close()
+    assert [slot.principal for slot in admin.slots()] == [None, admin._policy.principals[0].id]
     with pytest.raises(VaultError, match="the last one of the vault's owner"):
         admin.remove_slot(1)
 
     def remove(change: Change, operation_id: bytes) -> None:
-        assert [slot.number for slot in _slots.remove_of(change.rows, admin._keyring, principal)] == [2]
         assert _slots.remove_of(change.rows, admin._keyring, bytes(16)) == ()
         change.note(34, operation_id, name="ci")
 
     admin._write(remove)
+    admin.remove_principal("ci")
     with pytest.raises(VaultLocked, match="This account key does not open the vault"):
         opened(place, account)
 

@@ -119,7 +119,7 @@ def test_without_the_credential_nothing_is_copied_or_changed(old: Place) -> None
 
 
 def test_an_environment_that_is_not_there_is_refused_after_the_upgrade(old: Place) -> None:
-    with pytest.raises(InvalidRequest, match="no environment 'moon'"):
+    with pytest.raises(InvalidRequest, match="no environment of this name"):
         opened(old, "moon")
     with closing(opened(old)) as vault:
         check_contents(vault)
