@@ -26,7 +26,7 @@ FACES = {
     "_once",
     "_admin",
     "_admin_async",
-    "_admin_slots",
+    "_admin_access", "_admin_slots",
     "_config",
     "_connect",
     "migrate",
