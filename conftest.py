@@ -14,6 +14,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+pytest_plugins = ("postgres_server",)
+
 #: What would make a test depend on the machine it runs on.
 _ENVIRONMENT = (
     "ALL_PROXY",
@@ -28,6 +30,18 @@ _ENVIRONMENT = (
     "IONET_API_KEY",
     "IO_API_KEY",
     "NO_PROXY",
+    "PGDATABASE",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGOPTIONS",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "PGPORT",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGUSER",
     "SECRETBRIDGE_CONFIG",
     "SECRETBRIDGE_ENVIRONMENT",
     "SECRETBRIDGE_VAULT",

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from secretbridge._location import PostgresUrl, is_postgres
 from secretbridge._models import Secret, secret_str
 from secretbridge.errors import InvalidRequest, VaultLocked, Violation
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from secretbridge._vault import KeyFile, Passphrase, Record, Vault
 
-__all__ = ["Opening", "path_violations", "secret_of"]
+__all__ = ["Opening", "path_violations", "place_of", "secret_of"]
 
 V = TypeVar("V", bound="Vault")
 
@@ -31,7 +32,7 @@ class Opening:
     """Which vault to open, in which environment and by which credential; opens nothing by itself.
 
     Args:
-        location: the vault's file, or None for the default place.
+        location: the vault's file, or a URL of PostgreSQL, or None for the default place.
         environment: one of the vault's environments.
         passphrase: str, SecretStr, or a callable that gives one when the vault is opened.
         key_file: the path of a key file; without it and a passphrase, the default one.
@@ -55,14 +56,19 @@ class Opening:
             wrong.append(Violation("passphrase", "and key_file are given together", "give one of the two"))
         if passphrase is not None and not callable(passphrase):
             wrong += _passphrase_violations(passphrase)
-        for argument, path in (("location", location), ("key_file", key_file)):
-            if path is not None:
-                wrong += path_violations(argument, path)
+        place: Path | PostgresUrl | None = None
+        if location is not None:
+            try:
+                place = place_of(location)
+            except InvalidRequest as refused:
+                wrong += refused.violations
+        if key_file is not None:
+            wrong += path_violations("key_file", key_file)
         if not isinstance(environment, str) or not environment:
             wrong.append(Violation("environment", "is not a name", "for example production"))
         if wrong:
             raise InvalidRequest(violations=wrong)
-        self._location = None if location is None else Path(location)
+        self._location = place
         self._environment = environment
         self._key_file = None if key_file is None else Path(key_file).expanduser()
         self._passphrase = _wrapped(passphrase) if isinstance(passphrase, str) else passphrase
@@ -145,6 +151,19 @@ def _asked(passphrase: SecretStr | Callable[[], str | SecretStr]) -> str | Secre
     return given
 
 
+def place_of(location: object, argument: str = "location") -> Path | PostgresUrl:
+    """Give the file, or the schema on PostgreSQL, that a caller named.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if isinstance(location, str) and is_postgres(location):
+        return PostgresUrl(location)
+    if wrong := path_violations(argument, location):
+        raise InvalidRequest(violations=wrong)
+    return Path(location)  # type: ignore[arg-type]  # seen to be a path
+
+
 def path_violations(argument: str, path: object) -> list[Violation]:
     """Find what is wrong with a path that a caller gave."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
@@ -152,5 +171,5 @@ def path_violations(argument: str, path: object) -> list[Violation]:
     if "\0" in str(path):
         return [Violation(argument, "holds a NUL character", "give the path of a file")]
     if isinstance(path, str) and "://" in path:
-        return [Violation(argument, "is a URL", "this version keeps vaults in files; give a path")]
+        return [Violation(argument, "is a URL", "give the path of a file")]
     return []

@@ -6,22 +6,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from secretbridge._vault import _create, _files, _policy, _records, _refusals, _sealed, _verify
+from secretbridge._vault import _create, _policy, _records, _refusals, _sealed, _verify
 from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._records import Record
-from secretbridge._vault._store import SqliteStore
+from secretbridge._vault._storage import store_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from secretbridge._location import PostgresUrl
     from secretbridge._trail import Verified
     from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
+    from secretbridge._vault._storage import Store
 
 T = TypeVar("T")
+
+#: Seconds that an operation waits for other writers.
+BUSY_TIMEOUT: Final = 10.0
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
@@ -38,7 +43,7 @@ class Vault:
     the object is gone.
     """
 
-    def __init__(self, store: SqliteStore, keyring: Keyring, environment: int, policy: Policy) -> None:
+    def __init__(self, store: Store, keyring: Keyring, environment: int, policy: Policy) -> None:
         self._store = store
         self._keyring = keyring
         self._environment = environment
@@ -48,17 +53,17 @@ class Vault:
     @classmethod
     def open(
         cls,
-        location: Path,
+        location: Path | PostgresUrl,
         *,
         environment: str,
         credential: Passphrase | KeyFile,
-        busy_timeout: float = 10.0,
+        busy_timeout: float = BUSY_TIMEOUT,
         allow_file_systems: Collection[str] = (),
     ) -> Self:
         """Open a vault, or create it where there is none.
 
         Args:
-            location: the vault's file; its folder is created 0700 if absent.
+            location: the vault's file, whose folder is created 0700 if absent; or a schema on PostgreSQL.
             environment: one of the vault's environments.
             credential: what opens it. A missing key file is created only together with a new vault.
             busy_timeout: seconds to wait for other processes at each operation.
@@ -70,17 +75,14 @@ class Vault:
             VaultDamaged: the file is empty, cut short, foreign or changed.
             VaultBusy, VaultReadOnly, VaultFull, VaultError: it cannot be used as it is.
         """
-        store = SqliteStore(
-            _files.resolve(location), busy_timeout=busy_timeout, allow_file_systems=allow_file_systems
-        )
+        store = store_at(location, busy_timeout=busy_timeout, allow_file_systems=allow_file_systems)
 
         openers: list[Opener] = []  # kept from creating, so that the KDF runs once
 
-        def create(path: Path) -> None:
+        def create() -> Callable[[Rows], None]:
             _number(_policy.ENVIRONMENTS, environment)
-            _create.check_vacant(path)
             openers.append(_create.opener(credential, new=True))
-            _create.create(path, openers[0])
+            return lambda rows: _create.first_rows(rows, openers[0])
 
         try:
             store.connect(create)

@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from secretbridge._vault import _audit, _backup, _history, _records, _refusals, _sealed
-from secretbridge._vault._access import Vault
+from secretbridge._vault import _audit, _backup, _history, _move, _records, _refusals, _sealed
+from secretbridge._vault._access import BUSY_TIMEOUT, Vault
 from secretbridge._vault._change import Held, confirm_miss
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._storage import store_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
     from pathlib import Path
 
+    from secretbridge._location import PostgresUrl
     from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
     from secretbridge._vault._change import Change
+    from secretbridge._vault._move import Progress
     from secretbridge._vault._records import Record
     from secretbridge._vault._rows import Rows
 
@@ -149,3 +152,13 @@ class AdministeredVault(Vault):
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+
+    # Another place
+
+    def move_to(self, place: Path | PostgresUrl, progress: Progress | None) -> Verified:
+        """Copy the vault into an empty place of either kind; see :func:`_move.move`."""
+        target = store_at(place, busy_timeout=BUSY_TIMEOUT)
+        try:
+            return _move.move(self._store, self._keyring, target, place, progress)
+        finally:
+            target.close()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from secretbridge._vault._dialect import SQLITE
 from secretbridge._vault._keys import Slot
+from secretbridge._vault._schema import TABLES
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from secretbridge._vault._dialect import Dialect, Statements
 
 
 class SecretRow(NamedTuple):
@@ -93,18 +96,25 @@ INSERT_SLOT: Final = "INSERT INTO slot VALUES (?, ?, ?, ?)"
 INSERT_DATA_KEY: Final = "INSERT INTO data_key VALUES (?, ?)"
 INSERT_POLICY: Final = "INSERT INTO policy VALUES (1, ?, ?, ?)"
 INSERT_VAULT: Final = "INSERT INTO vault VALUES (1, ?, ?, ?)"
-# Both trees that hold the names are gone through: a name that damage hid in one is still in the other.
-_COUNT_SECRETS: Final = """SELECT (SELECT count(*) FROM secret NOT INDEXED),
-    (SELECT count(*) FROM secret INDEXED BY secret_by_id WHERE name_index = ?)"""
 
 
 class Rows:
-    """The rows, as one transaction of SQLite sees and changes them."""
+    """The rows, as one transaction sees and changes them.
 
-    __slots__ = ("_execute",)
+    Args:
+        statements: what runs the transaction's statements.
+        dialect: which database runs them.
+    """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    __slots__ = ("_dialect", "_execute", "_statements")
+
+    def __init__(self, statements: Statements, dialect: Dialect = SQLITE) -> None:
+        self._statements = statements
+        self._execute = statements.execute
+        self._dialect = dialect
+
+    def _all(self, sql: str) -> Iterator[Sequence[object]]:
+        return self._dialect.stream(self._statements, sql)
 
     def header(self) -> Header | None:
         """What is needed to open the vault, or None where a part of it is missing."""
@@ -152,7 +162,7 @@ class Rows:
 
     def counted_secrets(self, name_index: bytes) -> tuple[int, int]:
         """How many names there are, and how often this one is among them by the other index. O(n)."""
-        names, hits = self._execute(_COUNT_SECRETS, (name_index,)).fetchone()
+        names, hits = self._execute(self._dialect.count_secrets, (name_index,)).fetchone()
         return names, hits
 
     def counted_values(self) -> int:
@@ -177,19 +187,20 @@ class Rows:
 
     def all_secrets(self) -> Iterator[SecretRow]:
         """Every name."""
-        return map(SecretRow._make, self._execute(f"{_NAME} NOT INDEXED"))
+        return map(SecretRow._make, self._all(_NAME + self._dialect.all_names))
 
     def all_values(self) -> Iterator[ValueRow]:
         """Every value."""
-        return map(ValueRow._make, self._execute(_VALUE))
+        return map(ValueRow._make, self._all(_VALUE))
 
     def all_log(self) -> Iterator[LogRow]:
         """The log from its beginning."""
-        return map(LogRow._make, self._execute(f"{_LOG} ORDER BY sequence"))
+        return map(LogRow._make, self._all(f"{_LOG} ORDER BY sequence"))
 
     def sound(self) -> bool:
-        """SQLite's own check of its pages and indexes."""
-        return bool(self._execute("PRAGMA integrity_check").fetchall() == [("ok",)])
+        """The database's own check of its pages and indexes, where it has one."""
+        check = self._dialect.check
+        return check is None or bool(self._execute(check).fetchall() == [("ok",)])
 
     def insert_secret(self, row: SecretRow) -> None:
         """A new name."""
@@ -214,3 +225,33 @@ class Rows:
     def save_state(self, row: StateRow) -> None:
         """The state in place of the one before."""
         self._execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", row)
+
+    # The first rows of a vault, and whole tables
+
+    def insert_header(self, header: Header) -> None:
+        """What is needed to open the vault."""
+        self._execute(INSERT_VAULT, (header.vault, header.suite, header.slot_mac))
+        for slot in header.slots:
+            self._execute(INSERT_SLOT, slot)
+        for epoch, wrapped in header.data_keys.items():
+            self._execute(INSERT_DATA_KEY, (epoch, wrapped))
+        self._execute(INSERT_POLICY, (header.policy_epoch, header.policy_key_epoch, header.policy))
+
+    def insert_state(self, row: StateRow) -> None:
+        """The state, where there was none."""
+        self._execute(INSERT_STATE, row)
+
+    def count(self, table: str) -> int:
+        """How many rows a table has. O(n)."""
+        (count,) = self._execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - a name of ours
+        return int(count)
+
+    def dump(self, table: str) -> Iterator[Sequence[object]]:
+        """The rows of a table as they are, in no order."""
+        return self._all(f"SELECT {', '.join(TABLES[table])} FROM {table}")  # noqa: S608 - names of ours
+
+    def load(self, table: str, row: Sequence[object]) -> None:
+        """A row that :meth:`dump` gave."""
+        columns = TABLES[table]
+        places = ", ".join("?" * len(columns))
+        self._execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", row)  # noqa: S608 - names of ours

@@ -31,8 +31,9 @@ class Local:
     """The embedded vault, in one environment.
 
     Args:
-        location: the vault's file. By default ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data
-            folder. It is created where it is absent.
+        location: the vault's file, or ``postgresql://…`` (docs/postgresql.md). By default
+            ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data folder. It is created where it is
+            absent.
         environment: development, test, staging or production. Each has values of its own.
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("admin_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores."""
+    return str(request.param)
+
+
 SCHEMA = {
     "sequence", "at", "operation", "secret_id", "name", "old_name", "environment", "version", "fields",
     "outcome",

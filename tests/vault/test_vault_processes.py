@@ -260,7 +260,7 @@ def test_a_child_forked_in_the_middle_of_a_write_refuses_the_vault(place: Place,
             with pytest.raises(VaultError, match="forked in the middle"):
                 vault.get(name="KEY")
 
-        with vault._store._using:  # as a signal handler would find it, in the thread that holds it
+        with place.in_file(vault)._using:  # as a signal handler would find it, in the thread that holds it
             status = in_child(child)
         assert status == 0
         assert vault.get(name="KEY").value == "v"
@@ -269,5 +269,5 @@ def test_a_child_forked_in_the_middle_of_a_write_refuses_the_vault(place: Place,
 def test_a_thread_waits_for_another_no_longer_than_for_a_process(place: Place, text: Wrap) -> None:
     with closing(place.open(busy_timeout=0.05)) as vault:
         vault.create("KEY", {"value": text("v")})
-        with vault._store._writing, pytest.raises(VaultBusy, match="Another thread"):
+        with place.in_file(vault)._writing, pytest.raises(VaultBusy, match="Another thread"):
             vault.delete(name="KEY")

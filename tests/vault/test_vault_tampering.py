@@ -236,15 +236,15 @@ def test_a_commit_of_unknown_outcome_is_looked_up(filled: Place, text: Wrap) -> 
             return self.real.in_transaction
 
     with closing(filled.open()) as vault:
-        real = vault._store._connection
+        real = filled.in_file(vault)._connection
         assert real is not None
 
         def update_with(connection: Failing, value: str) -> None:
-            vault._store._connection = connection  # type: ignore[assignment] # stands in for a failing disk
+            filled.in_file(vault)._connection = connection  # type: ignore[assignment] # stands in for a failing disk
             try:
                 vault.update({"value": text(value)}, name="A")
             finally:
-                vault._store._connection = real
+                filled.in_file(vault)._connection = real
 
         update_with(Failing(real, made=True), "made")
         assert vault.get(name="A").value == "made"

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores."""
+    return str(request.param)
+
+
 LATER = datetime(2031, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 LONG_AGO = datetime(2001, 2, 3, tzinfo=UTC)
 
