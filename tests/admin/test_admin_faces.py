@@ -45,7 +45,8 @@ WRONG: list[dict[str, object]] = [
     {"passphrase": ""},
     {"passphrase": 7},
     {"key_file": 7},
-    {"location": "postgresql://server/vault"},
+    {"location": "mysql://server/vault"},
+    {"location": "postgresql://user:pass/word@server/vault"},
     {"environment": ""},
 ]
 
@@ -53,8 +54,8 @@ WRONG: list[dict[str, object]] = [
 def test_both_faces_have_the_same_public_names() -> None:
     assert sorted(name for name in vars(AsyncVault) if not name.startswith("_")) == PUBLIC
     assert PUBLIC == [
-        "audit", "audit_head", "backup", "close", "expiring", "export_audit", "history", "restore",
-        "undelete", "verify", "verify_audit", "version",
+        "audit", "audit_head", "backup", "close", "expiring", "export_audit", "history", "move_to",
+        "restore", "undelete", "verify", "verify_audit", "version",
     ]  # fmt: skip
 
 

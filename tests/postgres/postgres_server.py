@@ -36,6 +36,13 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "lc_messages": "C",
 }
+#: Two functions of SQLite's, so that one statement can tamper with both stores.
+_BLOBS = (
+    """CREATE FUNCTION zeroblob(size integer) RETURNS bytea LANGUAGE sql
+        RETURN decode(repeat('00', size), 'hex')""",
+    """CREATE FUNCTION randomblob(size integer) RETURNS bytea LANGUAGE sql
+        RETURN substr(uuid_send(gen_random_uuid()), 1, size)""",
+)
 
 
 class Server:
@@ -55,6 +62,8 @@ class Server:
         (self.data / "pg_hba.conf").write_text(_RULES)
         self.start()
         with self.connect() as connection:
+            for statement in _BLOBS:
+                connection.execute(statement.encode())
             connection.execute(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
 
     def _found(self) -> Path:
@@ -112,7 +121,7 @@ class Server:
     def connect(self, schema: str = "public", **options: str) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection with a schema in its search path."""
         given = {"host": str(self.folder), "user": "postgres", "dbname": "postgres", **options}
-        return psycopg.connect(**given, options=f"-csearch_path={schema}", autocommit=True)  # type: ignore[arg-type]  # libpq's parameters by name
+        return psycopg.connect(**given, options=f"-csearch_path={schema},public", autocommit=True)  # type: ignore[arg-type]  # libpq's parameters by name
 
 
 @pytest.fixture(scope="session")

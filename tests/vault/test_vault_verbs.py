@@ -305,6 +305,7 @@ def test_an_unknown_environment_is_refused_with_the_known_ones(place: Place) -> 
         place.open("qa")
     assert [violation.field for violation in caught.value.violations] == ["environment"]
     assert not place.file.exists()
+    assert not place.key.exists()
     place.open("test").close()
     with pytest.raises(InvalidRequest, match="one of development, test, staging, production"):
         place.open("qa")

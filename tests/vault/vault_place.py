@@ -45,8 +45,13 @@ class Place:
         return f"t_{hash(self.folder) & 0xFFFFFFFFFFFF:x}"
 
     @property
+    def address(self) -> str:
+        """The location as text, for another process."""
+        return str(self.file) if self.server is None else self.server.url(self.schema)
+
+    @property
     def location(self) -> Path | PostgresUrl:
-        return self.file if self.server is None else PostgresUrl(self.server.url(self.schema))
+        return self.file if self.server is None else PostgresUrl(self.address)
 
     @property
     def file(self) -> Path:
