@@ -123,6 +123,16 @@ class Server:
         given = {"host": str(self.folder), "user": "postgres", "dbname": "postgres", **options}
         return psycopg.connect(**given, options=f"-csearch_path={schema},public", autocommit=True)  # type: ignore[arg-type]  # libpq's parameters by name
 
+    def run_sql(self, text: str, *, database: str = "postgres") -> None:
+        """Run statements as a superuser, in the database if it is there."""
+        for statement in filter(str.strip, text.split(";\n")):
+            try:
+                connection = self.connect(dbname=database)
+            except psycopg.OperationalError:
+                connection = self.connect()
+            with connection:
+                connection.execute(statement.encode())
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
