@@ -297,8 +297,8 @@ class Vault:
 
         Args:
             location: a path, or ``postgresql://…`` (docs/postgresql.md).
-            progress: called now and then with the rows that are copied and the rows in all; in a worker
-                thread where the vault is asynchronous.
+            progress: called now and then with the rows that are copied and the rows in all; it must not use
+                this object, and is in a worker thread where the vault is asynchronous.
 
         Returns:
             How many names, values and lines of the audit trail were found whole at the new place.
@@ -310,7 +310,8 @@ class Vault:
             VaultError: there is a vault already, or the place cannot be used; ``applied`` None means that it
                 may be there now.
         """
-        return self._vault().move_to(place_of(location), progress)
+        place = place_of(location)
+        return self._vault().move_to(place, progress)
 
 
 def _refuse(wrong: list[Violation]) -> None:

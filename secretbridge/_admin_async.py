@@ -269,8 +269,8 @@ class AsyncVault:
 
         Args:
             location: a path, or ``postgresql://…`` (docs/postgresql.md).
-            progress: called now and then with the rows that are copied and the rows in all; in a worker
-                thread where the vault is asynchronous.
+            progress: called now and then with the rows that are copied and the rows in all; it must not use
+                this object, and is in a worker thread where the vault is asynchronous.
 
         Returns:
             How many names, values and lines of the audit trail were found whole at the new place.

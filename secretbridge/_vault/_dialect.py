@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Rows that are fetched at a time from PostgreSQL where all are wanted.
-_BATCH: Final = 500
+#: Where all rows are wanted, so many are fetched at a time: a first few, then about so many bytes of them.
+_FIRST: Final = 16
+_BYTES: Final = 1 << 21
+_MOST: Final = 1000
 
 
 class Statements(Protocol):
@@ -40,8 +42,11 @@ def _streamed(statements: Statements, sql: str) -> Iterator[Any]:
     # own each time: a reader that leaves early leaves the cursor open until the transaction ends.
     name = f"stream_{os.urandom(6).hex()}"
     statements.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}")
-    while rows := statements.execute(f"FETCH FORWARD {_BATCH} FROM {name}").fetchall():
+    size = _FIRST
+    while rows := statements.execute(f"FETCH FORWARD {size} FROM {name}").fetchall():
         yield from rows
+        fetched = sum(len(column) for row in rows for column in row if isinstance(column, bytes))
+        size = max(1, min(_MOST, _BYTES * len(rows) // max(fetched, 1)))
     statements.execute(f"CLOSE {name}")
 
 

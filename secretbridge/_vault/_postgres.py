@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from secretbridge._vault import _fork, _postgres_schema, _schema
 from secretbridge._vault import _postgres_session as pg
+from secretbridge._vault._crypto import DAMAGED_ADVICE
 from secretbridge._vault._dialect import POSTGRES
 from secretbridge._vault._rows import FIND, FIND_ID, PAGE, Rows
 from secretbridge.errors import VaultBusy, VaultDamaged, VaultError
@@ -179,7 +180,9 @@ class PostgresStore:
             return None
         written = None
         if _postgres_schema.FORMAT_TABLE in found:
-            row = pg.Numbered(session).execute(_postgres_schema.FORMAT).fetchone()
+            # With its schema, so that a missing GRANT is told as such.
+            table = f'"{self.url.schema}".{_postgres_schema.FORMAT_TABLE}'
+            row = session.execute(f"SELECT format FROM {table}".encode()).fetchone()  # noqa: S608 - names of ours
             written = int(row[0]) if row else None
         if written is None:
             raise VaultDamaged(
@@ -203,7 +206,7 @@ class PostgresStore:
                 self._lock_schema(session)
                 written = self._format(session)
                 if written is not None:
-                    _migrate(session, written)
+                    self._migrate(session, written)
                 elif create is not None:
                     self._create(session, create())
                 sent = True
@@ -223,6 +226,17 @@ class PostgresStore:
     def _was_built(self, session: Session) -> bool:
         self._lock_schema(session)
         return self._format(session) == _schema.FILE_FORMAT
+
+    def _migrate(self, session: Session, written: int) -> None:
+        for number in range(written, _schema.FILE_FORMAT):
+            if number not in _postgres_schema.MIGRATIONS:
+                raise VaultDamaged(
+                    f"The vault {self.url} says that it has format {number}, which was never on PostgreSQL.",
+                    advice=DAMAGED_ADVICE,
+                )
+            for statement in _postgres_schema.MIGRATIONS[number]:
+                session.execute(statement.encode())
+        session.execute(_postgres_schema.SET_FORMAT.encode())
 
     def _create(self, session: Session, fill: Callable[[Rows], None]) -> None:
         schema = f'"{self.url.schema}"'
@@ -365,13 +379,6 @@ class PostgresStore:
 
 def _may_write(session: Session) -> bool:
     return bool(pg.Numbered(session).execute(_MAY_WRITE).fetchone() == (True,))
-
-
-def _migrate(session: Session, written: int) -> None:
-    for number in range(written, _schema.FILE_FORMAT):
-        for statement in _postgres_schema.MIGRATIONS.get(number, ()):
-            session.execute(statement.encode())
-    session.execute(_postgres_schema.SET_FORMAT.encode())
 
 
 def _lock_number(schema: str) -> int:

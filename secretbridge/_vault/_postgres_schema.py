@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 #: In whose place a SQLite file has its header: that this is a vault, and of which format.
 FORMAT_TABLE: Final = "secretbridge_format"
-FORMAT: Final = "SELECT format FROM secretbridge_format"
 SET_FORMAT: Final = f"UPDATE secretbridge_format SET format = {_schema.FILE_FORMAT}"  # noqa: S608 - a number of ours
 TABLES: Final = frozenset({*_schema.TABLES, FORMAT_TABLE})
 

@@ -191,19 +191,15 @@ def broken(session: Session) -> bool:
 
 
 def went_stale(session: Session) -> bool:
-    """Whether an idle connection was ended by the server; asks nobody.
+    """Whether an idle connection had better be made anew; asks nobody.
 
-    What comes on an idle connection is the server's farewell, or a notice that changes nothing.
+    Something to read on it is the server's farewell, or at the least a message that nobody waits for.
     """
     if broken(session):
         return True
     poll = select.poll()
     poll.register(session.fileno(), select.POLLIN)
-    if poll.poll(0):
-        with suppress(psycopg.Error):
-            session.pgconn.consume_input()
-        return broken(session)
-    return False
+    return bool(poll.poll(0))
 
 
 def end_transaction(session: Session) -> None:

@@ -116,7 +116,7 @@ class Server:
     def url(self, schema: str | None = None, *, user: str = "postgres", **options: object) -> str:
         """The URL of a schema; by default of one that is not there yet."""
         query = {"host": self.folder, "schema": schema or f"t_{uuid.uuid4().hex}", **options}
-        return f"postgresql://{quote(user, safe=':')}@/postgres?{urlencode(query)}"
+        return f"postgresql://{quote(user, safe=':')}@/postgres?{urlencode(query, quote_via=quote)}"
 
     def connect(self, schema: str = "public", **options: str) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection with a schema in its search path."""
