@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from secretbridge._vault import _create, _policy, _records, _refusals, _sealed, _verify
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 #: Seconds that an operation waits for other writers.
 BUSY_TIMEOUT: Final = 10.0
+#: Names that are looked for in one round trip where many secrets are written.
+_TOGETHER: Final = 128
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
@@ -268,9 +271,12 @@ class Vault:
         """Create all of these in one transaction, or none."""
 
         def work(change: Change, operation_id: bytes) -> None:
-            for name, fields in secrets:
-                self._create(change, operation_id, name, fields)
-                operation_id = _sealed.new_id()
+            coming = iter(secrets)
+            while some := list(islice(coming, _TOGETHER)):
+                change.look_ahead(name for name, _ in some)
+                for name, fields in some:
+                    self._create(change, operation_id, name, fields)
+                    operation_id = _sealed.new_id()
 
         self._write(work)
 

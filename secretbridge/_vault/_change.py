@@ -13,6 +13,8 @@ from secretbridge._vault._records import Entry, Moved, Record
 from secretbridge._vault._rows import SecretRow, ValueRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from secretbridge._vault._keys import Keyring
     from secretbridge._vault._records import State
     from secretbridge._vault._rows import Rows, StateRow
@@ -48,7 +50,7 @@ class Change:
         known: the state as this process wrote it last, or None.
     """
 
-    __slots__ = ("_environment", "_keyring", "_keys", "now", "rows", "state")
+    __slots__ = ("_ahead", "_environment", "_keyring", "_keys", "now", "rows", "state")
 
     def __init__(self, rows: Rows, keyring: Keyring, environment: int, known: Known | None) -> None:
         self.rows = rows
@@ -61,6 +63,7 @@ class Change:
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
+        self._ahead: dict[str, tuple[SecretRow | None, ValueRow | None]] = {}
 
     # Looking
 
@@ -78,7 +81,8 @@ class Change:
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        secret, row = self.rows.named(self._keyring.name_index(name), self._environment)
+        ahead = self._ahead.pop(name, None)
+        secret, row = ahead or self.rows.named(self._keyring.name_index(name), self._environment)
         held = self._open(row) if row is not None else None
         if held is not None and held.record.name != name:
             raise damaged()
@@ -163,6 +167,15 @@ class Change:
         self.rows.delete_secret(row)
         self.state.secrets -= 1
         self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(self._keys, row))
+
+    def look_ahead(self, names: Iterable[str]) -> None:
+        """Ask for these names together; each answer serves the next :meth:`named` of its name.
+
+        Nothing but these names may be looked for or changed until all of them were: an answer would be stale.
+        """
+        wanted = dict.fromkeys(names)
+        found = self.rows.named_many(map(self._keyring.name_index, wanted), self._environment)
+        self._ahead = dict(zip(wanted, found, strict=True))
 
     def finish(self) -> Known:
         """Write the state back."""

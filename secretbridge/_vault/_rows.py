@@ -6,14 +6,14 @@ them knows belongs in its store.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge._vault._dialect import SQLITE
 from secretbridge._vault._keys import Slot
 from secretbridge._vault._schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from secretbridge._vault._dialect import Dialect, Statements
 
@@ -98,6 +98,13 @@ INSERT_POLICY: Final = "INSERT INTO policy VALUES (1, ?, ?, ?)"
 INSERT_VAULT: Final = "INSERT INTO vault VALUES (1, ?, ?, ?)"
 
 
+def _named(environment: int, row: Sequence[Any] | None) -> tuple[SecretRow | None, ValueRow | None]:
+    if row is None:
+        return None, None
+    value = ValueRow(row[1], environment, row[4], row[5], row[6], row[7]) if row[4] is not None else None
+    return SecretRow(row[0], row[1], row[2], row[3]), value
+
+
 class Rows:
     """The rows, as one transaction sees and changes them.
 
@@ -143,11 +150,7 @@ class Rows:
 
     def named(self, name_index: bytes, environment: int) -> tuple[SecretRow | None, ValueRow | None]:
         """The secret of this name and its value in one environment."""
-        row = self._execute(_NAMED, (environment, name_index)).fetchone()
-        if row is None:
-            return None, None
-        value = ValueRow(row[1], environment, row[4], row[5], row[6], row[7]) if row[4] is not None else None
-        return SecretRow(row[0], row[1], row[2], row[3]), value
+        return _named(environment, self._execute(_NAMED, (environment, name_index)).fetchone())
 
     def value(self, secret: bytes, environment: int) -> ValueRow | None:
         """A secret's value in one environment."""
@@ -226,7 +229,14 @@ class Rows:
         """The state in place of the one before."""
         self._execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", row)
 
-    # The first rows of a vault, and whole tables
+    # Many at a time, the first rows of a vault, and whole tables
+
+    def named_many(
+        self, name_indexes: Iterable[bytes], environment: int
+    ) -> list[tuple[SecretRow | None, ValueRow | None]]:
+        """What :meth:`named` gives for each of these, in one round trip to a server."""
+        asked = [self._execute(_NAMED, (environment, index)) for index in name_indexes]
+        return [_named(environment, cursor.fetchone()) for cursor in asked]
 
     def insert_header(self, header: Header) -> None:
         """What is needed to open the vault."""
