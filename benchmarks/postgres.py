@@ -4,8 +4,8 @@
 
 The server is one of its own, from the wheel, with fsync on, reached by its socket file. By hand, per update:
 the writers' turn (the state's row locked), the value's row read and written, one log row (audit entry and
-history), the state's row, and a durable commit, with blobs of the same lengths; statement by statement, as one
-writes it, and pipelined as the vault does. Rounds alternate between the sides; the medians of the rounds and
+history), the state's row, and a durable commit, with blobs of the same lengths; statement by statement, as is
+usual, and pipelined as the vault does. Rounds alternate between the sides; the medians of the rounds and
 their ratio are printed.
 """
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The turn of a writer, and whether its commit will wait for the disk.
-_TURN: Final = "SELECT current_setting('synchronous_commit') FROM state FOR UPDATE"
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _FOUND: Final = "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = to_regnamespace(?)"
 _MAY_WRITE: Final = """SELECT current_setting('transaction_read_only') = 'off'
@@ -279,9 +277,8 @@ class PostgresStore:
         """
 
         def was_made(session: Session) -> bool:
-            statements = pg.Numbered(session)
-            statements.execute("BEGIN")
-            statements.execute(_TURN).fetchone()  # waits for the end of whoever has it now
+            session.execute("BEGIN")
+            statements = pg.Turn(session)  # waits for the end of whoever has it now
             return statements.execute(_MADE, (operation_id,)).fetchone() is not None
 
         with self._turn():
@@ -309,11 +306,9 @@ class PostgresStore:
                 # Nothing may leave the block early: psycopg would log what else comes of it.
                 try:
                     session.execute("BEGIN")
-                    turn = session.execute(_TURN)
-                    result = work(Rows(pg.Numbered(session), POSTGRES))
-                    row = turn.fetchone()
-                    if row is not None:
-                        pg.check_durable(self.url, row[0])
+                    turn = pg.Turn(session)
+                    result = work(Rows(turn, POSTGRES))
+                    pg.check_durable(self.url, turn.durability())
                     commit = session.execute("COMMIT")
                 except BaseException as problem:  # noqa: BLE001 - raised again by the caller, after the tidying
                     stopped = problem

@@ -80,6 +80,7 @@ FIND_ID: Final = "SELECT secret, version, epoch, sealed FROM value WHERE environ
 PAGE: Final = """SELECT secret, version, epoch, sealed FROM value
     WHERE secret > ? AND environment = ? ORDER BY secret LIMIT ?"""
 
+STATE: Final = "SELECT sequence, epoch, sealed FROM state"
 _VALUE: Final = "SELECT secret, environment, version, epoch, sequence, sealed FROM value"
 _NAME: Final = "SELECT name_index, id, epoch, flags FROM secret"
 _NAMED: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed
@@ -135,7 +136,7 @@ class Rows:
 
     def state(self) -> StateRow | None:
         """The state row."""
-        row = self._execute("SELECT sequence, epoch, sealed FROM state").fetchone()
+        row = self._execute(STATE).fetchone()
         return StateRow(*row) if row else None
 
     def secret_by_name(self, name_index: bytes) -> SecretRow | None:

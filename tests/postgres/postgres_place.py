@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import ssl
 import threading
 from contextlib import closing
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class Spot:
 
 
 class Wire:
-    """Between clients on 127.0.0.1 and the server; cut when the next commit passes by.
+    """Between clients on 127.0.0.1 and the server; cut when the next commit passes by, encrypted if so set.
 
     Args:
         server: the server's socket file.
@@ -94,6 +95,7 @@ class Wire:
 
     def __init__(self, server: Path) -> None:
         self._server = server
+        self.tls: ssl.SSLContext | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.cut: Cut = "no"
@@ -113,6 +115,14 @@ class Wire:
             if self.refusing:
                 client.close()
                 continue
+            if self.tls is not None:
+                client.recv(8)  # which asks for TLS
+                client.sendall(b"S")
+                try:
+                    client = self.tls.wrap_socket(client, server_side=True)
+                except OSError:  # the client did not like what it was shown
+                    client.close()
+                    continue
             server = socket.socket(socket.AF_UNIX)
             server.connect(str(self._server))
             self._ends += [client, server]  # closed at the end at the latest
@@ -128,6 +138,8 @@ class Wire:
                 for key, _ in ready.select():
                     assert isinstance(key.fileobj, socket.socket)
                     data = key.fileobj.recv(1 << 16)
+                    while isinstance(key.fileobj, ssl.SSLSocket) and key.fileobj.pending():
+                        data += key.fileobj.recv(1 << 16)
                     if not data:
                         server.close()
                         return

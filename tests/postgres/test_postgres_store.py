@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from authorities import Authority
 
 from secretbridge import Local, SecretBridge
 from secretbridge._location import PostgresUrl
@@ -433,6 +434,22 @@ def test_the_right_password_lets_in_and_is_shown_nowhere(
 def test_what_the_server_or_libpq_refuses_is_named(spot: Spot, change: tuple[str, str], words: str) -> None:
     error = refused(spot, spot.url().replace(*change))
     assert (bool(re.search(words, str(error))), error.applied) == (True, False)
+
+
+def test_a_checked_certificate_lets_in_and_another_authoritys_does_not(
+    spot: Spot, wire: Wire, text: Wrap, tmp_path: Path
+) -> None:
+    places = [tmp_path / "ours", tmp_path / "theirs"]
+    for place in places:
+        place.mkdir()
+    ours, theirs = map(Authority, places)
+    wire.tls = ours.server()
+    checked = {"host": "127.0.0.1", "port": wire.port, "sslmode": "verify-full"}
+    with closing(spot.open(url=spot.url(**checked, sslrootcert=ours.file))) as vault:
+        vault.create("A", {"value": text("v")})
+        assert vault.get(name="A").value == "v"
+    error = refused(spot, spot.url(**checked, sslrootcert=theirs.file))
+    assert ("certificate" in str(error), error.applied, error.transient) == (True, False, False)
 
 
 def test_tls_is_asked_for_as_the_url_says(spot: Spot, wire: Wire) -> None:
