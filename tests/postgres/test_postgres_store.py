@@ -179,6 +179,18 @@ def test_a_session_that_lost_its_durability_commits_nothing(spot: Spot, vault: V
     assert (caught.value.applied, vault.get(name="A").value) == (False, "v")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [("DURABLE", (), VaultError), ("_SETTINGS", "SELECT 1 / 0, %s, %s, %s", VaultDamaged)],
+)
+def test_a_session_whose_settings_do_not_hold_is_not_used(
+    spot: Spot, monkeypatch: pytest.MonkeyPatch, name: str, value: object, kind: type[VaultError]
+) -> None:
+    monkeypatch.setattr(_postgres_session, name, value)
+    error = refused(spot, spot.url())
+    assert (type(error), error.applied) == (kind, False)
+
+
 # Writers
 
 
@@ -303,6 +315,23 @@ def test_a_state_row_that_went_while_open_is_damage(spot: Spot, vault: Vault, te
     spot.sql("DELETE FROM state")
     with pytest.raises(VaultDamaged):
         vault.create("A", {"value": text("v")})
+
+
+def test_a_writer_without_a_state_row_to_lock_has_no_turn(spot: Spot, vault: Vault) -> None:
+    spot.sql("DELETE FROM state")
+    with pytest.raises(VaultDamaged):
+        spot.store(vault).transact(os.urandom(16), lambda _rows: None)
+
+
+def test_what_stopped_a_reader_is_told_though_its_connection_was_lost_too(spot: Spot, vault: Vault) -> None:
+    def work(rows: Rows) -> None:
+        rows.state()
+        spot.kill(spot.pid(vault, "_reader"))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        spot.store(vault).snapshot(work)
+    assert vault.verify() == (0, 0, 1)
 
 
 def test_a_schema_dropped_while_open_is_damage(spot: Spot, vault: Vault) -> None:
