@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sybil import Sybil
+from sybil import Example, Sybil
 from sybil.integration.pytest import SybilItem
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.sybil import SybilCollection
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+    from postgres_server import Server
+
+pytest_plugins = ("postgres_server",)
 
 #: What would make a test depend on the machine it runs on.
 _ENVIRONMENT = (
@@ -28,6 +33,18 @@ _ENVIRONMENT = (
     "IONET_API_KEY",
     "IO_API_KEY",
     "NO_PROXY",
+    "PGDATABASE",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGOPTIONS",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "PGPORT",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGUSER",
     "SECRETBRIDGE_CONFIG",
     "SECRETBRIDGE_ENVIRONMENT",
     "SECRETBRIDGE_VAULT",
@@ -78,12 +95,37 @@ def _leave_the_folder(namespace: MutableMapping[str, object]) -> None:
     leave()
 
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md"],
-    setup=_in_an_empty_folder,
-    teardown=_leave_the_folder,
+def _run_sql(example: Example) -> None:
+    """Run a document's SQL as a superuser, in its database once that is there."""
+    example.namespace["postgres"].run_sql(str(example.parsed), database="app")
+
+
+_ON_POSTGRES = "docs/postgresql.md"
+
+pytest_collect_file = SybilCollection(
+    [
+        Sybil(
+            parsers=[PythonCodeBlockParser()],
+            patterns=["README.md", "docs/*.md"],
+            excludes=[_ON_POSTGRES],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+        ),
+        Sybil(
+            parsers=[PythonCodeBlockParser(), CodeBlockParser("sql", _run_sql)],
+            patterns=[_ON_POSTGRES],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+            fixtures=["postgres", "libpq_finds_it"],
+        ),
+    ]
 ).pytest()
+
+
+@pytest.fixture
+def libpq_finds_it(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL without a host means the tests' server."""
+    monkeypatch.setenv("PGHOST", str(postgres.folder))
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn, Self
 
 from secretbridge._admin_access import Environments, Principals
 from secretbridge._admin_slots import Slots, consent_violations, kept_violations
-from secretbridge._embedded import Opening, path_violations, secret_of
+from secretbridge._embedded import Opening, path_violations, place_of, secret_of
 from secretbridge._embedded_capabilities import checked
 from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
@@ -49,8 +49,8 @@ class Vault:
     threads, many processes, and after a fork.
 
     Args:
-        location: the vault's file. By default ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data
-            folder.
+        location: the vault's file, or ``postgresql://…`` (docs/postgresql.md). By default
+            ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data folder.
         environment: development, test, staging or production. Versions are those of this environment; the
             audit trail, verification and backup are of the whole vault.
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
@@ -521,6 +521,33 @@ class Vault:
             remedy = "off, batched or durable"
             raise InvalidRequest(violations=[Violation("mode", "is no way to audit reading", remedy)])
         self._vault().set_audit_reads(mode)
+
+    def move_to(
+        self, location: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None
+    ) -> Verified:
+        """Copy the whole vault, as it is at one moment, to where there is none: a file, or PostgreSQL.
+
+        History, slots, grants, audit trail and keys are the same there, and the same credentials open it. It
+        is one transaction, verified before it is committed. This vault is left as it is: stop its writers
+        first, and retire it afterwards.
+
+        Args:
+            location: a path, or ``postgresql://…`` (docs/postgresql.md).
+            progress: called now and then with the rows that are copied and the rows in all; it must not use
+                this object, and is in a worker thread where the vault is asynchronous.
+
+        Returns:
+            How many names, values and lines of the audit trail were found whole at the new place.
+
+        Raises:
+            InvalidRequest: the location is malformed.
+            VaultDamaged: the copy is not whole, because the vault is not; nothing was left there.
+            VaultFull: no room for it.
+            VaultError: there is a vault already, or the place cannot be used; ``applied`` None means that it
+                may be there now.
+        """
+        place = place_of(location)
+        return self._vault().move_to(place, progress)
 
 
 def _refuse(wrong: list[Violation]) -> None:

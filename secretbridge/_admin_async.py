@@ -47,8 +47,8 @@ class AsyncVault:
     cancellation of trio's or anyio's waits for its end.
 
     Args:
-        location: the vault's file. By default ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data
-            folder.
+        location: the vault's file, or ``postgresql://…`` (docs/postgresql.md). By default
+            ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data folder.
         environment: development, test, staging or production. Versions are those of this environment; the
             audit trail, verification and backup are of the whole vault.
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
@@ -481,6 +481,32 @@ class AsyncVault:
             VaultError: the vault cannot be opened or written.
         """
         await _in_thread(partial(self._blocking.set_audit_reads, mode))
+
+    async def move_to(
+        self, location: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None
+    ) -> Verified:
+        """Copy the whole vault, as it is at one moment, to where there is none: a file, or PostgreSQL.
+
+        History, slots, grants, audit trail and keys are the same there, and the same credentials open it. It
+        is one transaction, verified before it is committed. This vault is left as it is: stop its writers
+        first, and retire it afterwards.
+
+        Args:
+            location: a path, or ``postgresql://…`` (docs/postgresql.md).
+            progress: called now and then with the rows that are copied and the rows in all; it must not use
+                this object, and is in a worker thread where the vault is asynchronous.
+
+        Returns:
+            How many names, values and lines of the audit trail were found whole at the new place.
+
+        Raises:
+            InvalidRequest: the location is malformed.
+            VaultDamaged: the copy is not whole, because the vault is not; nothing was left there.
+            VaultFull: no room for it.
+            VaultError: there is a vault already, or the place cannot be used; ``applied`` None means that it
+                may be there now.
+        """
+        return await _in_thread(partial(self._blocking.move_to, location, progress=progress))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

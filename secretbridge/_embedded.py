@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from secretbridge._credentials import KINDS, AccountKey, KeyFile, Passphrase, path_violations
+from secretbridge._location import PostgresUrl, is_postgres
 from secretbridge._models import Secret, secret_str
 from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from secretbridge._credentials import Credential
     from secretbridge._vault import Record, Vault
 
-__all__ = ["Opening", "path_violations", "secret_of"]
+__all__ = ["Opening", "path_violations", "place_of", "secret_of"]
 
 V = TypeVar("V", bound="Vault")
 
@@ -35,7 +36,7 @@ class Opening:
     """Which vault to open, in which environment and by which credential; opens nothing by itself.
 
     Args:
-        location: the vault's file, or None for the default place.
+        location: the vault's file, or a URL of PostgreSQL, or None for the default place.
         environment: one of the vault's environments.
         passphrase: str, SecretStr, or a callable that gives one when the vault is opened.
         key_file: the path of a key file.
@@ -71,8 +72,12 @@ class Opening:
         if len(several) > 1:
             together = f"and {' and '.join(several[1:])} are given together"
             wrong.append(Violation(several[0], together, f"give one of the {_NUMBERS[len(several)]}"))
+        place: Path | PostgresUrl | None = None
         if location is not None:
-            wrong += path_violations("location", location)
+            try:
+                place = place_of(location)
+            except InvalidRequest as refused:
+                wrong += refused.violations
         if not isinstance(environment, str) or not environment:
             wrong.append(Violation("environment", "is not a name", "for example production"))
         self._expect_head = _head(expect_head, wrong)
@@ -82,7 +87,7 @@ class Opening:
             self._credential = self._credential or made
         if wrong:
             raise InvalidRequest(violations=wrong)
-        self._location = None if location is None else Path(location)
+        self._location = place
         self._environment = environment
 
     def __repr__(self) -> str:
@@ -154,3 +159,16 @@ def _head(given: AuditHead | str | None, wrong: list[Violation]) -> AuditHead | 
 
 def _wrapped(value: str | SecretStr) -> SecretStr:
     return secret_str()(value) if isinstance(value, str) else value
+
+
+def place_of(location: object, argument: str = "location") -> Path | PostgresUrl:
+    """Give the file, or the schema on PostgreSQL, that a caller named.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if isinstance(location, str) and is_postgres(location):
+        return PostgresUrl(location)
+    if wrong := path_violations(argument, location):
+        raise InvalidRequest(violations=wrong)
+    return Path(location)  # type: ignore[arg-type]  # seen to be a path

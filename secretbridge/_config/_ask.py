@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from secretbridge._config import _access
 from secretbridge._config._command import output_of
 from secretbridge._config._references import Malformed
+from secretbridge._location import is_postgres
 from secretbridge._models import secret_str
 from secretbridge.errors import AuthenticationError, SecretBridgeError
 
@@ -159,7 +160,8 @@ def _vault(environment: str, name: str) -> str:
     from secretbridge._sync import SecretBridge
     from secretbridge._vault import default_location
 
-    if not _access.expanded(default_location()).exists():
+    location = default_location()
+    if not is_postgres(str(location)) and not _access.expanded(str(location)).exists():
         raise Malformed("there is no vault", "make it first, or say in SECRETBRIDGE_VAULT where it is")
     failed = ""
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from secretbridge._vault import (
     _audit,
     _create,
     _decisions,
-    _files,
     _openers,
     _policy,
     _records,
@@ -37,20 +37,27 @@ from secretbridge._vault._permissions import (
 )
 from secretbridge._vault._records import Record
 from secretbridge._vault._rows import EVERYWHERE
+from secretbridge._vault._storage import store_at
 from secretbridge._vault._store import SqliteStore
 from secretbridge.errors import SecretNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from secretbridge._credentials import Credential, SecretValue
+    from secretbridge._location import PostgresUrl
     from secretbridge._trail import AuditHead, Verified
     from secretbridge._vault._openers import Opener
     from secretbridge._vault._rows import Rows
 
 #: A page of a listing, and the cursor of the next.
 Listed: TypeAlias = tuple[list[Record], str | None]
+
+#: Seconds that an operation waits for other writers.
+BUSY_TIMEOUT: Final = 10.0
+#: Names that are looked for in one round trip where many secrets are written.
+_TOGETHER: Final = 128
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
@@ -70,18 +77,18 @@ class Vault(Decided):
     @classmethod
     def open(
         cls,
-        location: Path,
+        location: Path | PostgresUrl,
         *,
         environment: str,
         credential: Credential,
-        busy_timeout: float = 10.0,
+        busy_timeout: float = BUSY_TIMEOUT,
         allow_file_systems: Collection[str] = (),
         expect_head: AuditHead | None = None,
     ) -> Self:
         """Open a vault, or create it where there is none.
 
         Args:
-            location: the vault's file; its folder is created 0700 if absent.
+            location: the vault's file, whose folder is created 0700 if absent; or a schema on PostgreSQL.
             environment: one of the vault's environments.
             credential: what opens it. A missing key file is created only together with a new vault.
             busy_timeout: seconds to wait for other processes at each operation.
@@ -94,19 +101,18 @@ class Vault(Decided):
             VaultDamaged: the file is empty, cut short, foreign or changed, or not the one that is expected.
             VaultBusy, VaultReadOnly, VaultFull, VaultError: it cannot be used as it is.
         """
-        store = SqliteStore(
-            _files.resolve(location), busy_timeout=busy_timeout, allow_file_systems=allow_file_systems
-        )
+        store = store_at(location, busy_timeout=busy_timeout, allow_file_systems=allow_file_systems)
 
         openers: list[Opener] = []  # kept from creating, so that the KDF runs once
 
-        def create(path: Path) -> None:
+        def create() -> Callable[[Rows], None]:
             _number(_policy.ENVIRONMENTS, environment)
             if expect_head is not None:
-                raise _refusals.vault_missing(path)
-            _create.check_vacant(path)
+                raise _refusals.vault_missing(location)
             openers.append(_openers.opener(credential, new=True))
-            _create.create(path, openers[0])
+            if openers[0].kind == _openers.ACCOUNT:
+                raise _refusals.none_made_by_account(location)
+            return lambda rows: _create.first_rows(rows, openers[0])
 
         try:
             store.connect(create)
@@ -118,7 +124,7 @@ class Vault(Decided):
                     _audit.check_anchor(rows, unlocked.keyring, expect_head)
                 return unlocked
 
-            if _upgrade.needed(store):
+            if isinstance(store, SqliteStore) and _upgrade.needed(store):
                 _upgrade.upgrade(store, opener)
             keyring, policy, slot = store.snapshot(unlock)
             vault = cls(store, keyring, _number(policy.environments, environment), policy, slot.principal)
@@ -351,9 +357,12 @@ class Vault(Decided):
         """Create all of these in one transaction, or none."""
 
         def work(change: Change, operation_id: bytes) -> None:
-            for name, fields in secrets:
-                self._create(change, operation_id, name, fields)
-                operation_id = _sealed.new_id()
+            coming = iter(secrets)
+            while some := list(islice(coming, _TOGETHER)):
+                change.look_ahead(name for name, _ in some)
+                for name, fields in some:
+                    self._create(change, operation_id, name, fields)
+                    operation_id = _sealed.new_id()
 
         self._write(work, Act(_records.CREATE, "create", (CREATE,)))
 

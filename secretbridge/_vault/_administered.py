@@ -13,6 +13,7 @@ from secretbridge._vault import (
     _backup,
     _decisions,
     _history,
+    _move,
     _openers,
     _principals,
     _purge,
@@ -23,11 +24,13 @@ from secretbridge._vault import (
     _sealed,
     _slots,
 )
+from secretbridge._vault._access import BUSY_TIMEOUT
 from secretbridge._vault._change import Held, confirm_miss, find_named
 from secretbridge._vault._crypto import damaged
 from secretbridge._vault._decisions import Act
 from secretbridge._vault._governed import GovernedVault
 from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
+from secretbridge._vault._storage import store_at
 from secretbridge.errors import SecretBridgeError
 
 if TYPE_CHECKING:
@@ -36,8 +39,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from secretbridge._credentials import Credential
+    from secretbridge._location import PostgresUrl
     from secretbridge._trail import AuditEntry, AuditHead, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._change import Change
+    from secretbridge._vault._move import Progress
     from secretbridge._vault._records import Record
     from secretbridge._vault._rows import Rows
 
@@ -343,3 +348,15 @@ class AdministeredVault(GovernedVault):
                 if begun:
                     error.applied = None  # a part was removed; purging again goes on with the rest
                 raise
+
+    # Another place
+
+    def move_to(self, place: Path | PostgresUrl, progress: Progress | None) -> Verified:
+        """Copy the vault into an empty place of either kind; see :func:`_move.move`."""
+        act = Act(_records.ADMINISTERED, "move", (ADMINISTER,))
+        self._look(act, lambda _: None, noted=False)
+        target = store_at(place, busy_timeout=BUSY_TIMEOUT)
+        try:
+            return _move.move(self._store, self._keyring, target, place, progress)
+        finally:
+            target.close()

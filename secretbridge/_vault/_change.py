@@ -14,6 +14,8 @@ from secretbridge._vault._records import Entry, Moved, Record
 from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from secretbridge._vault._keys import Keyring
     from secretbridge._vault._permissions import Rights
     from secretbridge._vault._policy import Policy
@@ -62,6 +64,7 @@ class Change:
     """
 
     __slots__ = (
+        "_ahead",
         "_environment",
         "_keyring",
         "_keys",
@@ -91,6 +94,7 @@ class Change:
         self.policy = _policy.Policy()
         self.principal = OWNER_ID
         self.rights: Rights = OWNER
+        self._ahead: dict[str, tuple[SecretRow | None, ValueRow | None]] = {}
 
     # Looking
 
@@ -114,7 +118,8 @@ class Change:
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        secret, row = find_named(self.rows, self._keyring, name, self._environment)
+        ahead = self._ahead.pop(name, None)
+        secret, row = ahead or find_named(self.rows, self._keyring, name, self._environment)
         held = self._seen(row) if row is not None else None
         if held is not None and held.record.name != name:
             raise damaged()
@@ -265,6 +270,17 @@ class Change:
         self.state.policy_epoch += 1
         sealed = _sealed.seal_policy(self._keyring, self.state.policy_epoch, _policy.encode(policy))
         self.rows.save_policy(self.state.policy_epoch, self._keys.epoch, sealed)
+
+    def look_ahead(self, names: Iterable[str]) -> None:
+        """Ask for these names together; each answer serves the next :meth:`named` of its name.
+
+        Nothing but these names may be looked for or changed until all of them were: an answer would be stale.
+        """
+        if self._keyring.rekeying:
+            return  # a name may be under either of two indexes: each is looked for by itself
+        wanted = dict.fromkeys(names)
+        found = self.rows.named_many(map(self._keyring.name_index, wanted), self._environment)
+        self._ahead = dict(zip(wanted, found, strict=True))
 
     def finish(self) -> Known:
         """Write the state back."""

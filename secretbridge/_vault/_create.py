@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from secretbridge._vault import _crypto, _files, _keys, _policy, _records, _rows, _sealed, _sqlite
 from secretbridge._vault._crypto import SUITE, damaged
 from secretbridge._vault._keys import Keyring
-from secretbridge._vault._openers import ACCOUNT
 from secretbridge._vault._policy import Policy
-from secretbridge.errors import VaultDamaged, VaultLocked
+from secretbridge.errors import VaultDamaged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from secretbridge._vault._openers import Opener, Slot
@@ -22,25 +22,21 @@ _FIRST: Final = 1  # the number of the first slot, key epoch, policy epoch and l
 _JOURNALS: Final = ("-wal", "-shm", "-journal")
 
 
-def create(path: Path, credential: Opener) -> None:
-    """A new vault, complete and durable before it gets its name. The lock is held.
+def create(path: Path, fill: Callable[[_rows.Rows], None]) -> None:
+    """A new vault in a file, complete and durable before it gets its name. The lock is held.
+
+    Args:
+        path: where there is none yet.
+        fill: writes the first rows.
 
     Raises:
-        VaultLocked: an account's key makes no vault.
-        VaultDamaged: journals of a vault lie there without their vault.
         sqlite3.Error, OSError: what could not be done.
     """
-    if credential.kind == ACCOUNT:
-        raise VaultLocked(
-            f"There is no vault {path}, and the key of an account makes none.",
-            advice="Check the place, or create the vault with another credential first.",
-        )
-    rows = _first_rows(credential)
     temporary = path.with_name(f"{path.name}.new")
     _discard(temporary)
     try:
         _files.write_new(temporary, b"")
-        _sqlite.build(temporary, rows)
+        _sqlite.build(temporary, fill)
         temporary.rename(path)
     except BaseException:
         _discard(temporary)
@@ -68,7 +64,8 @@ def _discard(temporary: Path) -> None:
             os.unlink(f"{temporary}{ending}")  # noqa: PTH108 - no path of its own
 
 
-def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...]:
+def first_rows(rows: _rows.Rows, credential: Opener) -> None:
+    """The rows of a new vault that this credential opens."""
     vault, root, chain = os.urandom(16), os.urandom(_crypto.KEY_BYTES), os.urandom(_crypto.KEY_BYTES)
     data_key = _keys.new_data_key(vault, root, epoch=_FIRST, chain=chain)
     keyring = Keyring(vault, root, {_FIRST: data_key})
@@ -98,14 +95,19 @@ def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...
         digest=0,
         version_floor=0,
     )
-    return (
-        (_rows.INSERT_VAULT, (vault, SUITE, keyring.slot_mac([slot]))),
-        (_rows.INSERT_SLOT, slot),
-        (_rows.INSERT_DATA_KEY, (_FIRST, data_key)),
-        (_rows.INSERT_POLICY, (_FIRST, _FIRST, policy)),
-        (_rows.INSERT_LOG, log),
-        (_rows.INSERT_STATE, _sealed.seal_state(keyring, state)),
+    header = _rows.Header(
+        vault=vault,
+        suite=SUITE,
+        slot_mac=keyring.slot_mac([slot]),
+        slots=(slot,),
+        data_keys={_FIRST: data_key},
+        policy_epoch=_FIRST,
+        policy_key_epoch=_FIRST,
+        policy=policy,
     )
+    rows.insert_header(header)
+    rows.append_log(log)
+    rows.insert_state(_sealed.seal_state(keyring, state))
 
 
 class Unlocked(NamedTuple):

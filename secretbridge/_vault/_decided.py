@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from secretbridge._vault._permissions import Rights
     from secretbridge._vault._policy import Policy
     from secretbridge._vault._rows import Rows
-    from secretbridge._vault._store import SqliteStore
+    from secretbridge._vault._storage import Store
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Decided:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         keyring: Keyring,
         environment: int,
         policy: Policy,

@@ -24,7 +24,6 @@ from secretbridge.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from secretbridge._vault._permissions import Rights
     from secretbridge._vault._records import Record
@@ -158,11 +157,19 @@ def unknown_environment(known: Iterable[str]) -> InvalidRequest:
     return InvalidRequest(violations=[Violation("environment", problem, f"one of {', '.join(known)}")])
 
 
-def vault_missing(path: Path) -> VaultDamaged:
+def vault_missing(location: object) -> VaultDamaged:
     """A vault that is expected to have a past is not there: none is created in its place."""
     return VaultDamaged(
-        f"There is no vault {path}, and an audit head of it is expected.",
+        f"There is no vault {location}, and an audit head of it is expected.",
         advice="Put the vault back, or leave expect_head out to create a new one.",
+    )
+
+
+def none_made_by_account(location: object) -> VaultLocked:
+    """There is no vault, and whoever asks is nobody who could make one."""
+    return VaultLocked(
+        f"There is no vault {location}, and the key of an account makes none.",
+        advice="Check the place, or create the vault with another credential first.",
     )
 
 

@@ -6,13 +6,16 @@ them knows belongs in its store.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from secretbridge._vault._dialect import SQLITE
 from secretbridge._vault._openers import Slot
+from secretbridge._vault._schema import TABLES
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from secretbridge._vault._dialect import Dialect, Statements
 
 
 class SecretRow(NamedTuple):
@@ -101,6 +104,7 @@ FIND_ID: Final = """SELECT s.id, v.version, v.epoch, v.sealed, v.environment,
 PAGE: Final = """SELECT secret, version, epoch, sealed, environment, (SELECT policy_epoch FROM policy)
     FROM value WHERE secret > ? AND environment IN (0, ?) ORDER BY secret, environment LIMIT ?"""
 
+STATE: Final = "SELECT sequence, epoch, sealed FROM state"
 _VALUE: Final = "SELECT secret, environment, version, epoch, sequence, sealed FROM value"
 _NAME: Final = "SELECT name_index, id, epoch, flags FROM secret"
 _NAMED: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed,
@@ -124,9 +128,6 @@ INSERT_SLOT: Final = "INSERT INTO slot VALUES (?, ?, ?, ?)"
 INSERT_DATA_KEY: Final = "INSERT INTO data_key VALUES (?, ?)"
 INSERT_POLICY: Final = "INSERT INTO policy VALUES (1, ?, ?, ?)"
 INSERT_VAULT: Final = "INSERT INTO vault VALUES (1, ?, ?, ?)"
-# Both trees that hold the names are gone through: a name that damage hid in one is still in the other.
-_COUNT_SECRETS: Final = """SELECT (SELECT count(*) FROM secret NOT INDEXED),
-    (SELECT count(*) FROM secret INDEXED BY secret_by_id WHERE name_index = ?)"""
 _COUNT_UNDER: Final = """SELECT (SELECT count(*) FROM secret WHERE epoch < ?),
     (SELECT count(*) FROM value WHERE epoch < ?), (SELECT count(*) FROM log WHERE epoch < ?)"""
 _VALUES_UNDER: Final = """SELECT secret, environment, length(sealed) FROM value
@@ -145,13 +146,30 @@ _PAST: Final = """WITH RECURSIVE past(sequence, version, previous, operation_id,
     SELECT sequence, version, previous, operation_id, kept, secret FROM past ORDER BY sequence DESC"""
 
 
+def _named(row: Sequence[Any] | None) -> tuple[SecretRow | None, ValueRow | None]:
+    if row is None:
+        return None, None
+    value = ValueRow(row[1], row[8], row[4], row[5], row[6], row[7]) if row[4] is not None else None
+    return SecretRow(row[0], row[1], row[2], row[3]), value
+
+
 class Rows:
-    """The rows, as one transaction of SQLite sees and changes them."""
+    """The rows, as one transaction sees and changes them.
 
-    __slots__ = ("_execute",)
+    Args:
+        statements: what runs the transaction's statements.
+        dialect: which database runs them.
+    """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    __slots__ = ("_dialect", "_execute", "_statements")
+
+    def __init__(self, statements: Statements, dialect: Dialect = SQLITE) -> None:
+        self._statements = statements
+        self._execute = statements.execute
+        self._dialect = dialect
+
+    def _all(self, sql: str) -> Iterator[Sequence[object]]:
+        return self._dialect.stream(self._statements, sql)
 
     def header(self) -> Header | None:
         """What is needed to open the vault, or None where a part of it is missing."""
@@ -165,7 +183,7 @@ class Rows:
 
     def state(self) -> StateRow | None:
         """The state row."""
-        row = self._execute("SELECT sequence, epoch, sealed FROM state").fetchone()
+        row = self._execute(STATE).fetchone()
         return StateRow(*row) if row else None
 
     def secret_by_name(self, name_index: bytes) -> SecretRow | None:
@@ -180,11 +198,7 @@ class Rows:
 
     def named(self, name_index: bytes, environment: int) -> tuple[SecretRow | None, ValueRow | None]:
         """The secret of this name and its value as it is seen in one environment."""
-        row = self._execute(_NAMED, (environment, name_index)).fetchone()
-        if row is None:
-            return None, None
-        value = ValueRow(row[1], row[8], row[4], row[5], row[6], row[7]) if row[4] is not None else None
-        return SecretRow(row[0], row[1], row[2], row[3]), value
+        return _named(self._execute(_NAMED, (environment, name_index)).fetchone())
 
     def value(self, secret: bytes, environment: int) -> ValueRow | None:
         """A secret's value in one environment."""
@@ -199,7 +213,7 @@ class Rows:
 
     def counted_secrets(self, name_index: bytes) -> tuple[int, int]:
         """How many names there are, and how often this one is among them by the other index. O(n)."""
-        names, hits = self._execute(_COUNT_SECRETS, (name_index,)).fetchone()
+        names, hits = self._execute(self._dialect.count_secrets, (name_index,)).fetchone()
         return names, hits
 
     def counted_values(self) -> int:
@@ -224,19 +238,20 @@ class Rows:
 
     def all_secrets(self) -> Iterator[SecretRow]:
         """Every name."""
-        return map(SecretRow._make, self._execute(f"{_NAME} NOT INDEXED"))
+        return map(SecretRow._make, self._all(_NAME + self._dialect.all_names))
 
     def all_values(self) -> Iterator[ValueRow]:
         """Every value."""
-        return map(ValueRow._make, self._execute(_VALUE))
+        return map(ValueRow._make, self._all(_VALUE))
 
     def all_log(self) -> Iterator[LogRow]:
         """The log from its beginning."""
-        return map(LogRow._make, self._execute(f"{_LOG} ORDER BY sequence"))
+        return map(LogRow._make, self._all(f"{_LOG} ORDER BY sequence"))
 
     def sound(self) -> bool:
-        """SQLite's own check of its pages and indexes."""
-        return bool(self._execute("PRAGMA integrity_check").fetchall() == [("ok",)])
+        """The database's own check of its pages and indexes, where it has one."""
+        check = self._dialect.check
+        return check is None or bool(self._execute(check).fetchall() == [("ok",)])
 
     def insert_secret(self, row: SecretRow) -> None:
         """A new name."""
@@ -343,11 +358,13 @@ class Rows:
 
     def values_under(self, epoch: int, after: tuple[bytes, int], limit: int) -> list[tuple[bytes, int, int]]:
         """Secret, environment and size of the next values under data keys before this one."""
-        return self._execute(_VALUES_UNDER, (*after, epoch, limit)).fetchall()
+        found: list[tuple[bytes, int, int]] = self._execute(_VALUES_UNDER, (*after, epoch, limit)).fetchall()
+        return found
 
     def lines_under(self, epoch: int, after: int, limit: int) -> list[tuple[int, int]]:
         """Number and size of the next lines of the log under data keys before this one."""
-        return self._execute(_LINES_UNDER, (after, epoch, limit)).fetchall()
+        found: list[tuple[int, int]] = self._execute(_LINES_UNDER, (after, epoch, limit)).fetchall()
+        return found
 
     # Time: what retention and purge ask for and drop
 
@@ -378,3 +395,40 @@ class Rows:
     def delete_value(self, row: ValueRow) -> None:
         """Take a value away; its history stays."""
         self._execute("DELETE FROM value WHERE secret = ? AND environment = ?", row[:2])
+
+    # Many at a time, the first rows of a vault, and whole tables
+
+    def named_many(
+        self, name_indexes: Iterable[bytes], environment: int
+    ) -> list[tuple[SecretRow | None, ValueRow | None]]:
+        """What :meth:`named` gives for each of these, in one round trip to a server."""
+        asked = [self._execute(_NAMED, (environment, index)) for index in name_indexes]
+        return [_named(cursor.fetchone()) for cursor in asked]
+
+    def insert_header(self, header: Header) -> None:
+        """What is needed to open the vault."""
+        self._execute(INSERT_VAULT, (header.vault, header.suite, header.slot_mac))
+        for slot in header.slots:
+            self._execute(INSERT_SLOT, slot)
+        for epoch, wrapped in header.data_keys.items():
+            self._execute(INSERT_DATA_KEY, (epoch, wrapped))
+        self._execute(INSERT_POLICY, (header.policy_epoch, header.policy_key_epoch, header.policy))
+
+    def insert_state(self, row: StateRow) -> None:
+        """The state, where there was none."""
+        self._execute(INSERT_STATE, row)
+
+    def count(self, table: str) -> int:
+        """How many rows a table has. O(n)."""
+        (count,) = self._execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - a name of ours
+        return int(count)
+
+    def dump(self, table: str) -> Iterator[Sequence[object]]:
+        """The rows of a table as they are, in no order."""
+        return self._all(f"SELECT {', '.join(TABLES[table])} FROM {table}")  # noqa: S608 - names of ours
+
+    def load(self, table: str, row: Sequence[object]) -> None:
+        """A row that :meth:`dump` gave."""
+        columns = TABLES[table]
+        places = ", ".join("?" * len(columns))
+        self._execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", row)  # noqa: S608 - names of ours

@@ -75,6 +75,21 @@ CREATE: Final = (
         sealed BLOB NOT NULL)""",
 )
 
+#: Every table and its columns, on both databases: what a move to another store carries over.
+TABLES: Final = {
+    "vault": ("one", "id", "suite", "slot_mac"),
+    "slot": ("number", "kind", "parameters", "wrapped"),
+    "data_key": ("epoch", "wrapped"),
+    "policy": ("one", "policy_epoch", "epoch", "sealed"),
+    "secret": ("name_index", "id", "epoch", "flags"),
+    "value": ("secret", "environment", "version", "epoch", "sequence", "sealed"),
+    "log": (
+        *("sequence", "operation_id", "secret", "environment", "version", "previous", "epoch"),
+        *("audit", "history"),
+    ),
+    "state": ("one", "sequence", "epoch", "sealed"),
+}
+
 #: Set on every connection, and asserted: (name, value to set, value to read).
 PRAGMAS: Final = (
     ("synchronous", "FULL", 2),

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from secretbridge._vault import _schema
 from secretbridge._vault._crypto import DAMAGED_ADVICE
+from secretbridge._vault._rows import Rows
 from secretbridge.errors import VaultBusy, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: How long SQLite itself waits, in seconds: only a foreign program, without our lock, can be in the way.
@@ -167,8 +169,8 @@ def _assert(path: Path, name: str, found: object, wanted: object) -> None:
         )
 
 
-def build(path: Path, rows: tuple[tuple[str, tuple[object, ...]], ...]) -> None:
-    """A new database with the vault's tables and these first rows, complete and on the disk.
+def build(path: Path, fill: Callable[[Rows], None]) -> None:
+    """A new database with the vault's tables and the rows that ``fill`` writes, complete and on the disk.
 
     Raises:
         sqlite3.Error: what SQLite could not do.
@@ -181,8 +183,7 @@ def build(path: Path, rows: tuple[tuple[str, tuple[object, ...]], ...]) -> None:
         for statement in _schema.CREATE:
             connection.execute(statement)
         connection.execute("BEGIN")
-        for statement, values in rows:
-            connection.execute(statement, values)
+        fill(Rows(connection))
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
     finally:

@@ -33,8 +33,9 @@ class Local:
     Beyond the verbs there are ``read_many`` and ``write_many``: one transaction for any number of secrets.
 
     Args:
-        location: the vault's file. By default ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data
-            folder. It is created where it is absent.
+        location: the vault's file, or ``postgresql://…`` (docs/postgresql.md). By default
+            ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data folder. It is created where it is
+            absent.
         environment: development, test, staging or production. Each has values of its own.
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.

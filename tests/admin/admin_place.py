@@ -1,4 +1,7 @@
-"""A vault of its own for each test: the five verbs on it, its administration, and its file as an attacker."""
+"""A vault of its own for each test: the five verbs on it, its administration, and its rows as an attacker.
+
+It is in a file. A module whose tests hold for every store overrides the fixture ``kind``.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from postgres_server import Server
+
 
 @dataclass(frozen=True)
 class Home:
     """Where a test's vault and its key file are."""
 
     folder: Path
+    server: Server | None = None
+
+    @property
+    def schema(self) -> str:
+        return f"t_{hash(self.folder) & 0xFFFFFFFFFFFF:x}"
+
+    @property
+    def location(self) -> str | Path:
+        return self.file if self.server is None else self.server.url(self.schema)
 
     @property
     def file(self) -> Path:
@@ -32,22 +46,32 @@ class Home:
         return self.folder / "config" / "vault.key"
 
     def bridge(self, environment: str = "development") -> SecretBridge:
-        return SecretBridge(Local(self.file, environment, key_file=self.key))
+        return SecretBridge(Local(self.location, environment, key_file=self.key))
 
     def vault(self, environment: str = "development", *, file: Path | None = None) -> Vault:
-        return Vault(file or self.file, environment, key_file=self.key)
+        return Vault(file or self.location, environment, key_file=self.key)
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        """What somebody with the file and SQLite can do to it; the vault must be closed."""
+        """What somebody with the file and SQLite, or a superuser, can do to it; the vault must be closed."""
+        if self.server is not None:
+            with self.server.connect(self.schema) as server:
+                found = server.execute(statement.replace("?", "%s").encode(), values)
+                return found.fetchall() if found.description else []
         with closing(sqlite3.connect(self.file)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def kind() -> str:
+    """The store that the test's vault is in: sqlite, or postgres."""
+    return "sqlite"
+
+
+@pytest.fixture
+def home(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Home:
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
-    return Home(folder)
+    return Home(folder, request.getfixturevalue("postgres") if kind == "postgres" else None)
 
 
 @pytest.fixture

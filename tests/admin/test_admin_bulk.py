@@ -67,11 +67,12 @@ def test_many_are_written_in_their_order_and_read_in_any(bridge: SecretBridge, a
 
 def test_a_protected_secret_among_many_stops_all(bridge: SecretBridge, admin: Vault) -> None:
     bridge.create_secret("LOCKED", value="old", protected=True)
-    head = admin.audit_head()
+    head = admin.audit_head().sequence
     for last in (secret("new"), None):
         with pytest.raises(SecretLocked):
             write(bridge, [("A", secret("1")), ("LOCKED", last)])
-    assert admin.audit_head() == head
+    assert [entry.outcome for entry in admin.audit(after=head)] == ["protected", "protected"]
+    assert [listed.name for listed in bridge.list_secrets()] == ["LOCKED"]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ WRONG: list[dict[str, object]] = [
     {"passphrase": ""},
     {"passphrase": 7},
     {"key_file": 7},
-    {"location": "postgresql://server/vault"},
+    {"location": "mysql://server/vault"},
+    {"location": "postgresql://user:pass/word@server/vault"},
     {"environment": ""},
 ]
 
@@ -59,8 +60,8 @@ def test_both_faces_have_the_same_public_names() -> None:
     assert sorted(name for name in vars(AsyncVault) if not name.startswith("_")) == PUBLIC
     assert PUBLIC == [
         "audit", "audit_head", "backup", "close", "create_many", "describe", "environments", "expiring",
-        "export_audit", "history", "principals", "purge", "rekey", "restore", "retention", "rotate_root",
-        "set_audit_reads", "set_retention", "share", "slots", "undelete", "unshare", "verify",
+        "export_audit", "history", "move_to", "principals", "purge", "rekey", "restore", "retention",
+        "rotate_root", "set_audit_reads", "set_retention", "share", "slots", "undelete", "unshare", "verify",
         "verify_audit", "version",
     ]  # fmt: skip
 

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("admin_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores."""
+    return str(request.param)
+
+
 LATER = datetime.now(UTC) + timedelta(days=30)
 
 

@@ -164,7 +164,7 @@ def test_durable_reads_are_in_the_trail_before_the_value_is_handed_out(
 
 def test_a_durable_read_that_cannot_be_written_gives_no_value(place: Place, admin: AdministeredVault) -> None:
     admin.set_audit_reads("durable")
-    admin._store.read_only = True
+    place.in_file(admin).read_only = True
     with pytest.raises(VaultReadOnly):
         admin.get(name="KEY")
 

@@ -12,6 +12,7 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf import argon2
 
+from secretbridge._location import PostgresUrl
 from secretbridge._vault import (
     KeyFile,
     Passphrase,
@@ -232,13 +233,17 @@ def test_the_default_places_are_the_users_folders_unless_the_environment_says_ot
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SECRETBRIDGE_VAULT", raising=False)
-    assert default_location().name == "vault.db"
-    assert tmp_path in default_location().parents
+    location = default_location()
+    assert not isinstance(location, PostgresUrl)
+    assert location.name == "vault.db"
+    assert tmp_path in location.parents
     assert default_key_file().name == "vault.key"
     assert tmp_path in default_key_file().parents
-    assert default_key_file().parent != default_location().parent
+    assert default_key_file().parent != location.parent
     monkeypatch.setenv("SECRETBRIDGE_VAULT", str(tmp_path / "mine.db"))
     assert default_location() == tmp_path / "mine.db"
+    monkeypatch.setenv("SECRETBRIDGE_VAULT", "postgresql:///app?schema=mine")
+    assert str(default_location()) == "postgresql:///app?schema=mine"
 
 
 def test_a_library_without_argon2id_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

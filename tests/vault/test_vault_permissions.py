@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from vault_place import Place
 
 from secretbridge import AccountKey
 from secretbridge._vault import KeyFile, _permissions
@@ -36,7 +37,7 @@ from secretbridge.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vault_place import Place, Text
+    from vault_place import Text
 
     Wrap = Callable[[str], Text]
 
@@ -73,6 +74,22 @@ TABLE = {
     "_create_many": Verb(
         lambda vault, text: vault._create_many([("NEW", {"value": text("v")})]), ("create",)
     ),
+    "create_many": Verb(
+        lambda vault, text: vault.create_many([("NEW", {"value": text("v")})]), ("create",)
+    ),
+    "write_many": Verb(lambda vault, text: vault.write_many([("NEW", text("v"))]), ("create",)),
+    "write_many over": Verb(
+        lambda vault, text: vault.write_many([("KEY", text("v"))]), ("update_any", ONE)
+    ),
+    "write_many away": Verb(lambda vault, _: vault.write_many([("KEY", None)]), ("delete",)),
+    "read_many": Verb(lambda vault, _: vault.read_many(["KEY"]), ("read_values",)),
+    "retention": Verb(lambda vault, _: vault.retention(), ALL),
+    "set_retention": Verb(lambda vault, _: vault.set_retention(3, None), ADMIN),
+    "purge": Verb(lambda vault, _: vault.purge(None, older_versions=True, deleted=True), ADMIN),
+    "purge one": Verb(lambda vault, _: vault.purge("GONE", older_versions=False, deleted=True), ADMIN),
+    "move_to": Verb(
+        lambda vault, _: vault.move_to(keys(vault).parent / "data" / "moved.db", None), ADMIN
+    ),
     "history": Verb(lambda vault, _: vault.history(name="KEY"), LOOKING),
     "version": Verb(lambda vault, _: vault.version("KEY", 1), ADMIN),
     "restore": Verb(lambda vault, _: vault.restore("KEY", 1), ADMIN),
@@ -85,7 +102,7 @@ TABLE = {
     "verify_audit": Verb(lambda vault, _: vault.verify_audit(None), LOOKING),
     "verify": Verb(lambda vault, _: vault.verify(), LOOKING),
     "backup": Verb(
-        lambda vault, _: vault.backup(vault._store.path.parent / "copy.db", overwrite=True), ADMIN
+        lambda vault, _: vault.backup(keys(vault).parent / "data" / "copy.db", overwrite=True), ADMIN
     ),
     "slots": Verb(lambda vault, _: vault.slots(), ADMIN),
     "add_slot": Verb(lambda vault, _: vault.add_slot(KeyFile(keys(vault) / "second.key"), "second"), ADMIN),
@@ -109,11 +126,19 @@ TABLE = {
     ),
     "remove_principal": Verb(lambda vault, _: vault.remove_principal("somebody"), ADMIN),
 }  # fmt: skip
-VARIANTS = {"put over", "update another", "rename", "unprotect"}
+VARIANTS = {
+    "put over",
+    "update another",
+    "rename",
+    "unprotect",
+    "write_many over",
+    "write_many away",
+    "purge one",
+}
 
 
 def keys(vault: AdministeredVault) -> Path:
-    return vault._store.path.parent.parent / "config"
+    return Place.in_file(vault).path.parent.parent / "config"
 
 
 def account(vault: AdministeredVault, name: str, *permissions: str, **more: Any) -> AccountKey:

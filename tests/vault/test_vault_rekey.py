@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from vault_place import Place
 
 from secretbridge import KeyFile
 from secretbridge._vault import _crypto, _rekey
@@ -23,7 +24,7 @@ from secretbridge.errors import SecretExists, SecretNotFound, VaultBusy, VaultDa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vault_place import Place, Text
+    from vault_place import Text
 
     Wrap = Callable[[str], Text]
 
@@ -220,7 +221,7 @@ def test_each_way_of_looking_learns_of_a_new_data_key(
 
 def test_a_read_costs_one_statement_while_there_is_one_data_key(admin: AdministeredVault) -> None:
     statements: list[str] = []
-    connection = admin._store._connection
+    connection = Place.in_file(admin)._connection
     assert connection is not None
     connection.set_trace_callback(statements.append)
     admin.get(name="KEY1")
@@ -290,7 +291,7 @@ def test_a_beginning_that_was_not_committed_leaves_no_trace(
         patch.setattr(admin._store, "_commit", failing)
         with pytest.raises(Stopped):
             admin.rekey(progress=None, batch=5)
-    connection = admin._store._connection
+    connection = Place.in_file(admin)._connection
     assert connection is not None
     connection.execute("ROLLBACK")
     admin.update({"value": text("after")}, name="KEY1")
@@ -356,7 +357,7 @@ def test_a_row_that_is_not_where_another_leads_is_damage() -> None:
 def test_an_epoch_that_nobody_made_is_damage_in_every_way_of_looking(
     place: Place, admin: AdministeredVault
 ) -> None:
-    connection = admin._store._connection
+    connection = Place.in_file(admin)._connection
     assert connection is not None
     connection.execute("UPDATE value SET epoch = 9 WHERE secret = (SELECT min(secret) FROM value)")
     ways: list[Callable[[], object]] = [lambda: admin.get(name="KEY0"), admin.list, admin.verify]

@@ -222,7 +222,7 @@ def test_slots_that_change_meanwhile_are_planned_for_anew(
 
 
 def test_a_data_key_exchanged_in_the_file_is_not_rewrapped(place: Place, admin: AdministeredVault) -> None:
-    connection = admin._store._connection
+    connection = place.in_file(admin)._connection
     assert connection is not None
     connection.execute("UPDATE data_key SET wrapped = zeroblob(92)")
     with pytest.raises(SecretBridgeError) as caught:

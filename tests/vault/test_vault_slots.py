@@ -228,7 +228,7 @@ def test_a_slot_or_label_that_is_not_there_or_taken_is_refused(admin: Administer
 def test_a_slot_put_in_while_the_vault_is_open_is_never_made_good(
     place: Place, admin: AdministeredVault
 ) -> None:
-    connection = admin._store._connection
+    connection = place.in_file(admin)._connection
     assert connection is not None
     connection.execute("INSERT INTO slot SELECT 2, kind, parameters, wrapped FROM slot")
     for work in (admin.slots, lambda: admin.add_slot(Passphrase("p"), ""), lambda: admin.remove_slot(2)):

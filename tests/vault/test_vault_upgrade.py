@@ -179,7 +179,7 @@ def test_a_changed_vault_of_the_first_format_is_damage_and_stays(old: Place) -> 
 def test_what_another_process_upgraded_just_now_is_left_alone(old: Place) -> None:
     with closing(opened(old)) as vault:
         lines = vault.audit_head()
-        _upgrade.upgrade(vault._store, Opener(KEY_FILE, b""))
+        _upgrade.upgrade(old.in_file(vault), Opener(KEY_FILE, b""))
         assert vault.audit_head() == lines
 
 
