@@ -42,7 +42,7 @@ CAPABILITIES: Final = Capabilities(
         {
             "active": "an inactive secret is listed but not handed out",
             "protected": "accepts no change but protected=False",
-            "environments": "one file holds four environments; the connection chooses one",
+            "environments": "one file holds all of them; the connection chooses one",
         }
     ),
 )
