@@ -150,7 +150,3 @@ def _head(given: AuditHead | str | None, wrong: list[Violation]) -> AuditHead | 
     remedy = "give what audit_head() gave, or its str()"
     wrong.append(Violation("expect_head", "is not an audit head", remedy))
     return None
-
-
-def _wrapped(value: str | SecretStr) -> SecretStr:
-    return secret_str()(value) if isinstance(value, str) else value
