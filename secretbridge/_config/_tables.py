@@ -163,6 +163,7 @@ class LocalTable(Connection):
     environment: Literal["development", "test", "staging", "production"] = _LEFT_OUT
     passphrase: Credential = _LEFT_OUT
     key_file: _Place = _LEFT_OUT
+    account_key: Credential = _LEFT_OUT
 
 
 FIVE: Final[dict[str, type[Connection]]] = {

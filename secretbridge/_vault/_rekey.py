@@ -15,14 +15,14 @@ from secretbridge._vault._crypto import damaged
 from secretbridge._vault._keys import Keyring, root_replaced
 from secretbridge.errors import SecretBridgeError
 
+R = TypeVar("R")
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, Protocol, TypeAlias
 
     from secretbridge._vault._change import Change
     from secretbridge._vault._rows import Rows
-
-    R = TypeVar("R")
 
     # How many rows it brought over, and where the next transaction begins.
     Stage: TypeAlias = Callable[[Change, Keyring, Any, int], tuple[int, Any]]
@@ -120,9 +120,7 @@ def _begin(change: Change, operation_id: bytes, keyring: Keyring) -> None:
     change.rows.insert_data_key(epoch, data_key)
     # A keyring of its own: this one learns the data key when it is there for good.
     newest = Keyring(keyring.vault, keyring.root, {**wrapped, epoch: data_key})
-    header = change.rows.header()
-    if header is None:
-        raise damaged()
+    header = _there(change.rows.header())
     policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
     change.rows.reseal_policy(epoch, _sealed.seal_policy(newest, header.policy_epoch, policy))
     change.adopt(newest)
@@ -144,10 +142,7 @@ def _values(
         size += bytes_
         if moved and size > _MOST:
             break
-        row = change.rows.value(secret, environment)
-        if row is None:
-            raise damaged()
-        change.reseal_value(row)
+        change.reseal_value(_there(change.rows.value(secret, environment)))
         moved, last = moved + 1, (secret, environment)
     return moved, last
 
@@ -158,12 +153,16 @@ def _lines(change: Change, keyring: Keyring, after: int | None, batch: int) -> t
         size += bytes_
         if moved and size > _MOST:
             break
-        row = change.rows.log(sequence)
-        if row is None:
-            raise damaged()
-        change.reseal_line(row)
+        change.reseal_line(_there(change.rows.log(sequence)))
         moved, last = moved + 1, sequence
     return moved, last
+
+
+def _there(row: R | None) -> R:
+    """The row that another table, or the table's other index, leads to."""
+    if row is None:
+        raise damaged()
+    return row
 
 
 def _finish(change: Change, operation_id: bytes, keyring: Keyring) -> None:

@@ -24,7 +24,8 @@ def test_the_published_schema_is_what_the_models_say() -> None:
 
 @pytest.mark.parametrize("name", FIVE)
 def test_a_table_has_exactly_the_options_of_its_adapter(name: str) -> None:
-    parameters = inspect.signature(provider_class(name)).parameters
+    parameters = set(inspect.signature(provider_class(name)).parameters)
+    parameters -= {"credential"}  # an object, which no file can hold
     assert set(FIVE[name].model_fields) == {"provider", *OF_BRIDGES, *parameters}
 
 

@@ -20,7 +20,18 @@ ONLY_HOME = {
     "cryptography": {"_vault/_crypto.py"},
 }
 # A layer, and the modules of ours that it must not know.
-FACES = {"_sync", "_async", "_once", "_admin", "_admin_async", "_config", "_connect", "migrate", "cli"}
+FACES = {
+    "_sync",
+    "_async",
+    "_once",
+    "_admin",
+    "_admin_async",
+    "_admin_slots",
+    "_config",
+    "_connect",
+    "migrate",
+    "cli",
+}
 FORBIDDEN = {
     "_vault/": FACES | {"providers", "_core", "_channel", "_wire", "_retry", "_embedded"},
     "_wire.py": FACES | {"providers", "_core", "_channel", "_vault"},
@@ -30,6 +41,7 @@ FORBIDDEN = {
     "_embedded.py": FACES | {"providers", "_core", "_channel", "_wire", "_retry"},
     "providers/": FACES | {"_core", "_wire", "_retry"},
     "_core.py": FACES | {"_wire", "_vault"},
+    "_credentials.py": FACES | {"providers", "_core", "_channel", "_vault", "_wire", "_retry", "_embedded"},
     "_admin.py": {"providers", "_core", "_channel", "_wire", "_retry", "_config", "migrate", "cli"},
     "_config/": {"_wire", "_retry", "_core", "migrate", "cli"},
     "migrate/": (FACES - {"migrate"}) | {"providers", "_wire", "_vault"},

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secretbridge import KeyFile
-from secretbridge._vault import _crypto
+from secretbridge._vault import _crypto, _rekey
 from secretbridge._vault._administered import AdministeredVault
 from secretbridge._vault._lock import FileLock
 from secretbridge.errors import SecretExists, SecretNotFound, VaultBusy, VaultDamaged
@@ -317,6 +317,53 @@ def test_what_was_changed_in_the_file_is_never_made_good(
     with closing(opened(place)) as vault, pytest.raises(VaultDamaged):
         vault.rekey(progress=None, batch=5)
     assert len(place.sql("SELECT * FROM data_key")) == 2
+
+
+def test_what_another_process_began_or_finished_just_now_is_not_done_twice(
+    place: Place, admin: AdministeredVault
+) -> None:
+    half_way(admin)
+    lines = admin.audit_head()
+    with closing(opened(place)) as other:
+        other._write(lambda change, operation: _rekey._begin(change, operation, other._keyring))
+        with pytest.raises(VaultDamaged):  # something is under the old data key
+            other._write(lambda change, operation: _rekey._finish(change, operation, other._keyring))
+        assert (place.sql("SELECT epoch FROM data_key"), other.audit_head()) == ([(1,), (2,)], lines)
+        admin.rekey(progress=None, batch=100)
+        lines = admin.audit_head()
+        other._write(lambda change, operation: _rekey._finish(change, operation, other._keyring))
+        assert (place.sql("SELECT epoch FROM data_key"), other.audit_head()) == ([(2,)], lines)
+
+
+def test_a_rekey_killed_before_its_last_step_takes_that_alone(place: Place, admin: AdministeredVault) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        admin.rekey(progress=stop, batch=100)
+    assert place.sql("SELECT epoch FROM data_key") == [(1,), (2,)]
+    told: list[tuple[int, int]] = []
+    admin.rekey(progress=lambda done, total: told.append((done, total)), batch=100)
+    assert (told, epochs(place)) == ([(0, 0), (0, 0)], all_under(2))
+
+
+def test_a_row_that_is_not_where_another_leads_is_damage() -> None:
+    with pytest.raises(VaultDamaged):
+        _rekey._there(None)
+
+
+def test_an_epoch_that_nobody_made_is_damage_in_every_way_of_looking(
+    place: Place, admin: AdministeredVault
+) -> None:
+    connection = admin._store._connection
+    assert connection is not None
+    connection.execute("UPDATE value SET epoch = 9 WHERE secret = (SELECT min(secret) FROM value)")
+    ways: list[Callable[[], object]] = [lambda: admin.get(name="KEY0"), admin.list, admin.verify]
+    for way in ways:
+        with pytest.raises(VaultDamaged) as caught:
+            way()
+        assert (caught.value.message, caught.value.__context__) == (_crypto.DAMAGED, None)
 
 
 def test_data_keys_that_go_back_are_damage(admin: AdministeredVault) -> None:

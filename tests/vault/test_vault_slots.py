@@ -264,7 +264,9 @@ def test_the_slot_of_an_account_is_bound_to_it(place: Place, admin: Administered
         change.note(34, operation_id, name="ci")
 
     admin._write(add)
-    opened(place, account).close()
+    slots = admin._store.snapshot(lambda rows: rows.slots())
+    root, slot = Opener(ACCOUNT, account.key()).open(admin._keyring.vault, slots)
+    assert (root, slot.principal) == (admin._keyring.root, principal)
     assert [slot.principal for slot in admin.slots()] == [None, principal.hex()]
     with pytest.raises(VaultError, match="the last one of the vault's owner"):
         admin.remove_slot(1)

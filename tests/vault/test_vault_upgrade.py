@@ -20,6 +20,7 @@ import pytest
 from secretbridge import KeyFile, Passphrase
 from secretbridge._vault import _backup, _upgrade
 from secretbridge._vault._administered import AdministeredVault
+from secretbridge._vault._openers import KEY_FILE, Opener
 from secretbridge.errors import (
     InvalidRequest,
     SecretExpired,
@@ -173,6 +174,13 @@ def test_a_changed_vault_of_the_first_format_is_damage_and_stays(old: Place) -> 
     old.sql("DROP TABLE policy")
     with pytest.raises(VaultDamaged):
         opened(old)
+
+
+def test_what_another_process_upgraded_just_now_is_left_alone(old: Place) -> None:
+    with closing(opened(old)) as vault:
+        lines = vault.audit_head()
+        _upgrade.upgrade(vault._store, Opener(KEY_FILE, b""))
+        assert vault.audit_head() == lines
 
 
 def test_many_that_open_at_once_upgrade_once(old: Place) -> None:
