@@ -157,10 +157,6 @@ def _head(given: AuditHead | str | None, wrong: list[Violation]) -> AuditHead | 
     return None
 
 
-def _wrapped(value: str | SecretStr) -> SecretStr:
-    return secret_str()(value) if isinstance(value, str) else value
-
-
 def place_of(location: object, argument: str = "location") -> Path | PostgresUrl:
     """Give the file, or the schema on PostgreSQL, that a caller named.
 
