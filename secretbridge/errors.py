@@ -33,6 +33,9 @@
         VaultFull                    no room left on the disk
         SecretExpired(LookupError)   the secret's expiry has passed
         SecretLocked                 the secret is protected; also a SecretProtected
+      MigrationError               a migration
+        PlanStale                    an end has moved since the plan was made; .moved
+        PlanRefused                  the plan refuses something, and nothing was written; .refused
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -44,6 +47,7 @@ Every error can be pickled.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from secretbridge._unset import UNSET, Unset
@@ -56,9 +60,12 @@ __all__ = [
     "AuthenticationError",
     "Conflict",
     "InvalidRequest",
+    "MigrationError",
     "NoReply",
     "NotSent",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
@@ -372,3 +379,27 @@ class SecretExpired(VaultError, LookupError):
 
 class SecretLocked(VaultError, SecretProtected):
     """The secret is protected in the local vault and accepts no change but ``protected=False``."""
+
+
+class MigrationError(SecretBridgeError):
+    """A migration could not do what was asked."""
+
+
+class PlanStale(MigrationError):
+    """One end has moved since the plan was made; nothing was written.
+
+    Attributes:
+        moved: what has changed, one sentence each.
+    """
+
+    moved: tuple[str, ...] = ()
+
+
+class PlanRefused(MigrationError):
+    """The plan refuses some of its secrets; nothing was written.
+
+    Attributes:
+        refused: name at the source -> why.
+    """
+
+    refused: Mapping[str, str] = MappingProxyType({})

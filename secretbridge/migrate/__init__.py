@@ -1,0 +1,1 @@
+"""Migrations from one store to another: planned first, then carried out."""
