@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from secretbridge.migrate._rules import Rules
 
-__all__ = ["FORMAT", "VERSION", "estimates_of", "fingerprint", "info_of", "read", "step_of", "written"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "estimates_of",
+    "fingerprint",
+    "info_of",
+    "read",
+    "step_of",
+    "step_text",
+    "written",
+]
 
 FORMAT: Final = "secretbridge-plan"
 VERSION: Final = 1
@@ -77,6 +87,11 @@ def _step_document(step: Step) -> dict[str, object]:
         "source_mark": mark_document(step.source_mark),
         "target_mark": mark_document(step.target_mark),
     }
+
+
+def step_text(step: Step) -> str:
+    """Give a step as one line of JSON, for a journal."""
+    return json.dumps(_step_document(step), ensure_ascii=False, separators=(",", ":"))
 
 
 def step_of(document: Mapping[str, Any]) -> Step:
