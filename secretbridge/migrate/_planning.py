@@ -18,7 +18,7 @@ from secretbridge.migrate._observe import Problem, marks, read_values
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
 from secretbridge.migrate._rules import Rules
-from secretbridge.migrate._values import Values
+from secretbridge.migrate._values import lender_of
 from secretbridge.migrate._warnings import warnings_of
 
 if TYPE_CHECKING:
@@ -63,18 +63,19 @@ def ends_of(
     given = {"source": End.of("source", source), "target": End.of("target", target)}
     if vault is not None:
         given["vault"] = End.of("vault", vault)
-    values = None if values_from is None else Values.of(values_from)
-    wrong += [one for one in (*given.values(), values) if isinstance(one, Violation)]
-    if isinstance(values, Violation):
-        values = Values({})
+    if values_from is not None:
+        given["values"] = lender_of(values_from)
+    wrong += [one for one in given.values() if isinstance(one, Violation)]
     ends = {name: end for name, end in given.items() if isinstance(end, End)}
     if "source" in ends:
-        wrong += _source_violations(ends["source"], borrowed=values is not None)
+        wrong += _source_violations(ends["source"], borrowed=values_from is not None)
     if "target" in ends:
         wrong += _target_violations(ends["target"])
     if "source" not in ends or "target" not in ends:
         return None
-    found = Ends(source=ends["source"], target=ends["target"], values=values, vault=ends.get("vault"))
+    found = Ends(
+        source=ends["source"], target=ends["target"], values=ends.get("values"), vault=ends.get("vault")
+    )
     if waits is not None:
         wrong += found.misfits(waits=waits)
     if _same(found):
@@ -152,13 +153,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         target=ends.target.info,
         rules=rules,
         steps=steps,
-        estimates=estimates(
-            steps,
-            ends.source,
-            ends.target,
-            None if ends.values is None else ends.values.end,
-            read=ends.values is None,
-        ),
+        estimates=estimates(steps, ends),
         warnings=tuple(warnings_of(steps, ends, naming)),
         ends=ends,
     )
@@ -182,9 +177,9 @@ async def _steps(opened: Opened, ends: Ends, naming: Naming, frame: Frame) -> tu
     early = [decide_unread(candidate, frame) for candidate in candidates]
     steps: list[Any] = early
     unread = [place for place, step in enumerate(steps) if step is None]
-    asks = ends.values is not None and ends.values.asks
-    whole = any(getattr(core.provider, "reads_whole", False) for core in (opened.source, opened.target))
-    whole = whole or getattr(getattr(opened.lender, "provider", None), "reads_whole", False)
+    asks = ends.asks
+    cores = (opened.source, opened.target, opened.values)
+    whole = any(core is not None and getattr(core.provider, "reads_whole", False) for core in cores)
     window = len(unread) if whole else _WINDOW
     for start in range(0, len(unread), window or 1):
         places = unread[start : start + window]
