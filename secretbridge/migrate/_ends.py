@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secretbridge.migrate._end import End
-from secretbridge.migrate._observe import Transforms, read_values
-from secretbridge.migrate._types import Mark
+from secretbridge.migrate._observe import Transforms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from pydantic import SecretStr
+    from collections.abc import AsyncIterator
 
     from secretbridge._core import Core
     from secretbridge.errors import Violation
-    from secretbridge.migrate._observe import Problem
     from secretbridge.migrate._rules import Rules
 
 __all__ = ["End", "Ends", "Opened"]
@@ -25,20 +21,19 @@ __all__ = ["End", "Ends", "Opened"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The open ends of a migration."""
+    """The open ends of a migration.
+
+    Attributes:
+        source: where the listing comes from.
+        target: where secrets are written.
+        values: where values come from, if not from the source.
+        transforms: what makes the value that is written of the one that is read.
+    """
 
     source: Core
     target: Core
     values: Core | None
     transforms: Transforms
-
-    async def read(self, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
-        """Give the values that are to be written for secrets of the source, in order."""
-        if self.values is None:
-            found = await read_values(self.source, wanted)
-        else:
-            found = await read_values(self.values, [Mark(name=mark.name) for mark in wanted])
-        return [self.transforms.made(mark.name, value) for mark, value in zip(wanted, found, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from secretbridge._checks import target_violations, update_violations
+from secretbridge._checks import target_violations
 from secretbridge._models import Target
 from secretbridge.errors import InvalidRequest, Violation
-from secretbridge.migrate._decide import Candidate, Frame, Seen, alive, decide, decide_unread
+from secretbridge.migrate._decide import Candidate, Frame
 from secretbridge.migrate._end import End
 from secretbridge.migrate._ends import Ends
+from secretbridge.migrate._look import decided
 from secretbridge.migrate._names import Naming, suggested
-from secretbridge.migrate._observe import Problem, marks, read_values
+from secretbridge.migrate._observe import marks
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
 from secretbridge.migrate._rules import Rules
@@ -24,8 +24,6 @@ from secretbridge.migrate._warnings import warnings_of
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-    from pydantic import SecretStr
-
     from secretbridge._core import Core
     from secretbridge.migrate._ends import Opened
     from secretbridge.migrate._rules import RulesGiven
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ends_of", "make", "refuse"]
 
-_WINDOW: Final = 1000
 _REFUSED: Final = "Refused before anything was written"
 
 
@@ -87,9 +84,9 @@ def ends_of(
 def _source_violations(source: End, *, borrowed: bool) -> Iterator[Violation]:
     of = source.capabilities
     if not of.reads_values and not borrowed:
-        reason = of.why_not.get("get") or of.notes.get("value") or "its API has no call for it"
+        problem = of.why_not.get("get", f"{of.title} never tells a value")
         remedy = "say with values_from= where they are: a store, a file, a mapping or a callable"
-        yield Violation("source", f"{of.title} never tells a value: {reason}", remedy)
+        yield Violation("source", problem, remedy)
     if "list" not in of.operations and not getattr(source.provider, "declared", ()):
         yield Violation("source", f"{of.title} lists nothing", of.why_not.get("list", ""))
 
@@ -174,20 +171,7 @@ async def _steps(opened: Opened, ends: Ends, naming: Naming, frame: Frame) -> tu
     """Look at both stores and decide."""
     mine = [mark async for mark in marks(opened.source) if naming.takes(mark.name)]
     candidates = await _candidates(mine, opened, ends, naming, frame)
-    early = [decide_unread(candidate, frame) for candidate in candidates]
-    steps: list[Any] = early
-    unread = [place for place, step in enumerate(steps) if step is None]
-    asks = ends.asks
-    cores = (opened.source, opened.target, opened.values)
-    whole = any(core is not None and getattr(core.provider, "reads_whole", False) for core in cores)
-    window = len(unread) if whole else _WINDOW
-    for start in range(0, len(unread), window or 1):
-        places = unread[start : start + window]
-        looked_at = [candidates[place] for place in places]
-        seen = [Seen()] * len(places) if asks else await _seen(looked_at, opened, frame)
-        for place, candidate, sight in zip(places, looked_at, seen, strict=True):
-            steps[place] = decide(candidate, sight, frame)
-    return tuple(steps)
+    return await decided(candidates, opened, frame, asks=ends.asks)
 
 
 async def _candidates(
@@ -283,42 +267,3 @@ def _unfit(name: str, new: str, core: Core, taken: set[str], *, is_there: bool) 
         taken.add(better)
         remedy = f"; rename={{{name!r}: {better!r}}} would do"
     return f"{of.title} does not accept the name {new!r}: {wrong[0].problem}{remedy}"
-
-
-async def _seen(candidates: Sequence[Candidate], opened: Opened, frame: Frame) -> list[Seen]:
-    """Read values, compare and measure them, and let go of them."""
-    values = await opened.read([candidate.mark for candidate in candidates])
-    theirs: dict[int, SecretStr | Problem] = {}
-    if frame.target.reads_values:
-        places = [
-            place
-            for place, candidate in enumerate(candidates)
-            if candidate.there and alive(candidate.there[0], frame.now)
-        ]
-        found = await read_values(opened.target, [candidates[place].there[0] for place in places])
-        theirs = dict(zip(places, found, strict=True))
-    return [
-        _sight(candidate, value, theirs.get(place), opened.target)
-        for place, (candidate, value) in enumerate(zip(candidates, values, strict=True))
-    ]
-
-
-def _sight(
-    candidate: Candidate, value: SecretStr | Problem, other: SecretStr | Problem | None, target: Core
-) -> Seen:
-    """Give what may be known of two values."""
-    if isinstance(value, Problem):
-        return Seen(None, value.text)
-    creates = not candidate.there
-    wrong = chain(
-        update_violations(
-            target.capabilities, {"value": value}, allow_one_way=True, if_version=None, creates=creates
-        ),
-        target.provider.check("create" if creates else "update", Target(candidate.target), {"value": value}),
-    )
-    problem = next(iter(wrong), None)
-    if problem is not None:
-        return Seen(None, f"its value does not fit {target.capabilities.title}: {problem.problem}")
-    if other is None or isinstance(other, Problem):
-        return Seen()
-    return Seen(value.get_secret_value() == other.get_secret_value())
