@@ -13,7 +13,7 @@ from secretbridge.migrate._end import End
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
-from secretbridge.migrate._place import Locks, journal_folder, journal_path
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
 from secretbridge.migrate._run import (
@@ -157,6 +157,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         target = opened.target
         vault = None if vault_end is None else await enter(vault_end.opened(waits=asked.waits))
         folder = await target.channel.call(partial(journal_folder, asked.journal))
+        await target.channel.call(partial(sweep, folder))
         run_id = new_run_id()
         ends = (_identity(plan.source), _identity(plan.target))
         writes = ends if ending.delete_source else ends[1:]

@@ -79,21 +79,32 @@ class Journal:
             JournalFailed: it cannot be written; nothing is left of it.
         """
         problem = ""
-        journal = None
+        new = path.with_suffix(".new")  # renamed when it is whole: a run that is killed now has never begun
+        journal: Journal | None = None
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            journal = cls(path, _connection(path), key)
+            os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            journal = cls(new, _connection(new), key)
             journal._fill(begin, steps)
+            journal.close()
+            new.replace(path)
             _sync_folder(path.parent)
+            journal = cls._continued(path, journal)
         except (OSError, sqlite3.Error) as error:
             problem = _reason(error)
         if problem or journal is None:
             if journal is not None:
                 journal.close()
-            for rest in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            for rest in (new, new.with_name(f"{new.name}-wal"), new.with_name(f"{new.name}-shm"), path):
                 with contextlib.suppress(OSError):
                     rest.unlink()
             raise JournalFailed(f"The journal {path} cannot be written: {problem}.", advice=_ROOM)
+        return journal
+
+    @classmethod
+    def _continued(cls, path: Path, filled: Journal) -> Journal:
+        """Open what has just been filled and renamed."""
+        journal = cls(path, _connection(path), filled._key)
+        journal._count, journal._link = filled._count, filled._link
         return journal
 
     def _fill(self, begin: dict[str, Any], steps: Iterable[str]) -> None:

@@ -58,7 +58,10 @@ class SourceReader:
         )
         given: Sequence[SecretStr | Problem | None] = [None] * len(steps)
         if self._opened.values is not None:
-            given = await self._opened.read([step.source_mark for step in steps])
+            try:
+                given = await self._opened.read([step.source_mark for step in steps])
+            except SecretBridgeError as error:
+                return [error] * len(steps)
         found: list[Fields | SecretBridgeError] = []
         for step, lent in zip(steps, given, strict=True):
             look = looks[step.source] if step.source in looks else self._ahead.pop(step.source)
