@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         undo,
         undo_async,
     )
+    from secretbridge.migrate._syncing import sync, sync_async
     from secretbridge.migrate._types import (
         CONSENTS,
         KINDS,
@@ -58,6 +59,8 @@ __all__ = [
     "resume",
     "resume_async",
     "runs",
+    "sync",
+    "sync_async",
     "undo",
     "undo_async",
 ]
@@ -83,6 +86,8 @@ _PLACES = {
     "resume": "_runs",
     "resume_async": "_runs",
     "runs": "_runs",
+    "sync": "_syncing",
+    "sync_async": "_syncing",
     "undo": "_runs",
     "undo_async": "_runs",
 }

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._types import EndInfo, Progress, Step
 
-__all__ = ["Asked", "apply", "resume", "undo"]
+__all__ = ["Asked", "apply", "resume", "taken_up", "undo"]
 
 #: Most names that a message lists.
 _SHOWN: Final = 10
@@ -62,6 +62,7 @@ class Asked:
         waits: whether there is an event loop to wait on.
         journal: the folder of the journals, or None for the default place.
         vault: where undo values are kept, or None.
+        vault_given: the same as the caller gave it.
         check: raise where the run does not end as it was wanted.
         concurrency: most requests at a time at each end, or None.
         progress: told of each event, or None.
@@ -71,6 +72,7 @@ class Asked:
     waits: bool
     journal: str | os.PathLike[str] | None
     vault: End | None
+    vault_given: object
     check: bool
     concurrency: int | None
     progress: Progress | None
@@ -84,7 +86,8 @@ class Asked:
             InvalidRequest: something is wrong with them; all of it is named.
         """
         wrong: list[Violation] = []
-        vault = ended("vault", given.pop("vault", None), wrong, waits=waits)
+        vault_given = given.pop("vault", None)
+        vault = ended("vault", vault_given, wrong, waits=waits)
         concurrency = given.pop("concurrency", None)
         if concurrency is not None and (
             isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1
@@ -107,6 +110,7 @@ class Asked:
             waits=waits,
             journal=journal,
             vault=vault,
+            vault_given=vault_given,
             check=check,
             concurrency=concurrency,
             progress=progress,
@@ -240,7 +244,7 @@ def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Ite
 
 
 @asynccontextmanager
-async def _taken_up(
+async def taken_up(
     asked: Asked, run_id: str, core: Core, vault: Core | None, *, alone: bool
 ) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
@@ -283,7 +287,7 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         enter = stack.enter_async_context
         target = await enter(_end("target", given["target"], asked).opened(waits=asked.waits))
         vault = None if asked.vault is None else await enter(asked.vault.opened(waits=asked.waits))
-        journal, items, keep = await enter(_taken_up(asked, run_id, target, vault, alone=False))
+        journal, items, keep = await enter(taken_up(asked, run_id, target, vault, alone=False))
         begin = journal.begin
         if begin["vault"] and keep is None:
             remedy = "Give vault= as at the beginning."
@@ -341,7 +345,7 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
             else await stack.enter_async_context(asked.vault.opened(waits=asked.waits))
         )
         journal, items, keep = await stack.enter_async_context(
-            _taken_up(asked, run_id, core, vault, alone=True)
+            taken_up(asked, run_id, core, vault, alone=True)
         )
         require_same_end("target", journal.begin["plan"]["target"], target.info)
         work = Work(

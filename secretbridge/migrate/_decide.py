@@ -10,7 +10,7 @@ from secretbridge._capabilities import Limit
 from secretbridge.migrate._types import Loss, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from secretbridge._capabilities import Capabilities
     from secretbridge.migrate._rules import Rules
@@ -41,6 +41,7 @@ class Frame:
         rules: the rules.
         borrowed: whether values come from elsewhere than the source.
         now: what counts as expired.
+        known: says of a secret that its value is the same at both ends, so that neither is read; or None.
     """
 
     source: Capabilities
@@ -48,6 +49,7 @@ class Frame:
     rules: Rules
     borrowed: bool
     now: datetime
+    known: Callable[[Candidate], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,10 @@ async def decided(
 ) -> tuple[Step, ...]:
     """Look at what has to be looked at, and decide; a value is let go of with its window."""
     steps: list[Any] = [decide_unread(candidate, frame) for candidate in candidates]
+    if frame.known is not None:
+        for place, candidate in enumerate(candidates):
+            if steps[place] is None and frame.known(candidate):
+                steps[place] = decide(candidate, Seen(equal=True), frame)
     unread = [place for place, step in enumerate(steps) if step is None]
     look = _Look(opened, frame)
     if not asks:

@@ -22,7 +22,7 @@ from secretbridge.migrate._values import lender_of
 from secretbridge.migrate._warnings import warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from secretbridge._core import Core
     from secretbridge.migrate._ends import Opened
@@ -113,8 +113,9 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
     vault: object,
     *,
     waits: bool,
+    known: Callable[[Candidate], bool] | None = None,
 ) -> Plan:
-    """Make a plan.
+    """Make a plan; ``known`` says of a secret that its value is the same at both ends.
 
     Raises:
         InvalidRequest: something is wrong with the rules or the ends; all of it is named.
@@ -141,6 +142,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
             rules=rules,
             borrowed=ends.values is not None,
             now=now,
+            known=known,
         )
         steps = await _steps(opened, ends, naming, frame)
     return Plan(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge._models import Secret
 
-__all__ = ["MOST", "Look", "Side"]
+__all__ = ["MOST", "Look", "Side", "completed"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,13 @@ class Look(NamedTuple):
 
 _ABSENT: Final = Look(present=False)
 _UNSEEN: Final = Look(present=None)
+
+
+def completed(look: Look, listed: Sequence[Secret] | None) -> Look:
+    """Give a look with what the listing tells besides, where one secret of the name is listed."""
+    if look.secret is None or listed is None or len(listed) != 1:
+        return look
+    return look._replace(secret=replace(listed[0], value=look.value))
 
 
 class Side:
@@ -136,6 +143,20 @@ class Side:
             self._listed, self._listed_at = listed, self.now()
         return self._listed
 
+    async def snapshot(self, metadata: bool) -> dict[str, list[Secret]]:  # noqa: FBT001 - private
+        """Give a fresh listing where it tells what reading a secret does not; else nothing.
+
+        Args:
+            metadata: whether fields beside the value are wanted.
+        """
+        self.forget()
+        if self.of.list_tells <= self.of.get_tells or not (metadata or self.steady):
+            return {}
+        try:
+            return await self.listing()
+        except SecretBridgeError:
+            return {}  # the looks that follow say what is the matter
+
     async def look(self, name: str, id_: str | None = None, *, metadata: bool = False) -> Look:
         """Look at one secret.
 
@@ -160,9 +181,7 @@ class Side:
         if secret is None:
             return await self._seen(name) if self._hides else _ABSENT
         if metadata and not self.of.list_tells <= self.of.get_tells:
-            listed = (await self._seen(name)).secret
-            if listed is not None:
-                secret = replace(listed, value=secret.value)
+            return completed(Look(True, secret), (await self.listing()).get(name))
         return Look(True, secret)
 
     async def _seen(self, name: str) -> Look:

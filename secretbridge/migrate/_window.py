@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
 from secretbridge.migrate._same import differs, same_fields
+from secretbridge.migrate._side import completed
 from secretbridge.migrate._state import After, sentence
 
 if TYPE_CHECKING:
@@ -239,15 +240,16 @@ async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
     if not target.reads:
         await _verify_unread(work, [item for item, _ in written])
         return
-    target.forget()
-    metadata = any(not fields.keys() <= target.of.get_tells for _, fields in written)
-    looks = await target.look_many([(item.step.target, None) for item, _ in written], metadata=metadata)
+    # Listed before the values are read: a change that comes in between shows itself at the next look.
+    marks = await target.snapshot(any(not fields.keys() <= target.of.get_tells for _, fields in written))
+    looks = await target.look_many([(item.step.target, None) for item, _ in written])
     rows: list[list[Any]] = []
     for (item, fields), look in zip(written, looks, strict=True):
         if isinstance(look, SecretBridgeError):
             work.met(look)
             rows.append([item.n, None, item.after.row(), sentence(look)])
             continue
+        look = completed(look, marks.get(item.step.target))  # noqa: PLW2901 - the same look, with more of it
         after = After.of(look.secret, steady=target.steady) if look.secret is not None else item.after
         rows.append([item.n, _verdict(work, fields, look), after.row(), None])
     await work.log("verified", rows)

@@ -1,4 +1,4 @@
-"""Runs that are killed: stand-ins on sockets in this process, the run in a child that kills itself at a given hook.
+"""Runs that are killed: stand-ins on sockets here, the run in a child that kills itself at a given hook.
 
 A hook is before and after everything that leaves the process's memory: each request, each blocking call (the
 journal's commits, the vault, files), and inside each commit of the journal, just before it.
@@ -13,7 +13,7 @@ import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
@@ -81,7 +81,7 @@ class HookedRuntime(BlockingRuntime):
 
     def __init__(self, hooks: Hooks) -> None:
         # Plain http on loopback alone: reading the machine's certificates would be most of a child's time.
-        super().__init__(httpx.HTTPTransport(verify=False, trust_env=False))  # noqa: S501 - see above
+        super().__init__(httpx.HTTPTransport(verify=False, trust_env=False))
         self._hooks = hooks
 
     async def send(self, request: Request, timeout: Timeout) -> Reply:
@@ -207,8 +207,9 @@ class Worlds:
         self._secrets = secrets
         self._stack = ExitStack()
         self._made = 0
+        self.standins: dict[str, Any] = {}
 
-    def __enter__(self) -> Worlds:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -248,7 +249,8 @@ class Worlds:
                 for name, value in values.items():
                     opened.create_secret(name, value=value)
             return way, lambda: _read(way)
-        standin: Any = {
+        standin: Any
+        self.standins[place.name] = standin = {
             "wix": WixStandIn,
             "insforge": InsForgeStandIn,
             "ionet": IoNetStandIn,
@@ -303,7 +305,9 @@ def hooks_of(worlds: Worlds, verb: str, source: str, target: str, *, vault: bool
     return hooks.count
 
 
-def sound_after(world: World, before: dict[str, list[str]], after: dict[str, list[str]], *, undone: bool) -> str:
+def sound_after(
+    world: World, before: dict[str, list[str]], after: dict[str, list[str]], *, undone: bool
+) -> str:
     """Say what is wrong with the target after a resume or an undo; "" where nothing is."""
     now = world.at("target")
     blind = world.target["kind"] in {"ionet", "appfarm"}
@@ -332,7 +336,7 @@ PAIRS = tuple((source, target) for source in SOURCES for target in TARGETS)
 
 
 def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> str | None:
-    """Kill a run at a hook and mend it; says what is wrong then, "" for nothing, None where it was not killed."""
+    """Kill a run at a hook and mend it; says what is wrong then, or "", or None where it was not killed."""
     first, verb, mending = MODES[mode]
     world = worlds.make(source, target)
     try:
