@@ -100,10 +100,11 @@ def test_requests_and_minutes_follow_the_declared_rates() -> None:
 
 def test_a_rate_is_played_against_the_pacer_that_the_run_waits_for(place: Place) -> None:
     target = IoNetStandIn()
-    names = {f"KEY_{number}": "1234" for number in range(240)}
+    source = place.env()
+    source.path.write_text("".join(f"KEY_{number}=1234\n" for number in range(240)))
     target.seed("KEY_0", "1234")
     paced = SecretBridge(provider_of(target), transport=target.transport())
-    estimates = migrate.plan(place.env(**names), paced, on_conflict="update").estimates
+    estimates = migrate.plan(source, paced, on_conflict="update").estimates
     # One listing, 239 creates, a look and an update; 97 % of 120 a minute, three of them at once at the start.
     assert (estimates.target_requests, round(estimates.target_seconds)) == (242, round(239 * 60 / 120 / 0.97))
     assert (estimates.source_requests, estimates.source_seconds) == (5, 0.0)
