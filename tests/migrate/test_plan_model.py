@@ -88,13 +88,20 @@ def wanted(
     return rows
 
 
+def held(rows: Mapping[str, Row], able: Mapping[str, Any]) -> dict[str, Row]:
+    """Give rows as the target has them: without what it cannot hold."""
+    return {
+        name: replace(Row(value=row.value), **{one: getattr(row, one) for one in able["fields"]})
+        for name, row in rows.items()
+    }
+
+
 @settings(max_examples=150, deadline=None)
 @given(source=STORES, target=STORES, able=TARGETS, rules=RULES)
 def test_carrying_out_a_plan_leads_to_what_the_rules_say(
     source: dict[str, Row], target: dict[str, Row], able: dict[str, Any], rules: dict[str, Any]
 ) -> None:
-    # What the target cannot hold, its secrets do not have.
-    target = {name: replace(Row(value=row.value), **{f: getattr(row, f) for f in able["fields"]}) for name, row in target.items()}  # fmt: skip
+    target = held(target, able)
     plan = migrate.plan(Memory(source), Memory(target, **able), **rules)
     assert carried_out(plan, source, target) == wanted(source, target, able, rules)
 
@@ -105,7 +112,7 @@ def test_the_second_plan_over_a_readable_target_writes_nothing(
     source: dict[str, Row], target: dict[str, Row], able: dict[str, Any], rules: dict[str, Any]
 ) -> None:
     able = {**able, "reads": True}
-    target = {name: replace(Row(value=row.value), **{f: getattr(row, f) for f in able["fields"]}) for name, row in target.items()}  # fmt: skip
+    target = held(target, able)
     first = migrate.plan(Memory(source), Memory(target, **able), **rules)
     after = carried_out(first, source, target)
     second = migrate.plan(Memory(source), Memory(after, **able), **rules)

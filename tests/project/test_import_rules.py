@@ -33,7 +33,8 @@ FORBIDDEN = {
     "_admin.py": {"providers", "_core", "_channel", "_wire", "_retry", "_config", "migrate", "cli"},
     "_config/": {"_wire", "_retry", "_core", "migrate", "cli"},
     # Of the faces it knows how a provider is connected; the bridges themselves in annotations alone.
-    "migrate/": (FACES - {"migrate", "_connect", "_sync", "_async"}) | {"providers", "_wire", "_retry", "_vault"},
+    "migrate/": (FACES - {"migrate", "_connect", "_sync", "_async"})
+    | {"providers", "_wire", "_retry", "_vault"},
 }
 
 
