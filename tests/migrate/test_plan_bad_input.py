@@ -171,6 +171,11 @@ def test_a_source_that_lists_nothing_is_refused(place: Place) -> None:
         migrate.plan(Given({}), place.env())
 
 
+def test_a_target_that_is_none_is_refused(place: Place) -> None:
+    with pytest.raises(InvalidRequest, match="target: is neither a bridge nor a provider"):
+        migrate.plan(place.env(), "app.env")  # type: ignore[arg-type]  # the point
+
+
 def test_a_source_that_cannot_be_reached_ends_the_plan_with_its_own_error(place: Place) -> None:
     from secretbridge import AuthenticationError
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from secretbridge import InvalidRequest, SecretBridge, migrate
 from secretbridge.migrate import Plan
+from secretbridge.migrate._restored import restored
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
@@ -113,6 +114,14 @@ def test_functions_are_never_loaded_because_a_plan_names_them(place: Place) -> N
         ("transform", "is not the plan's, which is plan_transforms:reversed_text")
     ]
     assert again.rules.transforms["*"] is reversed_text
+
+
+def test_no_file_is_read_because_a_plan_names_it(place: Place) -> None:
+    (place.folder / "names.toml").write_text('A = "B"\n')
+    document = json.loads(rich_plan(place).to_json())
+    document["rules"]["rename"] = str(place.folder / "names.toml")
+    with pytest.raises(InvalidRequest, match="rename: names a file"):
+        restored(document, place.vault(), place.env(), transform=None, values_from=None, vault=None)
 
 
 def test_a_transform_that_is_none_is_named_with_everything_else(place: Place) -> None:

@@ -53,6 +53,7 @@ def test_globs_match_whole_names_and_expressions_are_searched(
         ({"rename": "old_{name}_x"}, "old_stripeKey-live_x"),
         ({"rename": {"stripeKey-live": "KEY"}, "case": "upper", "prefix": "P_"}, "KEY"),
         ({"case": "upper"}, "STRIPEKEY-LIVE"),
+        ({"rename": "{name}.toml"}, "stripeKey-live.toml"),
         ({"case": "lower"}, "stripekey-live"),
         ({"case": "snake"}, "stripe_key_live"),
         ({"case": "upper_snake"}, "STRIPE_KEY_LIVE"),
