@@ -20,6 +20,7 @@ __all__ = ["Candidate", "Frame", "Seen", "alive", "decide", "decide_unread"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_VALUE: Final = ("value",)  # one object: there may be very many steps
 _TOOLS: Final = ("tool_name", "tool_arg", "default_for_tool")
 #: Field -> the kind of its loss, and how a secret without it is told from others.
 _KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -102,7 +103,7 @@ def decide(candidate: Candidate, seen: Seen, frame: Frame) -> Step:  # noqa: PLR
         return _step(candidate, "refuse", seen.problem)
     there = candidate.there[0] if candidate.there else None
     carried, losses = _carried(candidate, frame)
-    fields = tuple(carried) if seen.equal else ("value", *carried)
+    fields = tuple(carried) if seen.equal else ("value", *carried) if carried else _VALUE
     if there is not None and not fields:
         return _step(candidate, "skip", "same", equal=True)
     if there is not None and frame.rules.on_conflict == "refuse":

@@ -189,11 +189,10 @@ async def _candidates(
             rivals.setdefault(new, []).append(mark.name)
     there, taken, ids = await _target_marks(opened.target, targets, limited=bool(frame.target.name.pattern))
     wrong = [*naming.violations(names)]
-    if not ends.source.info.store and ids.intersection(mark.id for mark in mine if mark.id):
-        same = frame.source.provider == frame.target.provider
-        if same:
-            problem = "and source list the same ids: they are one store"
-            wrong.append(Violation("target", problem, "name two stores"))
+    alike = frame.source.provider == frame.target.provider and not ends.source.info.store
+    if alike and ids.intersection(mark.id for mark in mine if mark.id):
+        problem = "and source list the same ids: they are one store"
+        wrong.append(Violation("target", problem, "name two stores"))
     refuse(wrong)
     taken |= targets
     elsewhere = await _elsewhere(opened.source, mine)
