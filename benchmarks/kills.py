@@ -46,8 +46,8 @@ def main() -> int:
             began = time.monotonic()
             bad = 0
             cells = []
-            for mode, (_, verb, _) in place.MODES.items():
-                hooks = place.hooks_of(worlds, verb, source, target)
+            for mode in place.MODES:
+                hooks = place.hooks_of(worlds, mode, source, target)
                 places = list(range(1, hooks + 1))
                 if given.sample and given.sample < hooks:
                     places = sorted(chance.sample(places, given.sample))

@@ -176,7 +176,7 @@ def test_a_damaged_journal_is_listed_as_such(tmp_path: Path) -> None:
 
 FOLDERS: dict[str, Callable[[Path], Any]] = {
     "a file": lambda path: path.write_bytes(b""),
-    "a folder that others may write": lambda path: (path.mkdir(), path.chmod(0o777)),
+    "a folder that others may write": lambda path: (path.mkdir(mode=0o700), os.chmod(path, 0o777)),
 }
 
 
