@@ -38,6 +38,7 @@ RULES = st.fixed_dictionaries(
     {
         "exclude": st.sampled_from([(), "a*", "re:-"]),
         "case": st.sampled_from([None, "upper", "upper_snake"]),
+        "rename": st.sampled_from(["", "{name}.toml"]),
         "prefix": st.sampled_from(["", "P_"]),
         "on_conflict": st.sampled_from(["skip", "update", "refuse"]),
         "accept": st.sets(st.sampled_from(["description", "inactive", "protected"])),
@@ -49,8 +50,12 @@ def renamed(name: str, rules: Mapping[str, Any]) -> str:
     if rules["case"] == "upper":
         name = name.upper()
     elif rules["case"] == "upper_snake":
-        name = name.upper().replace("-", "_")
+        name = name.upper().replace("-", "_").replace(".", "_")
     return rules["prefix"] + name  # type: ignore[no-any-return]  # a text
+
+
+def templated(name: str, rules: Mapping[str, Any]) -> str:
+    return f"{name}{rules['rename'].removeprefix('{name}')}"
 
 
 def excluded(name: str, rules: Mapping[str, Any]) -> bool:
@@ -77,10 +82,10 @@ def wanted(
     source: Mapping[str, Row], target: Mapping[str, Row], able: Mapping[str, Any], rules: Mapping[str, Any]
 ) -> dict[str, Row]:
     taken = [name for name in source if not excluded(name, rules)]
-    rivals = Counter(renamed(name, rules) for name in taken)
+    rivals = Counter(renamed(templated(name, rules), rules) for name in taken)
     rows = dict(target)
     for name in taken:
-        new, row = renamed(name, rules), source[name]
+        new, row = renamed(templated(name, rules), rules), source[name]
         there = target.get(new)
         if rivals[new] == 1 and may_go(row, there, new, able, rules):
             keeps = {one: getattr(row, one) for one in able["fields"]}
