@@ -156,7 +156,7 @@ class World:
 def do(verb: str, told: dict[str, Any], hooks: Hooks, **more: Any) -> Run | None:
     """Apply, resume or undo in a world; the id of the run is found as a user would find it."""
     journal = told["journal"]
-    _begin.Journal = HookedJournal  # type: ignore[attr-defined,misc]  # its transactions pass hooks; in a product they do not
+    _begin.Journal = HookedJournal  # type: ignore[attr-defined]  # its transactions pass hooks; in a product they do not
     with ExitStack() as stack:
         source = stack.enter_context(bridge(told["source"], Hooks(0)))  # is only read
         target = stack.enter_context(bridge(told["target"], hooks))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,6 +25,7 @@ from secretbridge.testing import Lost, Pass, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from secretbridge.migrate import Event, Plan, Run
 

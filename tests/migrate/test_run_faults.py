@@ -126,7 +126,7 @@ def test_a_credential_that_is_revoked_in_the_middle_stops_the_run_at_once(worlds
     assert [
         stopped.counts,
         requests < 8,
-        [one.error for one in stopped.outcomes if one.state == "pending"][0],
+        next(one.error for one in stopped.outcomes if one.state == "pending"),
         resumed.state,
         world.at("target"),
     ] == [
@@ -158,14 +158,18 @@ def test_a_full_disk_for_the_journal_ends_the_run_and_room_lets_it_resume(
 ) -> None:
     world = worlds.make("wix", "insforge")
     after = wanted(world)
-    with monkeypatch.context() as patch, pytest.raises(JournalFailed, match="full"):
+    refused = ""
+    with monkeypatch.context() as patch:
         patch.setattr(_begin, "Journal", Full)
         Full.room = room
-        with run_of(world):
-            pass
+        try:
+            with run_of(world):
+                pass
+        except JournalFailed as error:
+            refused = error.message
     resumed = do("resume", world.told(), Hooks(0), check=False)
     assert resumed is not None
-    assert [resumed.state, world.at("target")] == ["done", after]
+    assert ["full" in refused, resumed.state, world.at("target")] == [True, "done", after]
 
 
 @pytest.mark.parametrize("moment", ["started", "intended", "written", "verified"])

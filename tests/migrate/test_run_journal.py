@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from secretbridge.migrate._place import journal_folder, journal_path, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 KEY = bytes(32)
 BEGIN = {"run": "20260101-000000-abcdef01"}
@@ -96,7 +96,9 @@ def relinked(path: Path) -> None:
 
 @pytest.mark.parametrize(("key", "noticed"), [(KEY, True), (None, False)])
 def test_an_edit_that_mends_its_traces_is_noticed_with_a_vault_alone(
-    key: bytes | None, noticed: bool, tmp_path: Path
+    key: bytes | None,
+    noticed: bool,  # noqa: FBT001 - a table's column
+    tmp_path: Path,
 ) -> None:
     path = written(tmp_path, key)
     relinked(path)
@@ -174,9 +176,14 @@ def test_a_damaged_journal_is_listed_as_such(tmp_path: Path) -> None:
     ]
 
 
+def for_all(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+
+
 FOLDERS: dict[str, Callable[[Path], Any]] = {
     "a file": lambda path: path.write_bytes(b""),
-    "a folder that others may write": lambda path: (path.mkdir(mode=0o700), os.chmod(path, 0o777)),
+    "a folder that others may write": for_all,
 }
 
 
