@@ -1,6 +1,6 @@
 """Kill migrations at every step, over all pairs of stores: `nox -s bench -- kills`.
 
-Each cell starts a run in a process that kills itself at one hook (tests/migrate/kill_place.py says what a hook
+Each cell starts a run in a process that kills itself at one hook (tests/migrate/kill_place.py says what that
 is), mends it, and compares what the target truly holds with what it should hold. The exit code is 1 where one
 cell is wrong.
 

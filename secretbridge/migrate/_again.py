@@ -155,7 +155,11 @@ async def _pruned(orphans: Mapping[str, Sequence[Item]], ends: Ends, asked: Aske
             vault = await stack.enter_async_context(ends.vault.opened(waits=asked.waits))
         for run_id, orphaned in orphans.items():
             numbers = [item.n for item in orphaned]
-            async with taken_up(asked, run_id, core, vault, alone=True) as (journal, items, keep):
+            async with taken_up(asked, run_id, core.channel.call, vault, alone=True) as (
+                journal,
+                items,
+                keep,
+            ):
                 work = Work(
                     run_id=run_id,
                     journal=journal,

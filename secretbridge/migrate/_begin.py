@@ -6,8 +6,9 @@ import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from secretbridge._runtime import AsyncRuntime, BlockingRuntime
 from secretbridge.errors import InvalidRequest, JournalMismatch, PlanRefused, PlanStale, Violation
 from secretbridge.migrate._end import End
 from secretbridge.migrate._journal import Journal
@@ -35,7 +36,7 @@ from secretbridge.migrate._written import info_of, step_of, step_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
     from pathlib import Path
 
     from secretbridge._core import Core
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._types import EndInfo, Progress, Step
+
+#: How a blocking function is run.
+Call: TypeAlias = "Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]"
 
 __all__ = ["Asked", "apply", "resume", "taken_up", "undo"]
 
@@ -131,13 +135,13 @@ def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) 
 
 @asynccontextmanager
 async def _locked(
-    core: Core, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
+    call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
 ) -> AsyncIterator[None]:
     locks = Locks(folder)
     take = partial(
         locks.take, run_id, writes=[one for one in writes if one], reads=[one for one in reads if one]
     )
-    await core.channel.call(take)
+    await call(take)
     try:
         yield
     finally:
@@ -165,7 +169,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         run_id = new_run_id()
         ends = (_identity(plan.source), _identity(plan.target))
         writes = ends if ending.delete_source else ends[1:]
-        await enter(_locked(target, folder, run_id, writes=writes, reads=ends[:1]))
+        await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
         if found := await moved(plan, opened.source, target):
             raise _stale(found)
         keep = None if vault is None else await keeper(vault, make=True)
@@ -245,7 +249,7 @@ def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Ite
 
 @asynccontextmanager
 async def taken_up(
-    asked: Asked, run_id: str, core: Core, vault: Core | None, *, alone: bool
+    asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
 ) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
 
@@ -253,20 +257,22 @@ async def taken_up(
         JournalMismatch: the journal is not as it was written, or the run's vault is wanting.
     """
     async with AsyncExitStack() as stack:
-        folder = await core.channel.call(partial(journal_folder, asked.journal))
+        folder = await call(partial(journal_folder, asked.journal))
         path = journal_path(folder, run_id)
         keep = None if vault is None else await keeper(vault, make=False)
         # Looked at before anything is locked: which stores there are stands in the journal itself.
-        first = await core.channel.call(partial(Journal.open, path))
+        first = await call(partial(Journal.open, path))
         begin = first.begin
-        await core.channel.call(first.close)
+        await call(first.close)
         ends = [_identity(info_of(begin["plan"][which])) for which in ("source", "target")]
         writes = ends[1:] if alone or not begin["delete_source"] else ends
         reads = [] if alone else ends[:1]
-        await stack.enter_async_context(_locked(core, folder, run_id, writes=writes, reads=reads))
-        sealed = begin["sealed"] and keep is not None
-        key = keep.seal_key(run_id) if sealed and keep is not None else None
-        journal = await core.channel.call(partial(Journal.open, path, key))
+        await stack.enter_async_context(_locked(call, folder, run_id, writes=writes, reads=reads))
+        if keep is not None and not begin["sealed"]:
+            remedy = "Leave vault= out, if that is so."
+            raise JournalMismatch(f"By its journal the run {run_id} began without a vault.", advice=remedy)
+        key = None if keep is None else keep.seal_key(run_id)
+        journal = await call(partial(Journal.open, path, key))
         stack.callback(journal.close)
         if begin["run"] != run_id:
             raise JournalMismatch(f"The journal {path} is of the run {begin['run']}.", advice="Give that id.")
@@ -285,9 +291,9 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        target = await enter(_end("target", given["target"], asked).opened(waits=asked.waits))
+        call = (AsyncRuntime() if asked.waits else BlockingRuntime()).call
         vault = None if asked.vault is None else await enter(asked.vault.opened(waits=asked.waits))
-        journal, items, keep = await enter(taken_up(asked, run_id, target, vault, alone=False))
+        journal, items, keep = await enter(taken_up(asked, run_id, call, vault, alone=False))
         begin = journal.begin
         if begin["vault"] and keep is None:
             remedy = "Give vault= as at the beginning."
@@ -300,7 +306,7 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         if wrong := plan.ends.misfits(waits=asked.waits):
             raise InvalidRequest(violations=wrong)
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
-        await target.channel.call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
+        await call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
         ending = Ending(
             delete_source=begin["delete_source"], accept_unverifiable=begin["accept_unverifiable"]
         )
@@ -345,7 +351,7 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
             else await stack.enter_async_context(asked.vault.opened(waits=asked.waits))
         )
         journal, items, keep = await stack.enter_async_context(
-            taken_up(asked, run_id, core, vault, alone=True)
+            taken_up(asked, run_id, core.channel.call, vault, alone=True)
         )
         require_same_end("target", journal.begin["plan"]["target"], target.info)
         work = Work(

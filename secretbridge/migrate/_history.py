@@ -40,7 +40,8 @@ class History:
         target: the other.
         transform: the names of the transforms that are wanted now: values that were made by others are not
             known.
-        keep: the vault, whose key seals the journals; without it an edited journal is not noticed.
+        keep: the vault, whose key seals the journals: those of runs without it do not count then. Without
+            a vault an edited journal is not noticed.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class History:
             plan = begin["plan"]
             if (info_of(plan["source"]), info_of(plan["target"])) != ends:
                 return
-            if begin["sealed"] and keep is not None:
+            if keep is not None:  # a journal without a seal could be anybody's
                 journal.close()
                 journal = Journal.open(path, keep.seal_key(begin["run"]))
             items = items_of(step_of(json.loads(text)) for text in journal.steps())

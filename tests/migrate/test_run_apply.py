@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from kill_place import Hooks, World, Worlds, bridge, provider
+from pydantic import SecretStr
 
 from secretbridge import SecretBridge, migrate
 from secretbridge.errors import (
@@ -469,3 +470,61 @@ def test_a_refused_reply_of_the_target_is_told_with_its_class_and_nothing_of_the
     run = applied(world, check=False)
     error = str(run.outcomes[0].error)
     assert [error.startswith("Rejected: "), "new-value" in error] == [True, False]
+
+
+def loud(value: str) -> str:
+    return value.upper()
+
+
+def test_values_from_elsewhere_and_their_transform_are_given_again_at_a_resume(worlds: Worlds) -> None:
+    world = worlds.make("ionet", "appfarm")
+    lent = {f"KEY_{n}": SecretStr(f"lent-value-{n}") for n in range(3)}
+    worlds.standins["target"].seed("KEY_1", "old", locked=True)
+    hooks = Hooks(0)
+    with bridge(world.source, hooks) as source, bridge(world.target, hooks) as target:
+        more: dict[str, Any] = {"values_from": lent, "transform": loud}
+        plan = migrate.plan(source, target, on_conflict="update", **more)
+        run = plan.apply(journal=world.journal, check=False)
+        worlds.standins["target"].seed("KEY_1", "old")
+        with pytest.raises(JournalMismatch, match="transform"):
+            migrate.resume(run.id, source, target, journal=world.journal, values_from=lent)
+        vault = provider(world.vault or {})
+        SecretBridge(vault).create_secret("migration.key", value="0" * 64)
+        with pytest.raises(JournalMismatch, match="without a vault"):
+            migrate.resume(run.id, source, target, journal=world.journal, vault=vault, **more)
+        resumed = migrate.resume(run.id, source, target, journal=world.journal, **more)
+    assert [states(run)["KEY_1"], resumed.state, world.at("target")["KEY_1"]] == [
+        "failed",
+        "done",
+        ["LENT-VALUE-1"],
+    ]
+
+
+def test_a_secret_that_is_gone_from_the_source_fails_alone(worlds: Worlds) -> None:
+    world = worlds.make("wix", "insforge")
+    standin = worlds.standins["source"]
+
+    def meddle(event: Event) -> None:
+        if event.kind == "intended" and event.name == "KEY_2":
+            del standin._rows[standin.secret("KEY_2").id]
+
+    with planned(world) as plan:
+        run = plan.apply(journal=world.journal, check=False, progress=meddle)
+    assert [states(run), "KEY_2" in world.at("target")] == [
+        {"KEY_0": "done", "KEY_1": "done", "KEY_2": "failed"},
+        False,
+    ]
+
+
+def test_a_value_that_a_file_cannot_hold_fails_alone(worlds: Worlds) -> None:
+    world = worlds.make("json", "dotenv")
+    lent = {"KEY_0": SecretStr("fine"), "KEY_1": SecretStr("nul\0"), "KEY_2": SecretStr("fine too")}
+    source, target = provider(world.source), provider(world.target)
+    # Asked for when the plan is applied: whether they fit is not known before.
+    plan = migrate.plan(source, target, on_conflict="update", values_from=lambda name: lent[name])
+    run = plan.apply(journal=world.journal, check=False)
+    undone = migrate.undo(run.id, target, journal=world.journal, accept=["unseen"], check=False)
+    assert [states(run), states(undone)] == [
+        {"KEY_0": "done", "KEY_1": "failed", "KEY_2": "done"},
+        {"KEY_0": "done", "KEY_1": "failed", "KEY_2": "undone"},
+    ]
