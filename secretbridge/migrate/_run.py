@@ -114,7 +114,6 @@ async def carry_out(work: Work, ending: Ending) -> RunState:
         await work.target.sleep(pause)
         work.go_on()
         again = [item for item in work.items if item.n in work.again or item.state in {"pending", "unknown"}]
-        work.again.clear()
         await _round(work, again)
     if (
         ending.delete_source

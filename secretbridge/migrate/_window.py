@@ -46,6 +46,7 @@ def outcome_row(
 
 async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
     """Carry out some pending items; their outcomes are in the journal when this returns."""
+    work.again.difference_update(item.n for item in items)
     before, begun = await _kept(work, items)
     await work.log("intended", [[item.n, item.n in before and work.keep is not None] for item in begun])
     for item in begun:

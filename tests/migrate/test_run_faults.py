@@ -106,7 +106,7 @@ def test_a_run_waits_for_a_target_that_goes_away_for_a_while(worlds: Worlds) -> 
                 standin._faults.clear()
 
     with run_of(world, patience=60, progress=told) as run:
-        assert [run.state, waits, world.at("target")] == ["done", [1.0, 2.0, 4.0], after]
+        assert [run.state, run.open, waits, world.at("target")] == ["done", (), [1.0, 2.0, 4.0], after]
 
 
 def test_a_credential_that_is_revoked_in_the_middle_stops_the_run_at_once(worlds: Worlds) -> None:
