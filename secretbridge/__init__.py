@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from secretbridge import errors
+    from secretbridge import errors, migrate
     from secretbridge._admin import (
         Vault,
     )
@@ -70,16 +70,23 @@ if TYPE_CHECKING:
         Conflict,
         GrantMissing,
         InvalidRequest,
+        JournalFailed,
+        JournalMismatch,
+        MigrationError,
+        MigrationIncomplete,
         NoReply,
         NotEnvironmentSpecific,
         NotSent,
         OutOfScope,
         PermissionDenied,
+        PlanRefused,
+        PlanStale,
         ProviderError,
         ProviderUnavailable,
         QuotaExceeded,
         RateLimited,
         Rejected,
+        RunBusy,
         SecretBridgeError,
         SecretExists,
         SecretExpired,
@@ -147,18 +154,24 @@ __all__ = [
     "InsForge",
     "InvalidRequest",
     "IoNet",
+    "JournalFailed",
+    "JournalMismatch",
     "JsonFile",
     "KeyFile",
     "KeyWrapper",
     "KeyringKey",
     "Limit",
     "Local",
+    "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
     "NotEnvironmentSpecific",
     "NotSent",
     "OutOfScope",
     "Passphrase",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "PrincipalInfo",
     "ProviderError",
     "ProviderUnavailable",
@@ -166,6 +179,7 @@ __all__ = [
     "RateLimited",
     "Rejected",
     "Retry",
+    "RunBusy",
     "Secret",
     "SecretBridge",
     "SecretBridgeError",
@@ -200,6 +214,7 @@ __all__ = [
     "connect",
     "connect_async",
     "errors",
+    "migrate",
     "update_secret",
 ]
 
@@ -246,8 +261,8 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "errors":
-        return import_module("secretbridge.errors")
+    if name in {"errors", "migrate"}:
+        return import_module(f"secretbridge.{name}")
     place = _PLACES.get(name, "errors" if name in __all__ else None)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

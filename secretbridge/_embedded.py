@@ -5,6 +5,7 @@ The vault's code loads when a vault is opened, not before.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,7 +17,6 @@ from secretbridge._trail import AuditHead
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from pydantic import SecretStr
@@ -93,6 +93,19 @@ class Opening:
     def __repr__(self) -> str:
         location = None if self._location is None else str(self._location)
         return f"({location!r}, {self._environment!r})"
+
+    @property
+    def place(self) -> str:
+        """Where the vault is: its file, symbolic links followed, or its URL without credentials."""
+        from secretbridge._vault import default_location
+
+        location = self._location or default_location()
+        return str(location) if isinstance(location, PostgresUrl) else os.path.realpath(location.expanduser())
+
+    @property
+    def environment(self) -> str:
+        """The environment that was chosen."""
+        return self._environment
 
     def open(self, kind: type[V]) -> V:
         """Open the vault as this class; blocks, and costs a key derivation with a passphrase."""

@@ -37,6 +37,13 @@
         NotEnvironmentSpecific       the secret is shared, and this account changes no shared ones
         OutOfScope                   the account is not for this environment
         AccountExpired               the account's time has passed
+      MigrationError               a migration
+        PlanStale                    an end has moved since the plan was made; .moved
+        PlanRefused                  the plan refuses something, and nothing was written; .refused
+        JournalMismatch              the journal is not the one that was written, or of another plan
+        JournalFailed                the journal cannot be written
+        RunBusy                      another process works on this run or on one of its stores
+        MigrationIncomplete          not everything was done; .run
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -48,12 +55,15 @@ Every error can be pickled.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from secretbridge._unset import UNSET, Unset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from secretbridge.migrate._result import Run
 
 __all__ = [
     "AccountExpired",
@@ -62,16 +72,23 @@ __all__ = [
     "Conflict",
     "GrantMissing",
     "InvalidRequest",
+    "JournalFailed",
+    "JournalMismatch",
+    "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
     "NotEnvironmentSpecific",
     "NotSent",
     "OutOfScope",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "RunBusy",
     "SecretBridgeError",
     "SecretExists",
     "SecretExpired",
@@ -416,3 +433,52 @@ class OutOfScope(VaultError, PermissionDenied):
 
 class AccountExpired(VaultError, AuthenticationError):
     """The time of the account that the vault was opened by has passed."""
+
+
+class MigrationError(SecretBridgeError):
+    """A migration could not do what was asked."""
+
+
+class PlanStale(MigrationError):
+    """One end has moved since the plan was made; nothing was written.
+
+    Attributes:
+        moved: what has changed, one sentence each.
+    """
+
+    moved: tuple[str, ...] = ()
+
+
+class PlanRefused(MigrationError):
+    """The plan refuses some of its secrets; nothing was written.
+
+    Attributes:
+        refused: name at the source -> why.
+    """
+
+    refused: Mapping[str, str] = MappingProxyType({})
+
+
+class JournalMismatch(MigrationError):
+    """The journal is not there, of another plan or version, or not as it was written; nothing was done."""
+
+
+class JournalFailed(MigrationError):
+    """The journal cannot be written; what stands in it is kept, and the run can be resumed."""
+
+
+class RunBusy(MigrationError):
+    """Another process works on this run, or on one of its stores; nothing was done."""
+
+    transient = True
+
+
+class MigrationIncomplete(MigrationError):
+    """Not everything was done, and what was done is in the journal.
+
+    Attributes:
+        run: the run as it stands, secret by secret.
+    """
+
+    applied: bool | None = None
+    run: Run | None = None

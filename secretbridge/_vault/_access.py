@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 #: A page of a listing, and the cursor of the next.
 Listed: TypeAlias = tuple[list[Record], str | None]
+Names: TypeAlias = list[str]  # within the class, list is a method
 
 #: Seconds that an operation waits for other writers.
 BUSY_TIMEOUT: Final = 10.0
@@ -242,6 +243,31 @@ class Vault(Decided):
                 return row
             if not self._store.snapshot(self._keyring.follow):
                 return row
+
+    def environments_of(self, ids: Iterable[str]) -> dict[str, Names]:
+        """The other environments in which secrets have a value of their own, by id; others are left out.
+
+        Raises:
+            GrantMissing: names may not be listed.
+            VaultDamaged: one of the values is not what was written.
+        """
+
+        def look(rows: Rows) -> dict[str, Names]:
+            names = {number: name for name, number in self._policy.environments.items()}
+            rights = self._standing.rights
+            scope = None if rights is None else rights.environments
+            found: dict[str, Names] = {}
+            for id_ in ids:
+                for row in rows.values(_records.id_bytes(id_)):
+                    if row.environment in {EVERYWHERE, self._environment}:
+                        continue
+                    if scope is not None and row.environment not in scope:
+                        continue
+                    if not _sealed.open_record(self._keyring, row)[1]:
+                        found.setdefault(id_, []).append(names[row.environment])
+            return found
+
+        return self._look(Act(_records.LISTED, "list", (LIST_NAMES,)), look, noted=False)
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""

@@ -73,6 +73,16 @@ class Local:
             expect_head=expect_head,
         )
 
+    @property
+    def store(self) -> str:
+        """Which vault and environment this is, symbolic links followed."""
+        return f"{self._opening.place} {self.environment}"
+
+    @property
+    def environment(self) -> str:
+        """The environment that was chosen."""
+        return self._opening.environment
+
     def __repr__(self) -> str:
         return f"Local{self._opening!r}"
 
@@ -104,6 +114,10 @@ class Local:
     def get_blocking(self, channel: Channel, name: str | None, id: str | None) -> Secret:
         """Give one secret with its value, without a coroutine: this is every get of the blocking face."""
         return secret_of(self._vault(channel).get(name=name, id=id))
+
+    async def environments_of(self, channel: Channel, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Give the other environments in which secrets have a value, by id."""
+        return await channel.call(lambda: self._vault(channel).environments_of(ids))
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create a secret."""

@@ -83,6 +83,7 @@ TABLE = {
     ),
     "write_many away": Verb(lambda vault, _: vault.write_many([("KEY", None)]), ("delete",)),
     "read_many": Verb(lambda vault, _: vault.read_many(["KEY"]), ("read_values",)),
+    "environments_of": Verb(lambda vault, _: vault.environments_of([]), ("list_names",)),
     "retention": Verb(lambda vault, _: vault.retention(), ALL),
     "set_retention": Verb(lambda vault, _: vault.set_retention(3, None), ADMIN),
     "purge": Verb(lambda vault, _: vault.purge(None, older_versions=True, deleted=True), ADMIN),
