@@ -24,8 +24,10 @@ if TYPE_CHECKING:
         Limit,
     )
     from secretbridge._config import (
+        Connection,
         connect,
         connect_async,
+        connections,
     )
     from secretbridge._models import (
         Retry,
@@ -121,6 +123,7 @@ __all__ = [
     "AuthenticationError",
     "Capabilities",
     "Conflict",
+    "Connection",
     "Dotenv",
     "Environment",
     "InsForge",
@@ -169,6 +172,7 @@ __all__ = [
     "__version__",
     "connect",
     "connect_async",
+    "connections",
     "errors",
     "update_secret",
 ]
@@ -180,6 +184,8 @@ _PLACES = {
     "Environment": "providers.environ",
     "connect": "_config",
     "connect_async": "_config",
+    "Connection": "_config",
+    "connections": "_config",
     "Vault": "_admin",
     "AsyncVault": "_admin_async",
     "AuditEntry": "_trail",

@@ -144,11 +144,11 @@ def test_a_file_that_is_no_toml_is_refused_by_its_line(project: Project, text: s
         ('[connections]\n\none = "local"\n', "3: the connection is not a table (write [connections.NAME])"),
         (
             "[connections.one]\n",
-            "1: provider is missing (known are appfarm, insforge, ionet, local, wix)",
+            "1: provider is missing (known are appfarm, dotenv, environ, insforge, ionet, jsonfile, local, wix)",
         ),
         (
             "[connections.one]\nprovider = 3\n",
-            "2: provider is not a name (known are appfarm, insforge, ionet, local, wix)",
+            "2: provider is not a name (known are appfarm, dotenv, environ, insforge, ionet, jsonfile, local, wix)",
         ),
         (
             f'[connections."{CANARY} x"]\nprovider = "local"\n',
