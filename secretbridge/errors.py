@@ -36,6 +36,10 @@
       MigrationError               a migration
         PlanStale                    an end has moved since the plan was made; .moved
         PlanRefused                  the plan refuses something, and nothing was written; .refused
+        JournalMismatch              the journal is not the one that was written, or of another plan
+        JournalFailed                the journal cannot be written
+        RunBusy                      another process works on this run or on one of its stores
+        MigrationIncomplete          not everything was done; .run
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -55,12 +59,17 @@ from secretbridge._unset import UNSET, Unset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from secretbridge.migrate._result import Run
+
 __all__ = [
     "AmbiguousSecret",
     "AuthenticationError",
     "Conflict",
     "InvalidRequest",
+    "JournalFailed",
+    "JournalMismatch",
     "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
     "NotSent",
     "PermissionDenied",
@@ -71,6 +80,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "RunBusy",
     "SecretBridgeError",
     "SecretExists",
     "SecretExpired",
@@ -403,3 +413,28 @@ class PlanRefused(MigrationError):
     """
 
     refused: Mapping[str, str] = MappingProxyType({})
+
+
+class JournalMismatch(MigrationError):
+    """The journal is not there, of another plan or version, or not as it was written; nothing was done."""
+
+
+class JournalFailed(MigrationError):
+    """The journal cannot be written; what stands in it is kept, and the run can be resumed."""
+
+
+class RunBusy(MigrationError):
+    """Another process works on this run, or on one of its stores; nothing was done."""
+
+    transient = True
+
+
+class MigrationIncomplete(MigrationError):
+    """Not everything was done, and what was done is in the journal.
+
+    Attributes:
+        run: the run as it stands, secret by secret.
+    """
+
+    applied: bool | None = None
+    run: Run | None = None
