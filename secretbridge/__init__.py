@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from secretbridge import errors
+    from secretbridge import errors, migrate
     from secretbridge._admin import (
         Vault,
     )
@@ -56,9 +56,12 @@ if TYPE_CHECKING:
         AuthenticationError,
         Conflict,
         InvalidRequest,
+        MigrationError,
         NoReply,
         NotSent,
         PermissionDenied,
+        PlanRefused,
+        PlanStale,
         ProviderError,
         ProviderUnavailable,
         QuotaExceeded,
@@ -129,9 +132,12 @@ __all__ = [
     "JsonFile",
     "Limit",
     "Local",
+    "MigrationError",
     "NoReply",
     "NotSent",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
@@ -170,6 +176,7 @@ __all__ = [
     "connect",
     "connect_async",
     "errors",
+    "migrate",
     "update_secret",
 ]
 
@@ -206,8 +213,8 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "errors":
-        return import_module("secretbridge.errors")
+    if name in {"errors", "migrate"}:
+        return import_module(f"secretbridge.{name}")
     place = _PLACES.get(name, "errors" if name in __all__ else None)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -80,8 +80,9 @@ class Mark:
         expires_at: as ``Secret.expires_at``.
         created_at: as ``Secret.created_at``.
         updated_at: as ``Secret.updated_at``; None where reading the value moves it (InsForge).
-        about: a digest of description and tool binding, or None where there is neither: whether they have
-            changed can be told, what they say is not kept.
+        description: length and digest of the description, ``"12:…"``, or None where there is none. What it
+            says is not kept; whether it has changed can be told all the same.
+        tools: the fields of the tool binding and their digest, ``"tool_name+tool_arg:…"``, or None.
     """
 
     name: str
@@ -93,7 +94,8 @@ class Mark:
     expires_at: datetime | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
-    about: str | None = None
+    description: str | None = None
+    tools: str | None = None
 
     def differences(self, other: Mark) -> tuple[str, ...]:
         """Name the fields in which another mark of the same secret differs."""
