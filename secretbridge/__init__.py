@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from secretbridge import errors
+    from secretbridge import errors, migrate
     from secretbridge._admin import (
         Vault,
     )
@@ -70,10 +70,13 @@ if TYPE_CHECKING:
         AuthenticationError,
         Conflict,
         InvalidRequest,
+        MigrationError,
         NoReply,
         NotSent,
         PartialUpdate,
         PermissionDenied,
+        PlanRefused,
+        PlanStale,
         ProviderError,
         ProviderUnavailable,
         QuotaExceeded,
@@ -147,11 +150,14 @@ __all__ = [
     "LeftOut",
     "Limit",
     "Local",
+    "MigrationError",
     "NoReply",
     "NotApplied",
     "NotSent",
     "PartialUpdate",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
@@ -194,6 +200,7 @@ __all__ = [
     "connect_async",
     "connections",
     "errors",
+    "migrate",
     "update_everywhere",
     "update_everywhere_async",
     "update_secret",
@@ -242,8 +249,8 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "errors":
-        return import_module("secretbridge.errors")
+    if name in {"errors", "migrate"}:
+        return import_module(f"secretbridge.{name}")
     place = _PLACES.get(name, "errors" if name in __all__ else None)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -71,6 +71,18 @@ class Opening:
         location = None if self._location is None else str(self._location)
         return f"({location!r}, {self._environment!r})"
 
+    @property
+    def place(self) -> str:
+        """Where the vault's file is, symbolic links followed."""
+        from secretbridge._vault import default_location
+
+        return os.path.realpath((self._location or default_location()).expanduser())
+
+    @property
+    def environment(self) -> str:
+        """The environment that was chosen."""
+        return self._environment
+
     def open(self, kind: type[V]) -> V:
         """Open the vault as this class; blocks, and costs a key derivation with a passphrase."""
         from secretbridge._vault import KeyFile, Passphrase, default_key_file, default_location

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from secretbridge._provider import Provider
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
 
     from secretbridge._async import AsyncSecretBridge
@@ -185,20 +185,13 @@ def _where_doubled(places: list[Place], name: Callable[[int, Place], str]) -> li
 def _store(provider: Provider) -> object:
     """Give what tells one store from another, as far as that can be seen; in memory only.
 
-    Providers do not say it themselves. io.net's address is the same for all accounts, so there it is the
-    credential that tells; a callable one is another account unless it is the same callable.
+    io.net's address is the same for all accounts: there it is the credential that tells, and one that a
+    callable gives is another account unless it is the same callable.
     """
-    kind = provider.capabilities.provider
-    path, opening = getattr(provider, "path", None), getattr(provider, "_opening", None)
-    if isinstance(path, Path):
-        return os.path.realpath(path)
-    if opening is not None:
-        from secretbridge._vault import default_location
-
-        location = opening._location or default_location()  # noqa: SLF001 - see above
-        return kind, os.path.realpath(location), opening._environment  # noqa: SLF001 - see above
-    base, auth = getattr(provider, "_base", None), getattr(provider, "_auth", None)
-    if base is None or auth is None:
+    kind, store = provider.capabilities.provider, getattr(provider, "store", "")
+    if store:
+        return store if isinstance(getattr(provider, "path", None), Path) else (kind, store)
+    auth = getattr(provider, "_auth", None)
+    if kind != "ionet" or auth is None:
         return id(provider)
-    account = auth._source if kind == "ionet" else None  # noqa: SLF001 - see above
-    return kind, base, getattr(provider, "_path", None), auth._beside, account  # noqa: SLF001 - see above
+    return kind, getattr(provider, "_base", ""), auth._source  # noqa: SLF001 - no store to tell

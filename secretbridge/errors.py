@@ -33,6 +33,13 @@
         VaultFull                    no room left on the disk
         SecretExpired(LookupError)   the secret's expiry has passed
         SecretLocked                 the secret is protected; also a SecretProtected
+      MigrationError               a migration
+        PlanStale                    an end has moved since the plan was made; .moved
+        PlanRefused                  the plan refuses something, and nothing was written; .refused
+        JournalMismatch              the journal is not the one that was written, or of another plan
+        JournalFailed                the journal cannot be written
+        RunBusy                      another process works on this run or on one of its stores
+        MigrationIncomplete          not everything was done; .run
       PartialUpdate                  a change in many places was not made in all of them; .results
 
 ``applied`` answers the question that matters after a failure: did the change happen?
@@ -45,6 +52,7 @@ Every error can be pickled.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from secretbridge._unset import UNSET, Unset
@@ -53,21 +61,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from secretbridge._everywhere_results import EverywhereResult
+    from secretbridge.migrate._result import Run
 
 __all__ = [
     "AmbiguousSecret",
     "AuthenticationError",
     "Conflict",
     "InvalidRequest",
+    "JournalFailed",
+    "JournalMismatch",
+    "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
     "NotSent",
     "PartialUpdate",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "RunBusy",
     "SecretBridgeError",
     "SecretExists",
     "SecretExpired",
@@ -400,3 +416,50 @@ class PartialUpdate(SecretBridgeError):
     ) -> None:
         super().__init__(message, advice=advice, applied=applied, transient=transient)
         self.results = results
+class MigrationError(SecretBridgeError):
+    """A migration could not do what was asked."""
+
+
+class PlanStale(MigrationError):
+    """One end has moved since the plan was made; nothing was written.
+
+    Attributes:
+        moved: what has changed, one sentence each.
+    """
+
+    moved: tuple[str, ...] = ()
+
+
+class PlanRefused(MigrationError):
+    """The plan refuses some of its secrets; nothing was written.
+
+    Attributes:
+        refused: name at the source -> why.
+    """
+
+    refused: Mapping[str, str] = MappingProxyType({})
+
+
+class JournalMismatch(MigrationError):
+    """The journal is not there, of another plan or version, or not as it was written; nothing was done."""
+
+
+class JournalFailed(MigrationError):
+    """The journal cannot be written; what stands in it is kept, and the run can be resumed."""
+
+
+class RunBusy(MigrationError):
+    """Another process works on this run, or on one of its stores; nothing was done."""
+
+    transient = True
+
+
+class MigrationIncomplete(MigrationError):
+    """Not everything was done, and what was done is in the journal.
+
+    Attributes:
+        run: the run as it stands, secret by secret.
+    """
+
+    applied: bool | None = None
+    run: Run | None = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secretbridge._vault._rows import Rows
 
 T = TypeVar("T")
+Names = list[str]  # within the class, list is a method
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
@@ -153,6 +154,27 @@ class Vault:
                         return found, last.hex()
             if len(rows) < limit:
                 return found, None
+
+    def environments_of(self, ids: Iterable[str]) -> dict[str, Names]:
+        """The other environments in which secrets have a value, by id; a secret without any is left out.
+
+        Raises:
+            VaultDamaged: one of the values is not what was written.
+        """
+        others = [
+            (number, name) for number, name in self._environments.items() if number != self._environment
+        ]
+        found: dict[str, Names] = {}
+        for id_ in ids:
+            for number, name in others:
+                row = self._store.find_id(_records.id_bytes(id_), number)
+                if row is None or row[1] is None:
+                    continue
+                secret, version, epoch, sealed = row
+                plain = _sealed.open_value(self._keyring, secret, number, version, epoch, sealed)
+                if not _records.is_deleted(plain):
+                    found.setdefault(id_, []).append(name)
+        return found
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""

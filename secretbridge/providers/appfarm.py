@@ -141,6 +141,16 @@ class Appfarm(HttpProvider):
         self._path = path
         self._secrets = frozenset(secrets)
 
+    @property
+    def store(self) -> str:
+        """Which endpoint this is; its host selects the environment."""
+        return f"{self._base}{self._path}"
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The names that the endpoint can update."""
+        return self._secrets
+
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
         """Refuse a name that the endpoint was not said to update."""
         if target.name not in self._secrets:

@@ -80,6 +80,16 @@ class Local:
     ) -> None:
         self._opening = Opening(location, environment, passphrase=passphrase, key_file=key_file)
 
+    @property
+    def store(self) -> str:
+        """Which vault and environment this is, symbolic links followed."""
+        return f"{self._opening.place} {self.environment}"
+
+    @property
+    def environment(self) -> str:
+        """The environment that was chosen."""
+        return self._opening.environment
+
     def __repr__(self) -> str:
         return f"Local{self._opening!r}"
 
@@ -107,6 +117,10 @@ class Local:
     async def get(self, channel: Channel, target: Target) -> Secret:
         """Give one secret with its value."""
         return secret_of(await channel.call(lambda: self._vault(channel).get(name=target.name, id=target.id)))
+
+    async def environments_of(self, channel: Channel, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Give the other environments in which secrets have a value, by id."""
+        return await channel.call(lambda: self._vault(channel).environments_of(ids))
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create a secret."""

@@ -1,0 +1,72 @@
+"""Migrations from one store to another: planned first, then carried out.
+
+::
+
+    plan = migrate.plan(source, target, select="STRIPE_*", accept=["description"])
+    plan.print()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Names load when they are first used, as those of the package itself.
+
+if TYPE_CHECKING:
+    from secretbridge.migrate._plan import Plan
+    from secretbridge.migrate._rules import Rules
+    from secretbridge.migrate._types import (
+        CONSENTS,
+        KINDS,
+        EndInfo,
+        Estimates,
+        Event,
+        Loss,
+        Mark,
+        Step,
+    )
+    from secretbridge.migrate._verbs import plan, plan_async
+
+__all__ = [
+    "CONSENTS",
+    "KINDS",
+    "EndInfo",
+    "Estimates",
+    "Event",
+    "Loss",
+    "Mark",
+    "Plan",
+    "Rules",
+    "Step",
+    "plan",
+    "plan_async",
+]
+
+_PLACES = {
+    "CONSENTS": "_types",
+    "EndInfo": "_types",
+    "Estimates": "_types",
+    "Event": "_types",
+    "KINDS": "_types",
+    "Loss": "_types",
+    "Mark": "_types",
+    "Plan": "_plan",
+    "Rules": "_rules",
+    "Step": "_types",
+    "plan": "_verbs",
+    "plan_async": "_verbs",
+}
+
+
+def __getattr__(name: str) -> object:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{place}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
