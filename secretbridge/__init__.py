@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         connections,
     )
     from secretbridge._everywhere import (
+        resume_everywhere,
+        resume_everywhere_async,
         update_everywhere,
         update_everywhere_async,
     )
@@ -201,6 +203,8 @@ __all__ = [
     "connections",
     "errors",
     "migrate",
+    "resume_everywhere",
+    "resume_everywhere_async",
     "update_everywhere",
     "update_everywhere_async",
     "update_secret",
@@ -215,6 +219,8 @@ _PLACES = {
     "connect_async": "_config",
     "Connection": "_config",
     "connections": "_config",
+    "resume_everywhere": "_everywhere",
+    "resume_everywhere_async": "_everywhere",
     "update_everywhere": "_everywhere",
     "update_everywhere_async": "_everywhere",
     "EverywhereResult": "_everywhere_results",

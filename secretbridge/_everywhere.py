@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from secretbridge._everywhere_job import Job, asynchronous, blocking
+from secretbridge._everywhere_job import Job, asynchronous, blocking, partial, resumed
 from secretbridge._runtime import finish
 from secretbridge._unset import UNSET, Unset
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from secretbridge._everywhere_results import EverywhereResult
-    from secretbridge._everywhere_targets import AsyncTarget, BlockingTarget
+    from secretbridge._everywhere_targets import AsyncStore, AsyncTarget, BlockingStore, BlockingTarget
 
-__all__ = ["update_everywhere", "update_everywhere_async"]
+__all__ = ["resume_everywhere", "resume_everywhere_async", "update_everywhere", "update_everywhere_async"]
 
 
 def update_everywhere(
@@ -41,6 +41,8 @@ def update_everywhere(
     leave_out_unfit: bool = False,
     check: bool = True,
     config: str | os.PathLike[str] | None = None,
+    vault: BlockingStore | None = None,
+    journal: str | os.PathLike[str] | None = None,
 ) -> EverywhereResult:
     """Change exactly the given fields of a secret in many stores, side by side.
 
@@ -72,6 +74,11 @@ def update_everywhere(
         leave_out_unfit: leave a target out that cannot hold the change, instead of refusing.
         check: raise PartialUpdate where not all targets were updated; False gives the results all the same.
         config: the configuration file to use in place of all others.
+        vault: makes the run a journalled one, which ``resume_everywhere`` can go on with after a kill: the
+            new and the previous values are kept in this vault (a connection's name, a bridge or a provider)
+            until the change has been made everywhere.
+        journal: the folder of the journal; by default ``changes`` in the user's state folder. It holds names
+            and states, never a value.
 
     Returns:
         A result for each target.
@@ -103,10 +110,10 @@ def update_everywhere(
         config=config,
     )
     try:
-        result = finish(job.result(targets))
+        result = finish(job.result(targets, vault=vault, journal=journal))
     finally:
         finish(job.close())
-    error = job.partial(result) if check else None
+    error = partial(name, result) if check else None
     if error is not None:
         raise error
     return result
@@ -132,6 +139,8 @@ async def update_everywhere_async(
     leave_out_unfit: bool = False,
     check: bool = True,
     config: str | os.PathLike[str] | None = None,
+    vault: AsyncStore | None = None,
+    journal: str | os.PathLike[str] | None = None,
 ) -> EverywhereResult:
     """Change exactly the given fields of a secret in many stores, side by side.
 
@@ -163,6 +172,11 @@ async def update_everywhere_async(
         leave_out_unfit: leave a target out that cannot hold the change, instead of refusing.
         check: raise PartialUpdate where not all targets were updated; False gives the results all the same.
         config: the configuration file to use in place of all others.
+        vault: makes the run a journalled one, which ``resume_everywhere`` can go on with after a kill: the
+            new and the previous values are kept in this vault (a connection's name, a bridge or a provider)
+            until the change has been made everywhere.
+        journal: the folder of the journal; by default ``changes`` in the user's state folder. It holds names
+            and states, never a value.
 
     Returns:
         A result for each target.
@@ -172,8 +186,6 @@ async def update_everywhere_async(
             malformed; nothing was sent. All that is wrong is told at once.
         PartialUpdate: not all targets were updated; ``results`` tells for each of them.
     """
-    from anyio import CancelScope
-
     job = Job(
         asynchronous(),
         name,
@@ -196,11 +208,92 @@ async def update_everywhere_async(
         config=config,
     )
     try:
-        result = await job.result(targets)
+        result = await job.result(targets, vault=vault, journal=journal)
     finally:
-        with CancelScope(shield=True):  # a cancelled task must not leave a vault or a socket open
-            await job.close()
-    error = job.partial(result) if check else None
+        await job.close()
+    error = partial(name, result) if check else None
+    if error is not None:
+        raise error
+    return result
+
+
+def resume_everywhere(
+    run_id: str,
+    *,
+    vault: BlockingStore,
+    targets: Iterable[BlockingTarget] | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    check: bool = True,
+    config: str | os.PathLike[str] | None = None,
+) -> EverywhereResult:
+    """Go on with a journalled change in many places that was broken off or is not complete.
+
+    Every target whose outcome is not known is looked at first. The change is made only where it is not there
+    and nobody else has changed the secret since the run began; where a store does not tell, the same change
+    is sent again and the result says so. A run that is complete gives its results again.
+
+    Args:
+        run_id: the run, as in the results and in the note of what broke it off.
+        vault: the vault that was given when the run began.
+        targets: the same targets again; not needed where all of them were named connections.
+        journal: the folder of the journal, as at the beginning.
+        check: raise PartialUpdate where not all targets are updated.
+        config: the configuration file to use in place of all others.
+
+    Returns:
+        A result for each target.
+
+    Raises:
+        InvalidRequest: a target or the vault is not as it must be; nothing was sent.
+        JournalMismatch: there is no such run, it is not as it was written, or the targets are not its own.
+        RunBusy: another process works on this run.
+        PartialUpdate: not all targets are updated; ``results`` tells for each of them.
+    """
+    name, result = finish(
+        resumed(blocking(), run_id, vault=vault, targets=targets, journal=journal, config=config)
+    )
+    error = partial(name, result) if check else None
+    if error is not None:
+        raise error
+    return result
+
+
+async def resume_everywhere_async(
+    run_id: str,
+    *,
+    vault: AsyncStore,
+    targets: Iterable[AsyncTarget] | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    check: bool = True,
+    config: str | os.PathLike[str] | None = None,
+) -> EverywhereResult:
+    """Go on with a journalled change in many places that was broken off or is not complete.
+
+    Every target whose outcome is not known is looked at first. The change is made only where it is not there
+    and nobody else has changed the secret since the run began; where a store does not tell, the same change
+    is sent again and the result says so. A run that is complete gives its results again.
+
+    Args:
+        run_id: the run, as in the results and in the note of what broke it off.
+        vault: the vault that was given when the run began.
+        targets: the same targets again; not needed where all of them were named connections.
+        journal: the folder of the journal, as at the beginning.
+        check: raise PartialUpdate where not all targets are updated.
+        config: the configuration file to use in place of all others.
+
+    Returns:
+        A result for each target.
+
+    Raises:
+        InvalidRequest: a target or the vault is not as it must be; nothing was sent.
+        JournalMismatch: there is no such run, it is not as it was written, or the targets are not its own.
+        RunBusy: another process works on this run.
+        PartialUpdate: not all targets are updated; ``results`` tells for each of them.
+    """
+    name, result = await resumed(
+        asynchronous(), run_id, vault=vault, targets=targets, journal=journal, config=config
+    )
+    error = partial(name, result) if check else None
     if error is not None:
         raise error
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._core import equal
 from secretbridge.errors import (
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import Place
     from secretbridge._models import Fields, Secret
 
-__all__ = ["Before", "Change", "look", "put_back", "see"]
+__all__ = ["Before", "Change", "Sight", "look", "put_back", "sight"]
 
 #: What keeps a secret from being read and does not keep it from being written.
 _UNREADABLE: Final = (SecretNotFound, SecretExpired, PermissionDenied, ValueNotTold, InvalidRequest)
@@ -68,7 +68,7 @@ async def look(place: Place, change: Change) -> Before:
         SecretBridgeError: it could not be asked for.
     """
     core, name = place.core, place.secret
-    seen, why = await see(place, name, change)
+    seen, why = await _seen(place, name, change)
     if seen is None:
         return Before(lacking=tuple(f"{key}: {why}" for key in change.fields))
     fields: dict[str, object] = {}
@@ -92,7 +92,7 @@ async def look(place: Place, change: Change) -> Before:
     return Before(fields=fields, lacking=tuple(lacking), version=version)
 
 
-async def see(place: Place, name: str, change: Change) -> tuple[Secret | None, str]:
+async def _seen(place: Place, name: str, change: Change) -> tuple[Secret | None, str]:
     """Give the secret as far as it can be read, and why what is missing is missing."""
     core = place.core
     of = core.capabilities
@@ -130,11 +130,7 @@ async def put_back(place: Place, change: Change, before: Before) -> tuple[str, G
     Raises:
         SecretBridgeError: it could not be written, or not be looked at.
     """
-    name = change.fields.get("new_name", place.secret)
-    seen, why = await see(place, name, change)
-    if seen is None and name != place.secret:
-        name = place.secret
-        seen, why = await see(place, name, change)
+    seen, why = await _under_either_name(place, change)
     if seen is None:
         return why, "best-effort"
     sent: Mapping[str, object] = change.fields
@@ -147,5 +143,52 @@ async def put_back(place: Place, change: Change, before: Before) -> tuple[str, G
             return f"somebody else has changed its {key} meanwhile", "best-effort"
     version = seen.version if place.core.capabilities.compare_and_set else None
     if back:
-        await place.core.update(name, None, back, if_version=version, allow_one_way=True, verify=False)
+        await place.core.update(seen.name, None, back, if_version=version, allow_one_way=True, verify=False)
     return "", "best-effort" if version is None else "atomic"
+
+
+async def _under_either_name(place: Place, change: Change) -> tuple[Secret | None, str]:
+    """See a secret that may have been renamed already."""
+    new_name = change.fields.get("new_name", place.secret)
+    seen, why = await _seen(place, new_name, change)
+    if seen is None and new_name != place.secret:
+        seen, why = await _seen(place, place.secret, change)
+    return seen, why
+
+
+class Sight(NamedTuple):
+    """What is there of a change whose outcome is not known.
+
+    Attributes:
+        made: True: it is there. False: it is not, what was there before is. None: that cannot be seen.
+        foreign: somebody else has changed the secret.
+        name: the name that the secret bears now.
+        version: its version, where the store compares versions.
+    """
+
+    made: bool | None
+    foreign: bool
+    name: str
+    version: int | None
+
+
+async def sight(place: Place, change: Change, before: Before) -> Sight:
+    """Look whether a change was made whose outcome is not known.
+
+    Raises:
+        SecretBridgeError: it could not be asked for.
+    """
+    seen, _ = await _under_either_name(place, change)
+    if seen is None:
+        return Sight(None, foreign=False, name=place.secret, version=None)
+    sent: Mapping[str, object] = change.fields
+    told = {key: _told(place, seen, key) for key in sent}
+    version = seen.version if place.core.capabilities.compare_and_set else None
+    if any(not _tells(place, key) or (key == "value" and now is None) for key, now in told.items()):
+        return Sight(None, foreign=False, name=seen.name, version=version)
+    if all(equal(sent[key], now) for key, now in told.items()):
+        return Sight(made=True, foreign=False, name=seen.name, version=version)
+    if told.keys() - before.fields.keys():
+        return Sight(None, foreign=False, name=seen.name, version=version)
+    was = all(equal(before.fields[key], now) for key, now in told.items())
+    return Sight(made=False, foreign=not was, name=seen.name, version=version)

@@ -52,6 +52,8 @@ class Updated(_One):
         guarantee: ``"atomic"``, ``"checked"`` or ``"best-effort"``.
         verified: True where it was read back as sent, None where nobody asked or the store cannot tell.
         version: the secret's version after the change, where the store counts them.
+        settled: in a run that was gone on with: ``"seen"`` where it was found to be made already,
+            ``"resent"`` where the store does not tell and the same change was sent again; else "".
         error: what failed after the change had been made, such as reading it back; else None.
         not_restored: after ``on_failure="restore"``, why the previous state is not back; else "".
     """
@@ -59,6 +61,7 @@ class Updated(_One):
     guarantee: Guarantee
     verified: bool | None = None
     version: int | None = None
+    settled: Literal["", "seen", "resent"] = ""
     error: SecretBridgeError | None = None
     not_restored: str = ""
 
@@ -204,8 +207,7 @@ def _plain(one: TargetResult) -> dict[str, Any]:
     for key in ("guarantee", "verified", "version"):
         if hasattr(one, key):
             plain[key] = getattr(one, key)
-    if getattr(one, "not_restored", ""):
-        plain["not_restored"] = getattr(one, "not_restored", "")
+    plain |= {key: told for key in ("settled", "not_restored") if (told := getattr(one, key, ""))}
     if error is not None:
         plain["error"] = {
             "class": type(error).__name__,

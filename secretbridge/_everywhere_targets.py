@@ -13,23 +13,25 @@ from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from secretbridge._async import AsyncSecretBridge
     from secretbridge._core import Core
     from secretbridge._runtime import Runtime
     from secretbridge._sync import SecretBridge
 
-__all__ = ["AsyncTarget", "BlockingTarget", "Face", "Place", "Places"]
+__all__ = ["AsyncStore", "AsyncTarget", "BlockingStore", "BlockingTarget", "Face", "Place", "Places"]
 
 _KINDS: Final = "give a connection's name, a bridge, a provider, or (one of these, the secret's name there)"
 
 if TYPE_CHECKING:
+    BlockingStore = str | SecretBridge | Provider
+    AsyncStore = str | AsyncSecretBridge | Provider
     #: Where to change a secret, and under which other name where it bears one.
-    BlockingTarget = str | SecretBridge | Provider | tuple[str | SecretBridge | Provider, str]
-    AsyncTarget = str | AsyncSecretBridge | Provider | tuple[str | AsyncSecretBridge | Provider, str]
+    BlockingTarget = BlockingStore | tuple[BlockingStore, str]
+    AsyncTarget = AsyncStore | tuple[AsyncStore, str]
 else:
-    BlockingTarget = AsyncTarget = object
+    BlockingStore = AsyncStore = BlockingTarget = AsyncTarget = object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,14 @@ class Face:
         other: what is to be done about a bridge of the other way.
         runtime: gives a way to wait.
         connect: opens a connection by its name.
+        closing: calls what closes, so that a cancellation does not keep it from its end.
     """
 
     bridge: type[Any]
     other: str
     runtime: Callable[[], Runtime]
     connect: Callable[..., Any]
+    closing: Callable[[Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +61,13 @@ class Place:
         target: its name, for people.
         secret: the secret's name there.
         core: the verbs over it.
+        connection: the connection's name, where it was given by one.
     """
 
     target: str
     secret: str
     core: Core
+    connection: str | None = None
 
 
 class Places:
@@ -107,10 +113,14 @@ class Places:
                 target, secret = given
             label, core = self._core(f"targets[{number}]", target)
             if core is not None:
-                places.append(Place(label, secret, core))
+                places.append(Place(label, secret, core, target if isinstance(target, str) else None))
         places = _told_apart(places)
         self._find_duplicates(places, new_name)
         return places
+
+    def vault(self, given: object) -> Core | None:
+        """Give the core of the vault that keeps values, or None where there is none."""
+        return None if given is None else self._core("vault", given)[1]
 
     def _core(self, field: str, target: object) -> tuple[str, Core | None]:
         """Give the name and the core of a target, opened where it is not open yet."""

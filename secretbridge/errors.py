@@ -416,6 +416,8 @@ class PartialUpdate(SecretBridgeError):
     ) -> None:
         super().__init__(message, advice=advice, applied=applied, transient=transient)
         self.results = results
+
+
 class MigrationError(SecretBridgeError):
     """A migration could not do what was asked."""
 
