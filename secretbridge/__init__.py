@@ -51,6 +51,15 @@ if TYPE_CHECKING:
     from secretbridge._once import (
         update_secret,
     )
+    from secretbridge._rotate import (
+        resume_rotation,
+        resume_rotation_async,
+        rotate,
+        rotate_async,
+    )
+    from secretbridge._rotate_run import (
+        Rotation,
+    )
     from secretbridge._sync import (
         SecretBridge,
     )
@@ -148,11 +157,14 @@ __all__ = [
     "InsForge",
     "InvalidRequest",
     "IoNet",
+    "JournalFailed",
+    "JournalMismatch",
     "JsonFile",
     "LeftOut",
     "Limit",
     "Local",
     "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
     "NotApplied",
     "NotSent",
@@ -167,6 +179,9 @@ __all__ = [
     "Rejected",
     "Restored",
     "Retry",
+    "Rotation",
+    "RotationIncomplete",
+    "RunBusy",
     "Secret",
     "SecretBridge",
     "SecretBridgeError",
@@ -205,6 +220,10 @@ __all__ = [
     "migrate",
     "resume_everywhere",
     "resume_everywhere_async",
+    "resume_rotation",
+    "resume_rotation_async",
+    "rotate",
+    "rotate_async",
     "update_everywhere",
     "update_everywhere_async",
     "update_secret",
@@ -221,6 +240,11 @@ _PLACES = {
     "connections": "_config",
     "resume_everywhere": "_everywhere",
     "resume_everywhere_async": "_everywhere",
+    "Rotation": "_rotate_run",
+    "resume_rotation": "_rotate",
+    "resume_rotation_async": "_rotate",
+    "rotate": "_rotate",
+    "rotate_async": "_rotate",
     "update_everywhere": "_everywhere",
     "update_everywhere_async": "_everywhere",
     "EverywhereResult": "_everywhere_results",

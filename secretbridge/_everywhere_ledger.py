@@ -158,6 +158,11 @@ class Ledger:
         return [json.loads(text) for text in self._journal.steps()]
 
     @property
+    def has_change(self) -> bool:
+        """Whether the vault had the change; before that nothing was sent."""
+        return any(entry.kind == "kept" for entry in self._journal.entries())
+
+    @property
     def complete(self) -> bool:
         """Whether the change has been made in every target."""
         return any(kind == "end" and data["complete"] for kind, data in self._journal.entries())
@@ -186,7 +191,8 @@ class Ledger:
         Raises:
             JournalMismatch: the run was broken off before the vault had it; nothing was sent.
         """
-        if not any(entry.kind == "kept" for entry in self._journal.entries()):
+        if not self.has_change:
+            await self.drop()  # it may have been broken off right after
             raise JournalMismatch(
                 "Nothing was sent in this run before it was broken off.", advice=_BEGIN_ANEW
             )

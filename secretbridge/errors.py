@@ -33,6 +33,7 @@
         VaultFull                    no room left on the disk
         SecretExpired(LookupError)   the secret's expiry has passed
         SecretLocked                 the secret is protected; also a SecretProtected
+      RotationIncomplete             a rotation did not come to its end; .run_id .step .results
       MigrationError               a migration
         PlanStale                    an end has moved since the plan was made; .moved
         PlanRefused                  the plan refuses something, and nothing was written; .refused
@@ -83,6 +84,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "RotationIncomplete",
     "RunBusy",
     "SecretBridgeError",
     "SecretExists",
@@ -415,6 +417,32 @@ class PartialUpdate(SecretBridgeError):
         transient: bool = False,
     ) -> None:
         super().__init__(message, advice=advice, applied=applied, transient=transient)
+        self.results = results
+
+
+class RotationIncomplete(SecretBridgeError):
+    """A rotation did not come to its end; what was done is in its journal, and it can be gone on with.
+
+    Attributes:
+        run_id: the run, for ``resume_rotation``.
+        step: what failed: ``"obtain"``, ``"write"`` or ``"revoke"``.
+        results: what came of the writing in each target, or None before it.
+    """
+
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        run_id: str,
+        step: str,
+        results: EverywhereResult | None = None,
+        applied: bool | None = None,
+    ) -> None:
+        super().__init__(message, advice=f"resume_rotation({run_id!r}, …) goes on with it.", applied=applied)
+        self.run_id = run_id
+        self.step = step
         self.results = results
 
 
