@@ -13,7 +13,7 @@ from secretbridge.migrate._end import End
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
-from secretbridge.migrate._place import Locks, journal_folder, journal_path
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
 from secretbridge.migrate._run import (
@@ -46,10 +46,12 @@ if TYPE_CHECKING:
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._types import EndInfo, Progress, Step
 
-__all__ = ["Asked", "apply", "resume", "undo"]
+__all__ = ["Asked", "apply", "resume", "taken_up", "undo"]
 
 #: Most names that a message lists.
 _SHOWN: Final = 10
+#: Most seconds of patience: a day.
+_LONGEST: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Asked:
         waits: whether there is an event loop to wait on.
         journal: the folder of the journals, or None for the default place.
         vault: where undo values are kept, or None.
+        vault_given: the same as the caller gave it.
         check: raise where the run does not end as it was wanted.
         concurrency: most requests at a time at each end, or None.
         progress: told of each event, or None.
@@ -67,12 +70,13 @@ class Asked:
     """
 
     waits: bool
-    journal: str | os.PathLike[str] | None = None
-    vault: End | None = None
-    check: bool = True
-    concurrency: int | None = None
-    progress: Progress | None = None
-    options: Options = Options()
+    journal: str | os.PathLike[str] | None
+    vault: End | None
+    vault_given: object
+    check: bool
+    concurrency: int | None
+    progress: Progress | None
+    options: Options
 
     @classmethod
     def of(cls, given: dict[str, Any], *, waits: bool) -> Asked:
@@ -82,15 +86,22 @@ class Asked:
             InvalidRequest: something is wrong with them; all of it is named.
         """
         wrong: list[Violation] = []
-        vault = ended("vault", given.pop("vault", None), wrong, waits=waits)
+        vault_given = given.pop("vault", None)
+        vault = ended("vault", vault_given, wrong, waits=waits)
         concurrency = given.pop("concurrency", None)
-        if concurrency is not None and (isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1):
+        if concurrency is not None and (
+            isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1
+        ):
             wrong.append(Violation("concurrency", "is not a whole number from 1", "leave it out"))
         progress = given.pop("progress", None)
         if progress is not None and not callable(progress):
             wrong.append(Violation("progress", "cannot be called", "give a function of one argument"))
         patience = given.get("patience", 0.0)
-        if isinstance(patience, bool) or not isinstance(patience, (int, float)) or not 0 <= patience <= 86_400:  # noqa: PLR2004 - a day
+        if (
+            isinstance(patience, bool)
+            or not isinstance(patience, (int, float))
+            or not 0 <= patience <= _LONGEST
+        ):
             wrong.append(Violation("patience", "is not a number of seconds up to a day", "for example 300"))
         if wrong:
             raise InvalidRequest("Refused before anything was read", violations=wrong)
@@ -99,6 +110,7 @@ class Asked:
             waits=waits,
             journal=journal,
             vault=vault,
+            vault_given=vault_given,
             check=check,
             concurrency=concurrency,
             progress=progress,
@@ -118,9 +130,13 @@ def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) 
 
 
 @asynccontextmanager
-async def _locked(core: Core, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]) -> AsyncIterator[None]:
+async def _locked(
+    core: Core, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
+) -> AsyncIterator[None]:
     locks = Locks(folder)
-    take = partial(locks.take, run_id, writes=[one for one in writes if one], reads=[one for one in reads if one])
+    take = partial(
+        locks.take, run_id, writes=[one for one in writes if one], reads=[one for one in reads if one]
+    )
     await core.channel.call(take)
     try:
         yield
@@ -145,6 +161,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         target = opened.target
         vault = None if vault_end is None else await enter(vault_end.opened(waits=asked.waits))
         folder = await target.channel.call(partial(journal_folder, asked.journal))
+        await target.channel.call(partial(sweep, folder))
         run_id = new_run_id()
         ends = (_identity(plan.source), _identity(plan.target))
         writes = ends if ending.delete_source else ends[1:]
@@ -159,7 +176,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         texts = map(step_text, plan.steps)
         journal = await target.channel.call(partial(Journal.create, path, begin, texts, key))
         stack.callback(journal.close)
-        return await _run(journal, items_of(plan.steps), asked, ending, opened, keep)
+        return await _run(journal, items_of(plan.steps), asked=asked, ending=ending, opened=opened, keep=keep)
 
 
 def _head(plan: Plan) -> dict[str, Any]:
@@ -180,7 +197,7 @@ def _stale(found: Sequence[str]) -> PlanStale:
 
 
 async def _run(
-    journal: Journal, items: list[Item], asked: Asked, ending: Ending, opened: Opened, keep: Keep | None
+    journal: Journal, items: list[Item], *, asked: Asked, ending: Ending, opened: Opened, keep: Keep | None
 ) -> Run:
     source, target = Side(opened.source, asked.concurrency), Side(opened.target, asked.concurrency)
     work = Work(
@@ -227,7 +244,7 @@ def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Ite
 
 
 @asynccontextmanager
-async def _taken_up(
+async def taken_up(
     asked: Asked, run_id: str, core: Core, vault: Core | None, *, alone: bool
 ) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
@@ -270,27 +287,33 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         enter = stack.enter_async_context
         target = await enter(_end("target", given["target"], asked).opened(waits=asked.waits))
         vault = None if asked.vault is None else await enter(asked.vault.opened(waits=asked.waits))
-        journal, items, keep = await enter(_taken_up(asked, run_id, target, vault, alone=False))
+        journal, items, keep = await enter(taken_up(asked, run_id, target, vault, alone=False))
         begin = journal.begin
         if begin["vault"] and keep is None:
             remedy = "Give vault= as at the beginning."
             raise JournalMismatch("This run keeps values in a vault, and none was given.", advice=remedy)
         if any(entry.kind == "phase" for entry in journal.entries()):
-            raise JournalMismatch("This run is being undone.", advice=f"Go on with migrate.undo({run_id!r}, …).")
+            raise JournalMismatch(
+                "This run is being undone.", advice=f"Go on with migrate.undo({run_id!r}, …)."
+            )
         plan = _again(begin["plan"], given)
         if wrong := plan.ends.misfits(waits=asked.waits):
             raise InvalidRequest(violations=wrong)
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
         await target.channel.call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
-        ending = Ending(delete_source=begin["delete_source"], accept_unverifiable=begin["accept_unverifiable"])
-        return await _run(journal, items, asked, ending, opened, keep)
+        ending = Ending(
+            delete_source=begin["delete_source"], accept_unverifiable=begin["accept_unverifiable"]
+        )
+        return await _run(journal, items, asked=asked, ending=ending, opened=opened, keep=keep)
 
 
 def _end(argument: str, given: object, asked: Asked) -> End:
     wrong: list[Violation] = []
     end = ended(argument, given, wrong, waits=asked.waits)
     if end is None:
-        raise InvalidRequest(violations=wrong or [Violation(argument, "is not given", "give a bridge or a provider")])
+        raise InvalidRequest(
+            violations=wrong or [Violation(argument, "is not given", "give a bridge or a provider")]
+        )
     return end
 
 
@@ -316,8 +339,14 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
     target = _end("target", given, asked)
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(target.opened(waits=asked.waits))
-        vault = None if asked.vault is None else await stack.enter_async_context(asked.vault.opened(waits=asked.waits))
-        journal, items, keep = await stack.enter_async_context(_taken_up(asked, run_id, core, vault, alone=True))
+        vault = (
+            None
+            if asked.vault is None
+            else await stack.enter_async_context(asked.vault.opened(waits=asked.waits))
+        )
+        journal, items, keep = await stack.enter_async_context(
+            taken_up(asked, run_id, core, vault, alone=True)
+        )
         require_same_end("target", journal.begin["plan"]["target"], target.info)
         work = Work(
             run_id=run_id,

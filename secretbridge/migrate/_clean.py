@@ -72,10 +72,18 @@ def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeEr
     arrived: Look = seen[2]  # type: ignore[assignment]  # likewise
     fields: Fields = seen[1]  # type: ignore[assignment]  # likewise
     source = work.source
-    if source is not None and left.secret is not None and differs(item.step.source_mark, left.secret, steady=source.steady):
+    if (
+        source is not None
+        and left.secret is not None
+        and differs(item.step.source_mark, left.secret, steady=source.steady)
+    ):
         return "The source has changed since it was copied; it is kept."
     if arrived.value is not None and "value" in fields:
-        return "" if arrived.value == fields["value"] else "The target holds another value by now; the source is kept."
+        return (
+            ""
+            if arrived.value == fields["value"]
+            else "The target holds another value by now; the source is kept."
+        )
     if arrived.present is False or still_ours(work, item, arrived) is False:
         return "The target is not as this run left it; the source is kept."
     return ""
@@ -88,7 +96,9 @@ def _job(work: Work, item: Item, rows: list[list[Any]]) -> Callable[[], Coroutin
         by_id = source.of.addressed_by.get("delete") == "id" and step.source_mark.id is not None
         problem: SecretBridgeError | None = None
         try:
-            await source.core.delete(None if by_id else step.source, step.source_mark.id if by_id else None, missing_ok=True)
+            await source.core.delete(
+                None if by_id else step.source, step.source_mark.id if by_id else None, missing_ok=True
+            )
         except SecretBridgeError as error:
             problem = error
         work.met(problem)

@@ -10,7 +10,7 @@ from secretbridge._capabilities import Limit
 from secretbridge.migrate._types import Loss, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from secretbridge._capabilities import Capabilities
     from secretbridge.migrate._rules import Rules
@@ -20,6 +20,7 @@ __all__ = ["Candidate", "Frame", "Seen", "alive", "decide", "decide_unread"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_VALUE: Final = ("value",)  # one object: there may be very many steps
 _TOOLS: Final = ("tool_name", "tool_arg", "default_for_tool")
 #: Field -> the kind of its loss, and how a secret without it is told from others.
 _KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -41,6 +42,7 @@ class Frame:
         rules: the rules.
         borrowed: whether values come from elsewhere than the source.
         now: what counts as expired.
+        known: says of a secret that its value is the same at both ends, so that neither is read; or None.
     """
 
     source: Capabilities
@@ -48,6 +50,7 @@ class Frame:
     rules: Rules
     borrowed: bool
     now: datetime
+    known: Callable[[Candidate], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ def decide(candidate: Candidate, seen: Seen, frame: Frame) -> Step:  # noqa: PLR
         return _step(candidate, "refuse", seen.problem)
     there = candidate.there[0] if candidate.there else None
     carried, losses = _carried(candidate, frame)
-    fields = tuple(carried) if seen.equal else ("value", *carried)
+    fields = tuple(carried) if seen.equal else ("value", *carried) if carried else _VALUE
     if there is not None and not fields:
         return _step(candidate, "skip", "same", equal=True)
     if there is not None and frame.rules.on_conflict == "refuse":

@@ -42,7 +42,9 @@ _SETTINGS: Final = (
     "PRAGMA cell_size_check=ON",
     "PRAGMA mmap_size=0",
 )
-_START_ANEW: Final = "Nothing was changed. Plan the migration anew; what has been copied is then skipped as equal."
+_START_ANEW: Final = (
+    "Nothing was changed. Plan the migration anew; what has been copied is then skipped as equal."
+)
 
 
 class Entry(NamedTuple):
@@ -77,21 +79,32 @@ class Journal:
             JournalFailed: it cannot be written; nothing is left of it.
         """
         problem = ""
-        journal = None
+        new = path.with_suffix(".new")  # renamed when it is whole: a run that is killed now has never begun
+        journal: Journal | None = None
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            journal = cls(path, _connection(path), key)
+            os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            journal = cls(new, _connection(new), key)
             journal._fill(begin, steps)
+            journal.close()
+            new.replace(path)
             _sync_folder(path.parent)
+            journal = cls._continued(path, journal)
         except (OSError, sqlite3.Error) as error:
             problem = _reason(error)
         if problem or journal is None:
             if journal is not None:
                 journal.close()
-            for rest in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            for rest in (new, new.with_name(f"{new.name}-wal"), new.with_name(f"{new.name}-shm"), path):
                 with contextlib.suppress(OSError):
                     rest.unlink()
             raise JournalFailed(f"The journal {path} cannot be written: {problem}.", advice=_ROOM)
+        return journal
+
+    @classmethod
+    def _continued(cls, path: Path, filled: Journal) -> Journal:
+        """Open what has just been filled and renamed."""
+        journal = cls(path, _connection(path), filled._key)
+        journal._count, journal._link = filled._count, filled._link
         return journal
 
     def _fill(self, begin: dict[str, Any], steps: Iterable[str]) -> None:
@@ -129,7 +142,8 @@ class Journal:
         """
         if not path.is_file():
             raise JournalMismatch(
-                f"There is no journal {path}.", advice="migrate.runs() shows the runs; journal= says where they are."
+                f"There is no journal {path}.",
+                advice="migrate.runs() shows the runs; journal= says where they are.",
             )
         problem = ""
         journal = None
@@ -163,7 +177,12 @@ class Journal:
                 return changed
             count += 1
         head = database.execute("SELECT n, link, seal FROM head").fetchone()
-        if not count or head is None or head[:2] != (count, link) or not self._fits(_counted(count, link), head[2]):
+        if (
+            not count
+            or head is None
+            or head[:2] != (count, link)
+            or not self._fits(_counted(count, link), head[2])
+        ):
             return changed
         self._count, self._link = count, link
         begin = self.begin
@@ -236,7 +255,9 @@ class Journal:
         raise TypeError("a journal is not pickled; open it where it is used")
 
 
-_ROOM: Final = "Make room or free the file; what is written in the journal is kept, and migrate.resume() goes on."
+_ROOM: Final = (
+    "Make room or free the file; what is written in the journal is kept, and migrate.resume() goes on."
+)
 
 
 def _connection(path: Path) -> sqlite3.Connection:

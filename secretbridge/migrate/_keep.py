@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import os
@@ -24,7 +25,15 @@ __all__ = ["KEY_NAME", "Keep", "keeper"]
 #: Under this name the vault keeps the key of all runs; who has it can try values against fingerprints.
 KEY_NAME: Final = "migration.key"
 _ABOUT: Final = "kept by a migration of secretbridge"
-_KEPT: Final = ("description", "active", "protected", "expires_at", "tool_name", "tool_arg", "default_for_tool")
+_KEPT: Final = (
+    "description",
+    "active",
+    "protected",
+    "expires_at",
+    "tool_name",
+    "tool_arg",
+    "default_for_tool",
+)
 
 
 async def keeper(core: Core, *, make: bool) -> Keep:
@@ -42,10 +51,8 @@ async def keeper(core: Core, *, make: bool) -> Keep:
         raise _unfit(f"{of.title} cannot keep values and tell them again", "give a vault, such as Local()")
     key = await _key(core)
     if key is None and make:
-        try:
+        with contextlib.suppress(SecretExists):  # another run was faster: its key is as good
             await core.create(KEY_NAME, {"value": secret_str()(os.urandom(32).hex())}, allow_one_way=False)
-        except SecretExists:
-            pass  # another run was faster: its key is as good
         key = await _key(core)
     if key is None:
         raise _unfit("has no key of a migration", "give the vault that was given when the run began")
@@ -121,7 +128,7 @@ class Keep:
         return failed
 
     async def kept(self, run_id: str, n: int) -> dict[str, Any] | None:
-        """Give the fields of a secret as they were before this run, its value as SecretStr; None if not kept."""
+        """Give the fields of a secret as they were before this run; None if they were not kept."""
         told: SecretStr | None = None
         try:
             told = (await self.core.get(_name(run_id, n), None, metadata=False)).value

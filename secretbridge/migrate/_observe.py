@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from secretbridge._models import Secret
     from secretbridge.migrate._rules import Rules
 
-__all__ = ["Problem", "Transforms", "mark_of", "marks", "read_values"]
+__all__ = ["Problem", "Reader", "Transforms", "mark_of", "marks"]
 
 _PAGE: Final = 1000
 #: Readings side by side where the provider names no limit of its own.
@@ -38,6 +38,9 @@ class Problem(NamedTuple):
     text: str
 
 
+_UNREAD: Final = Problem("its value was not read")
+
+
 def mark_of(secret: Secret, unsteady: Collection[str] = ()) -> Mark:
     """Give what can be seen of a secret without its value; of unsteady fields, nothing."""
     tools = {
@@ -46,6 +49,7 @@ def mark_of(secret: Secret, unsteady: Collection[str] = ()) -> Mark:
         if (content := getattr(secret, name))
     }
     text = secret.description
+    created, updated = secret.created_at, None if "updated_at" in unsteady else secret.updated_at
     return Mark(
         name=secret.name,
         id=secret.id,
@@ -54,8 +58,8 @@ def mark_of(secret: Secret, unsteady: Collection[str] = ()) -> Mark:
         protected=secret.protected,
         platform=secret.platform,
         expires_at=secret.expires_at,
-        created_at=secret.created_at,
-        updated_at=None if "updated_at" in unsteady else secret.updated_at,
+        created_at=created,
+        updated_at=created if updated == created else updated,  # one object: there may be very many marks
         description=f"{len(text)}:{_digest(text)}" if text else None,
         tools=f"{'+'.join(tools)}:{_digest(repr(tools))}" if tools else None,
     )
@@ -83,20 +87,52 @@ async def marks(core: Core) -> AsyncIterator[Mark]:
             return
 
 
-async def read_values(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
+class Reader:
+    """Reads values from a store: all at once where one costs as much as all, else as they are asked for.
+
+    Args:
+        core: the open store.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._ahead: dict[str, SecretStr | Problem] = {}
+
+    async def prepare(self, wanted: Sequence[Mark]) -> None:
+        """Read ahead what is going to be asked for, where the store gives its values together."""
+        if getattr(self._core.provider, "reads_whole", False):
+            values = await _read_values(self._core, wanted)
+            self._ahead = {mark.name: value for mark, value in zip(wanted, values, strict=True)}
+
+    async def read(self, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
+        """Give values, in order; what was read ahead is given once and let go of."""
+        if self._ahead:
+            return [self._ahead.pop(mark.name, _UNREAD) for mark in wanted]
+        return await _read_values(self._core, wanted)
+
+
+async def _read_values(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
     """Read the values of secrets, in order; many at once where the provider can, else side by side."""
     if not wanted:
         return []
     read_many: Any = getattr(core.provider, "read_many", None)
     if read_many is not None:
         try:
-            found: Sequence[Secret] = await read_many(core.channel, [mark.name for mark in wanted])
+            secrets: list[Secret] = list(await read_many(core.channel, [mark.name for mark in wanted]))
         except (SecretNotFound, SecretExpired):
             pass  # one of them: each is asked for by itself, to see which
         else:
-            return [_value(secret) for secret in found]
-    jobs = [partial(_one, core, mark) for mark in wanted]
-    return await core.channel.gather(jobs, core.capabilities.max_in_flight or _SIDE_BY_SIDE)
+            secrets.reverse()
+            return [_value(secrets.pop()) for _ in wanted]  # each is let go of as its value is taken
+    abreast = min(len(wanted), core.capabilities.max_in_flight or _SIDE_BY_SIDE)
+    found: list[SecretStr | Problem] = [_UNREAD] * len(wanted)
+
+    async def every(first: int) -> None:
+        for place in range(first, len(wanted), abreast):
+            found[place] = await _one(core, wanted[place])
+
+    await core.channel.gather([partial(every, first) for first in range(abreast)], abreast)
+    return found
 
 
 async def _one(core: Core, mark: Mark) -> SecretStr | Problem:

@@ -16,7 +16,7 @@ from secretbridge.errors import InvalidRequest, RunBusy, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Locks", "journal_folder", "journal_path", "locked_by"]
+__all__ = ["Locks", "journal_folder", "journal_path", "locked_by", "sweep"]
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
@@ -95,7 +95,9 @@ class Locks:
         changed = {_store_lock(one) for one in writes}
         wanted = [(f"{run_id}.lock", f"run {run_id}", True)]
         wanted += [(name, "this store", True) for name in sorted(changed)]
-        wanted += [(name, "this store", False) for name in sorted({_store_lock(one) for one in reads} - changed)]
+        wanted += [
+            (name, "this store", False) for name in sorted({_store_lock(one) for one in reads} - changed)
+        ]
         try:
             for name, what, alone in wanted:
                 self._take(name, what, alone=alone)
@@ -133,6 +135,13 @@ class Locks:
 
 def _store_lock(identity: str) -> str:
     return f"store-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.lock"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what is left of journals that were being made when their process was killed."""
+    for path in folder.glob("*.new*"):
+        if not locked_by(folder, path.name.partition(".")[0]):
+            path.unlink(missing_ok=True)
 
 
 def locked_by(folder: Path, run_id: str) -> bool:

@@ -12,13 +12,18 @@ from secretbridge.errors import InvalidRequest
 from secretbridge.migrate._written import fingerprint, read, written
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from datetime import datetime
     from typing import TextIO
 
+    from secretbridge._async import AsyncSecretBridge
+    from secretbridge._provider import Provider
+    from secretbridge._sync import SecretBridge
     from secretbridge.migrate._ends import Ends
+    from secretbridge.migrate._result import Run
     from secretbridge.migrate._rules import Rules
-    from secretbridge.migrate._types import EndInfo, Estimates, Step
+    from secretbridge.migrate._types import EndInfo, Estimates, Progress, Step
 
 __all__ = ["Plan"]
 
@@ -157,6 +162,104 @@ class Plan:
             raise InvalidRequest(violations=wrong)
         async with self.ends.opened(self.rules, waits=waits) as opened:
             return await moved(self, opened.source, opened.target)
+
+    def apply(
+        self,
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        vault: SecretBridge | Provider | None = None,
+        skip_refused: bool = False,
+        stop_on_error: bool = False,
+        check: bool = True,
+        delete_source: bool = False,
+        accept_unverifiable: bool = False,
+        resend: bool = False,
+        patience: float = 60.0,
+        progress: Progress | None = None,
+        concurrency: int | None = None,
+    ) -> Run:
+        """Carry the plan out: each secret is written down before it is touched, and can be undone.
+
+        Args:
+            journal: the folder of the journal; by default ``runs`` in the user's state folder.
+            vault: where the values that are replaced are kept for an undo; by default the plan's own.
+            skip_refused: leave behind what the plan refuses.
+            stop_on_error: end at the first secret that fails; the others are pending then.
+            check: raise where not all was done; False gives the run as it stands.
+            delete_source: delete at the source what this run has written, after all of it was verified.
+            accept_unverifiable: do so too where the target never tells a value.
+            resend: where a target that never tells a value leaves it unknown whether an update arrived,
+                send the same value once more.
+            patience: seconds to wait in all for a store that has gone away.
+            progress: called with an ``Event`` at each step.
+            concurrency: most requests at a time at each end; by default what its capabilities suggest.
+
+        Raises:
+            InvalidRequest: an argument is wrong, or an end is an AsyncSecretBridge.
+            PlanRefused: the plan refuses something and ``skip_refused`` is not set; nothing was written.
+            PlanStale: an end has moved since; nothing was written.
+            RunBusy: another run works on one of the stores; nothing was written.
+            JournalFailed: the journal cannot be written.
+            MigrationIncomplete: not all was done; ``run`` says what was.
+            SecretBridgeError: an end or the vault cannot be reached at all.
+        """
+        from secretbridge.migrate._begin import Asked, apply  # late, as the others
+        from secretbridge.migrate._run import Ending
+
+        given: dict[str, object] = {"journal": journal, "vault": vault, "check": check, "progress": progress}
+        given |= {"concurrency": concurrency, "stop_on_error": stop_on_error, "resend": resend}
+        asked = Asked.of({**given, "patience": patience}, waits=False)
+        ending = Ending(delete_source=delete_source, accept_unverifiable=accept_unverifiable)
+        return finish(apply(self, asked, ending, skip_refused=skip_refused))
+
+    async def apply_async(
+        self,
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        vault: AsyncSecretBridge | Provider | None = None,
+        skip_refused: bool = False,
+        stop_on_error: bool = False,
+        check: bool = True,
+        delete_source: bool = False,
+        accept_unverifiable: bool = False,
+        resend: bool = False,
+        patience: float = 60.0,
+        progress: Progress | None = None,
+        concurrency: int | None = None,
+    ) -> Run:
+        """Carry the plan out: each secret is written down before it is touched, and can be undone.
+
+        Args:
+            journal: the folder of the journal; by default ``runs`` in the user's state folder.
+            vault: where the values that are replaced are kept for an undo; by default the plan's own.
+            skip_refused: leave behind what the plan refuses.
+            stop_on_error: end at the first secret that fails; the others are pending then.
+            check: raise where not all was done; False gives the run as it stands.
+            delete_source: delete at the source what this run has written, after all of it was verified.
+            accept_unverifiable: do so too where the target never tells a value.
+            resend: where a target that never tells a value leaves it unknown whether an update arrived,
+                send the same value once more.
+            patience: seconds to wait in all for a store that has gone away.
+            progress: called with an ``Event`` at each step.
+            concurrency: most requests at a time at each end; by default what its capabilities suggest.
+
+        Raises:
+            InvalidRequest: an argument is wrong, or an end is a blocking bridge.
+            PlanRefused: the plan refuses something and ``skip_refused`` is not set; nothing was written.
+            PlanStale: an end has moved since; nothing was written.
+            RunBusy: another run works on one of the stores; nothing was written.
+            JournalFailed: the journal cannot be written.
+            MigrationIncomplete: not all was done; ``run`` says what was.
+            SecretBridgeError: an end or the vault cannot be reached at all.
+        """
+        from secretbridge.migrate._begin import Asked, apply  # late, as the others
+        from secretbridge.migrate._run import Ending
+
+        given: dict[str, object] = {"journal": journal, "vault": vault, "check": check, "progress": progress}
+        given |= {"concurrency": concurrency, "stop_on_error": stop_on_error, "resend": resend}
+        asked = Asked.of({**given, "patience": patience}, waits=True)
+        ending = Ending(delete_source=delete_source, accept_unverifiable=accept_unverifiable)
+        return await apply(self, asked, ending, skip_refused=skip_refused)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{action}={count}" for action, count in self.counts.items())

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from secretbridge._checks import target_violations, update_violations
+from secretbridge._checks import target_violations
 from secretbridge._models import Target
 from secretbridge.errors import InvalidRequest, Violation
-from secretbridge.migrate._decide import Candidate, Frame, Seen, alive, decide, decide_unread
+from secretbridge.migrate._decide import Candidate, Frame
 from secretbridge.migrate._end import End
 from secretbridge.migrate._ends import Ends
+from secretbridge.migrate._look import decided
 from secretbridge.migrate._names import Naming, suggested
-from secretbridge.migrate._observe import Problem, marks, read_values
+from secretbridge.migrate._observe import marks
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
 from secretbridge.migrate._rules import Rules
-from secretbridge.migrate._values import Values
+from secretbridge.migrate._values import lender_of
 from secretbridge.migrate._warnings import warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-
-    from pydantic import SecretStr
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from secretbridge._core import Core
     from secretbridge.migrate._ends import Opened
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ends_of", "make", "refuse"]
 
-_WINDOW: Final = 1000
 _REFUSED: Final = "Refused before anything was written"
 
 
@@ -63,18 +60,19 @@ def ends_of(
     given = {"source": End.of("source", source), "target": End.of("target", target)}
     if vault is not None:
         given["vault"] = End.of("vault", vault)
-    values = None if values_from is None else Values.of(values_from)
-    wrong += [one for one in (*given.values(), values) if isinstance(one, Violation)]
-    if isinstance(values, Violation):
-        values = Values({})
+    if values_from is not None:
+        given["values"] = lender_of(values_from)
+    wrong += [one for one in given.values() if isinstance(one, Violation)]
     ends = {name: end for name, end in given.items() if isinstance(end, End)}
     if "source" in ends:
-        wrong += _source_violations(ends["source"], borrowed=values is not None)
+        wrong += _source_violations(ends["source"], borrowed=values_from is not None)
     if "target" in ends:
         wrong += _target_violations(ends["target"])
     if "source" not in ends or "target" not in ends:
         return None
-    found = Ends(source=ends["source"], target=ends["target"], values=values, vault=ends.get("vault"))
+    found = Ends(
+        source=ends["source"], target=ends["target"], values=ends.get("values"), vault=ends.get("vault")
+    )
     if waits is not None:
         wrong += found.misfits(waits=waits)
     if _same(found):
@@ -86,9 +84,9 @@ def ends_of(
 def _source_violations(source: End, *, borrowed: bool) -> Iterator[Violation]:
     of = source.capabilities
     if not of.reads_values and not borrowed:
-        reason = of.why_not.get("get") or of.notes.get("value") or "its API has no call for it"
+        problem = of.why_not.get("get", f"{of.title} never tells a value")
         remedy = "say with values_from= where they are: a store, a file, a mapping or a callable"
-        yield Violation("source", f"{of.title} never tells a value: {reason}", remedy)
+        yield Violation("source", problem, remedy)
     if "list" not in of.operations and not getattr(source.provider, "declared", ()):
         yield Violation("source", f"{of.title} lists nothing", of.why_not.get("list", ""))
 
@@ -115,8 +113,9 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
     vault: object,
     *,
     waits: bool,
+    known: Callable[[Candidate], bool] | None = None,
 ) -> Plan:
-    """Make a plan.
+    """Make a plan; ``known`` says of a secret that its value is the same at both ends.
 
     Raises:
         InvalidRequest: something is wrong with the rules or the ends; all of it is named.
@@ -143,6 +142,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
             rules=rules,
             borrowed=ends.values is not None,
             now=now,
+            known=known,
         )
         steps = await _steps(opened, ends, naming, frame)
     return Plan(
@@ -152,13 +152,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         target=ends.target.info,
         rules=rules,
         steps=steps,
-        estimates=estimates(
-            steps,
-            ends.source,
-            ends.target,
-            None if ends.values is None else ends.values.end,
-            read=ends.values is None,
-        ),
+        estimates=estimates(steps, ends),
         warnings=tuple(warnings_of(steps, ends, naming)),
         ends=ends,
     )
@@ -179,20 +173,7 @@ async def _steps(opened: Opened, ends: Ends, naming: Naming, frame: Frame) -> tu
     """Look at both stores and decide."""
     mine = [mark async for mark in marks(opened.source) if naming.takes(mark.name)]
     candidates = await _candidates(mine, opened, ends, naming, frame)
-    early = [decide_unread(candidate, frame) for candidate in candidates]
-    steps: list[Any] = early
-    unread = [place for place, step in enumerate(steps) if step is None]
-    asks = ends.values is not None and ends.values.asks
-    whole = any(getattr(core.provider, "reads_whole", False) for core in (opened.source, opened.target))
-    whole = whole or getattr(getattr(opened.lender, "provider", None), "reads_whole", False)
-    window = len(unread) if whole else _WINDOW
-    for start in range(0, len(unread), window or 1):
-        places = unread[start : start + window]
-        looked_at = [candidates[place] for place in places]
-        seen = [Seen()] * len(places) if asks else await _seen(looked_at, opened, frame)
-        for place, candidate, sight in zip(places, looked_at, seen, strict=True):
-            steps[place] = decide(candidate, sight, frame)
-    return tuple(steps)
+    return await decided(candidates, opened, frame, asks=ends.asks)
 
 
 async def _candidates(
@@ -208,11 +189,10 @@ async def _candidates(
             rivals.setdefault(new, []).append(mark.name)
     there, taken, ids = await _target_marks(opened.target, targets, limited=bool(frame.target.name.pattern))
     wrong = [*naming.violations(names)]
-    if not ends.source.info.store and ids.intersection(mark.id for mark in mine if mark.id):
-        same = frame.source.provider == frame.target.provider
-        if same:
-            problem = "and source list the same ids: they are one store"
-            wrong.append(Violation("target", problem, "name two stores"))
+    alike = frame.source.provider == frame.target.provider and not ends.source.info.store
+    if alike and ids.intersection(mark.id for mark in mine if mark.id):
+        problem = "and source list the same ids: they are one store"
+        wrong.append(Violation("target", problem, "name two stores"))
     refuse(wrong)
     taken |= targets
     elsewhere = await _elsewhere(opened.source, mine)
@@ -288,42 +268,3 @@ def _unfit(name: str, new: str, core: Core, taken: set[str], *, is_there: bool) 
         taken.add(better)
         remedy = f"; rename={{{name!r}: {better!r}}} would do"
     return f"{of.title} does not accept the name {new!r}: {wrong[0].problem}{remedy}"
-
-
-async def _seen(candidates: Sequence[Candidate], opened: Opened, frame: Frame) -> list[Seen]:
-    """Read values, compare and measure them, and let go of them."""
-    values = await opened.read([candidate.mark for candidate in candidates])
-    theirs: dict[int, SecretStr | Problem] = {}
-    if frame.target.reads_values:
-        places = [
-            place
-            for place, candidate in enumerate(candidates)
-            if candidate.there and alive(candidate.there[0], frame.now)
-        ]
-        found = await read_values(opened.target, [candidates[place].there[0] for place in places])
-        theirs = dict(zip(places, found, strict=True))
-    return [
-        _sight(candidate, value, theirs.get(place), opened.target)
-        for place, (candidate, value) in enumerate(zip(candidates, values, strict=True))
-    ]
-
-
-def _sight(
-    candidate: Candidate, value: SecretStr | Problem, other: SecretStr | Problem | None, target: Core
-) -> Seen:
-    """Give what may be known of two values."""
-    if isinstance(value, Problem):
-        return Seen(None, value.text)
-    creates = not candidate.there
-    wrong = chain(
-        update_violations(
-            target.capabilities, {"value": value}, allow_one_way=True, if_version=None, creates=creates
-        ),
-        target.provider.check("create" if creates else "update", Target(candidate.target), {"value": value}),
-    )
-    problem = next(iter(wrong), None)
-    if problem is not None:
-        return Seen(None, f"its value does not fit {target.capabilities.title}: {problem.problem}")
-    if other is None or isinstance(other, Problem):
-        return Seen()
-    return Seen(value.get_secret_value() == other.get_secret_value())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from secretbridge._provider import Provider
     from secretbridge.migrate._end import End
+    from secretbridge.migrate._ends import Ends
     from secretbridge.migrate._types import Step
 
 __all__ = ["estimates"]
@@ -26,25 +27,16 @@ _ONCE: Final = (
 )
 
 
-def estimates(
-    steps: Iterable[Step], source: End, target: End, values: End | None, *, read: bool
-) -> Estimates:
-    """Predict a run.
-
-    Args:
-        steps: the plan's steps.
-        source: where the listing comes from.
-        target: where secrets are written.
-        values: where values come from, if not from the source; None too where nothing is asked.
-        read: whether values are read from the source.
-    """
+def estimates(steps: Iterable[Step], ends: Ends) -> Estimates:
+    """Predict a run of these steps."""
+    source, target = ends.source, ends.target
     creates = updates = 0
     for step in steps:
         creates += step.action == "create"
         updates += step.action == "update"
-    reader = source if read else values
-    readings = 0 if reader is None else _times(reader.provider, creates + updates, "read_many")
-    from_source = _LISTINGS + (readings if reader is source else 0)
+    from_source = _LISTINGS
+    if ends.values is None:
+        from_source += _times(source.provider, creates + updates, "read_many")
     to_target = _LISTINGS + _writes(target, creates, updates)
     source_seconds, target_seconds = _seconds(source, from_source), _seconds(target, to_target)
     return Estimates(

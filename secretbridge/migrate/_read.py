@@ -1,4 +1,4 @@
-"""Reading what is to be written: values from the source or from elsewhere, the other fields from the source."""
+"""Reading what is to be written: values from the source or elsewhere, other fields from the source."""
 
 from __future__ import annotations
 
@@ -44,15 +44,24 @@ class SourceReader:
     async def _looks(self, steps: Sequence[Step]) -> list[Look | SecretBridgeError]:
         fields = {name for step in steps for name in step.fields}
         metadata = not fields <= self._side.of.get_tells
-        return await self._side.look_many([(step.source, step.source_mark.id) for step in steps], metadata=metadata)
+        return await self._side.look_many(
+            [(step.source, step.source_mark.id) for step in steps], metadata=metadata
+        )
 
     async def read(self, steps: Sequence[Step]) -> list[Fields | SecretBridgeError]:
         """Read many; what cannot be read is the error that says why."""
         missing = [step for step in steps if step.source not in self._ahead]
-        looks = dict(zip((step.source for step in missing), await self._looks(missing), strict=True)) if missing else {}
+        looks = (
+            dict(zip((step.source for step in missing), await self._looks(missing), strict=True))
+            if missing
+            else {}
+        )
         given: Sequence[SecretStr | Problem | None] = [None] * len(steps)
         if self._opened.values is not None:
-            given = await self._opened.read([step.source_mark for step in steps])
+            try:
+                given = await self._opened.read([step.source_mark for step in steps])
+            except SecretBridgeError as error:
+                return [error] * len(steps)
         found: list[Fields | SecretBridgeError] = []
         for step, lent in zip(steps, given, strict=True):
             look = looks[step.source] if step.source in looks else self._ahead.pop(step.source)

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from secretbridge.migrate._types import Action, Loss
 
-__all__ = ["GUARANTEES", "Guarantee", "Outcome", "Owner", "Run", "RunInfo", "RunState", "State", "Verification"]
+__all__ = [
+    "GUARANTEES",
+    "Guarantee",
+    "Outcome",
+    "Owner",
+    "Run",
+    "RunInfo",
+    "RunState",
+    "State",
+    "Verification",
+]
 
 State = Literal["done", "skipped", "refused", "pending", "failed", "unknown", "undone"]
 Verification = Literal["verified", "mismatch", "unverifiable"]
@@ -85,6 +95,8 @@ class Run:
         target: the target in words.
         warnings: what had to be said before the run began.
         outcomes: one for each secret of the plan, in its order.
+        pruned: after ``sync(prune=True)``: what earlier runs had created and what became of it, now that the
+            source has it no more.
     """
 
     id: str
@@ -98,6 +110,7 @@ class Run:
     target: str
     warnings: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    pruned: tuple[Outcome, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -147,13 +160,12 @@ def _settled(one: Outcome) -> bool:
 
 
 def _plain(run: Run) -> dict[str, Any]:
-    whole: dict[str, Any] = {name: getattr(run, name) for name in run.__slots__ if name != "outcomes"}
+    listed = {"outcomes", "pruned"}
+    whole: dict[str, Any] = {name: getattr(run, name) for name in run.__slots__ if name not in listed}
     whole["counts"] = run.counts
-    whole["outcomes"] = [
-        {
-            **{name: getattr(one, name) for name in one.__slots__ if name != "losses"},
-            "losses": [{"kind": loss.kind, "text": loss.text} for loss in one.losses],
-        }
-        for one in run.outcomes
-    ]
-    return whole
+    return whole | {name: [_row(one) for one in getattr(run, name)] for name in sorted(listed)}
+
+
+def _row(one: Outcome) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(one, name) for name in one.__slots__ if name != "losses"}
+    return row | {"losses": [{"kind": loss.kind, "text": loss.text} for loss in one.losses]}

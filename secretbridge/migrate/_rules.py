@@ -246,7 +246,7 @@ def _template_problem(template: object) -> str:
 
 
 def _rename(given: object, wrong: list[Violation]) -> object:
-    if isinstance(given, str) and not given.endswith(".toml"):
+    if isinstance(given, str) and (_NAME in given or not given.endswith(".toml")):
         if given and (problem := _template_problem(given)):
             wrong.append(Violation("rename", problem, f'for example "OLD_{_NAME}"'))
         return given

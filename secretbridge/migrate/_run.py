@@ -77,7 +77,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def begin_entry(run_id: str, plan: Mapping[str, Any], ending: Ending, *, vault: bool, warnings: Sequence[str]) -> dict[str, Any]:
+def begin_entry(
+    run_id: str, plan: Mapping[str, Any], ending: Ending, *, vault: bool, warnings: Sequence[str]
+) -> dict[str, Any]:
     """Give a journal's first entry.
 
     Args:
@@ -114,7 +116,11 @@ async def carry_out(work: Work, ending: Ending) -> RunState:
         again = [item for item in work.items if item.n in work.again or item.state in {"pending", "unknown"}]
         work.again.clear()
         await _round(work, again)
-    if ending.delete_source and not work.stopped and not blocking(work.items, unverifiable=ending.accept_unverifiable):
+    if (
+        ending.delete_source
+        and not work.stopped
+        and not blocking(work.items, unverifiable=ending.accept_unverifiable)
+    ):
         await delete_sources(work)
     state: RunState = "done" if finished(work.items, ending) else "incomplete"
     await work.target.call(lambda: work.journal.append("state", {"state": state, "at": now()}))
@@ -182,7 +188,9 @@ def _touched(item: Item) -> bool:
     return item.writes and item.state in {"done", "intended", "unknown"}
 
 
-def run_of(path: Path, begin: Mapping[str, Any], items: Sequence[Item], state: RunState, ended: str | None) -> Run:
+def run_of(
+    path: Path, begin: Mapping[str, Any], items: Sequence[Item], state: RunState, ended: str | None
+) -> Run:
     """Give a run as callers see it."""
     plan = begin["plan"]
     return Run(

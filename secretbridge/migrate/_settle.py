@@ -75,24 +75,25 @@ async def _settled(work: Work, item: Item, fields: Fields, look: Look) -> list[A
         return _created(work, item, fields, look)
     if look.present is False:
         return outcome_row(item, "failed", error=sentence(_conflict(work, item, "is gone")))
-    mark = item.step.target_mark
-    untouched = (
-        mark is not None
-        and look.secret is not None
-        and work.target.steady
-        and (look.secret.updated_at is not None or look.secret.version is not None)
-        and not differs(mark, look.secret, steady=True)
-    )
-    if look.value is not None and look.secret is not None:
-        if _as_sent(work, fields, look):
-            return _inferred(work, item, look)
-        if untouched or await _is_old(work, item, look):
-            return outcome_row(item, "pending")
-        problem = _conflict(work, item, "holds neither what was there nor what was sent")
-        return outcome_row(item, "unknown", error=sentence(problem))
-    if untouched:
+    if look.value is not None and _as_sent(work, fields, look):
+        return _inferred(work, item, look)
+    if _untouched(work, item, look) or await _is_old(work, item, look):
         return outcome_row(item, "pending")
-    return None
+    return None if look.value is None else _strange(work, item)
+
+
+def _strange(work: Work, item: Item) -> list[Any]:
+    problem = _conflict(work, item, "holds neither what was there nor what was sent")
+    return outcome_row(item, "unknown", error=sentence(problem))
+
+
+def _untouched(work: Work, item: Item, look: Look) -> bool:
+    """Say whether the target's own mark of changes says that nothing has changed since the plan."""
+    mark, seen = item.step.target_mark, look.secret
+    if mark is None or seen is None or not work.target.steady:
+        return False
+    marked = seen.updated_at is not None or seen.version is not None
+    return marked and not differs(mark, seen, steady=True)
 
 
 def _as_sent(work: Work, fields: Fields, look: Look) -> bool:
@@ -119,7 +120,7 @@ def _inferred(work: Work, item: Item, look: Look) -> list[Any]:
 
 async def _is_old(work: Work, item: Item, look: Look) -> bool:
     """Say whether the target still holds what the vault kept before the write."""
-    if work.keep is None or not item.kept:
+    if work.keep is None or not item.kept or look.value is None:
         return False
     kept = await work.keep.kept(work.run_id, item.n)
     return kept is not None and kept["value"] == look.value
@@ -127,7 +128,9 @@ async def _is_old(work: Work, item: Item, look: Look) -> bool:
 
 def _conflict(work: Work, item: Item, what: str) -> Conflict:
     of = work.target.of
-    return Conflict(f"{item.step.target!r} {what} at {of.title}.", provider=of.provider, operation="update", advice=_LOOK)
+    return Conflict(
+        f"{item.step.target!r} {what} at {of.title}.", provider=of.provider, operation="update", advice=_LOOK
+    )
 
 
 async def _resend(work: Work, item: Item, fields: Fields) -> None:
@@ -136,9 +139,10 @@ async def _resend(work: Work, item: Item, fields: Fields) -> None:
     of = target.of
     problem = ""
     if not work.options.resend:
-        problem = f"{of.title} does not tell whether the value arrived; resume(…, resend=True) sends the same again."
+        problem = f"{of.title} does not tell whether the value arrived; resend=True sends the same again."
     elif item.fingerprint and work.keep is not None:
-        if work.keep.fingerprint(step.target, fields["value"]) != item.fingerprint:
+        same = work.keep.fingerprint(step.target, fields["value"]) == item.fingerprint
+        if not same:
             problem = "The value at the source is another one by now, so it is not sent again."
     if problem:
         error = Conflict(problem, provider=of.provider, operation="update", applied=None)

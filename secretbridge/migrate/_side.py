@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge._models import Secret
 
-__all__ = ["MOST", "Side", "Look"]
+__all__ = ["MOST", "Look", "Side", "completed"]
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ T = TypeVar("T")
 MOST: Final = 64
 #: Seconds for which one listing serves, where a store can be looked at by listing alone.
 _FRESH: Final = 5.0
-#: Requests at the same time where a rate is declared and nothing else: enough to reach it at two seconds each.
+#: Requests at a time where nothing but a rate is declared: enough to reach it at two seconds each.
 _ABREAST: Final = 8
 #: Secrets that are read together, in general and where one costs as much as all.
 _CHUNK: Final = 1024
@@ -59,6 +60,13 @@ class Look(NamedTuple):
 
 _ABSENT: Final = Look(present=False)
 _UNSEEN: Final = Look(present=None)
+
+
+def completed(look: Look, listed: Sequence[Secret] | None) -> Look:
+    """Give a look with what the listing tells besides, where one secret of the name is listed."""
+    if look.secret is None or listed is None or len(listed) != 1:
+        return look
+    return look._replace(secret=replace(listed[0], value=look.value))
 
 
 class Side:
@@ -135,6 +143,20 @@ class Side:
             self._listed, self._listed_at = listed, self.now()
         return self._listed
 
+    async def snapshot(self, metadata: bool) -> dict[str, list[Secret]]:  # noqa: FBT001 - private
+        """Give a fresh listing where it tells what reading a secret does not; else nothing.
+
+        Args:
+            metadata: whether fields beside the value are wanted.
+        """
+        self.forget()
+        if self.of.list_tells <= self.of.get_tells or not (metadata or self.steady):
+            return {}
+        try:
+            return await self.listing()
+        except SecretBridgeError:
+            return {}  # the looks that follow say what is the matter
+
     async def look(self, name: str, id_: str | None = None, *, metadata: bool = False) -> Look:
         """Look at one secret.
 
@@ -154,16 +176,12 @@ class Side:
 
     async def _read(self, name: str, *, metadata: bool) -> Look:
         secret: Secret | None = None
-        try:
+        with contextlib.suppress(SecretNotFound, SecretExpired):
             secret = await self.core.get(name, None, metadata=False)
-        except (SecretNotFound, SecretExpired):
-            pass
         if secret is None:
             return await self._seen(name) if self._hides else _ABSENT
         if metadata and not self.of.list_tells <= self.of.get_tells:
-            listed = (await self._seen(name)).secret
-            if listed is not None:
-                secret = replace(listed, value=secret.value)
+            return completed(Look(True, secret), (await self.listing()).get(name))
         return Look(True, secret)
 
     async def _seen(self, name: str) -> Look:

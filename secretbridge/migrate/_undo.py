@@ -1,4 +1,4 @@
-"""Undo: takes away what a run made and brings back what it changed, where that is still as the run left it."""
+"""Undo: takes away what a run made and brings back what it changed, where that is as the run left it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ UNDO_CONSENTS: Final[dict[UndoConsent, str]] = {
     "changed": "the secret has changed since this run wrote it",
     "unseen": "whether the secret has changed since this run wrote it cannot be seen",
 }
+_NOT_KEPT: Final = "What was there before was not kept, so it cannot be brought back."
 _DEFAULTS: Final = {"active": True, "protected": False, "default_for_tool": False}
 
 
@@ -87,20 +88,24 @@ def _id(item: Item) -> str | None:
     return None if item.step.target_mark is None else item.step.target_mark.id
 
 
-async def _decided(work: Work, item: Item, look: Look, accept: Collection[str]) -> _Act | SecretBridgeError | str:
+async def _decided(
+    work: Work, item: Item, look: Look, accept: Collection[str]
+) -> _Act | SecretBridgeError | str:
     """Say what is to be done; "" where nothing is left to do, a sentence where it is refused."""
     if item.deletion in {"intended", "done"}:
         return "The source of it was deleted after the migration: here may be the only copy."
     if item.step.action == "create":
         return _uncreate(work, item, look, accept)
-    kept = None
-    if item.kept and work.keep is not None:
-        try:
-            kept = await work.keep.kept(work.run_id, item.n)
-        except SecretBridgeError as error:
-            return error
-    if kept is None:
-        return "What was there before was not kept, so it cannot be brought back."
+    if work.keep is None or not item.kept:
+        return _NOT_KEPT
+    try:
+        kept = await work.keep.kept(work.run_id, item.n)
+    except SecretBridgeError as error:
+        return error
+    return _NOT_KEPT if kept is None else _restore(work, item, look, kept, accept)
+
+
+def _restore(work: Work, item: Item, look: Look, kept: dict[str, Any], accept: Collection[str]) -> _Act | str:
     if look.secret is None:
         return "It is not there any more."
     old = {
@@ -114,8 +119,7 @@ async def _decided(work: Work, item: Item, look: Look, accept: Collection[str]) 
     wanting = _wanting(item, still_ours(work, item, look), accept, inferred=False)
     if wanting:
         return wanting
-    version = look.secret.version if work.target.of.compare_and_set else None
-    return _Act(item, _id(item), old, version)
+    return _Act(item, _id(item), old, look.secret.version if work.target.of.compare_and_set else None)
 
 
 def _uncreate(work: Work, item: Item, look: Look, accept: Collection[str]) -> _Act | str:
@@ -172,7 +176,9 @@ def _wanting(item: Item, same: bool | None, accept: Collection[str], *, inferred
         return ""
     why = "; ".join(UNDO_CONSENTS[word] for word in wanting)
     asked = ", ".join(f'"{word}"' for word in wanting)
-    return f"{item.step.target!r} is left as it is: {why}. undo(…, accept=[{asked}]) takes it back all the same."
+    return (
+        f"{item.step.target!r} is left as it is: {why}. undo(…, accept=[{asked}]) takes it back all the same."
+    )
 
 
 def _job(work: Work, act: _Act, rows: list[list[Any]]) -> Callable[[], Coroutine[Any, Any, None]]:
@@ -196,12 +202,12 @@ def _job(work: Work, act: _Act, rows: list[list[Any]]) -> Callable[[], Coroutine
 async def _do(work: Work, act: _Act) -> None:
     core, name = work.target.core, act.item.step.target
     operation: Literal["delete", "update"] = "delete" if act.fields is None else "update"
-    by_id = act.id is not None and core.capabilities.addressed_by.get(operation) != "name"
-    at = (None, act.id) if by_id else (name, None)
+    id_ = act.id if core.capabilities.addressed_by.get(operation) != "name" else None
+    named = name if id_ is None else None
     if act.fields is None:
-        await core.delete(*at, missing_ok=True)
+        await core.delete(named, id_, missing_ok=True)
     else:
-        await core.update(*at, act.fields, if_version=act.version, allow_one_way=False, verify=False)
+        await core.update(named, id_, act.fields, if_version=act.version, allow_one_way=False, verify=False)
 
 
 async def _is_done(work: Work, act: _Act) -> bool:
@@ -228,6 +234,6 @@ async def _together(work: Work, acts: Sequence[_Act]) -> list[list[Any]]:
     except SecretBridgeError as error:
         problem = error
     work.met(problem)
-    return [[act.item.n, "done" if problem is None else "failed", problem and sentence(problem)] for act in acts]
-
-
+    return [
+        [act.item.n, "done" if problem is None else "failed", problem and sentence(problem)] for act in acts
+    ]

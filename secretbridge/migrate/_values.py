@@ -1,96 +1,118 @@
-"""Where the values of a migration come from, if not from its source."""
+"""Where the values of a migration come from, if not from its source: any store, or what a caller gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from secretbridge._models import secret_str
-from secretbridge.errors import Violation
+from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._models import Secret, secret_str
+from secretbridge.errors import SecretNotFound, Violation
 from secretbridge.migrate._end import End
-from secretbridge.migrate._observe import Problem, read_values
-from secretbridge.migrate._types import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from pydantic import SecretStr
 
-    from secretbridge._core import Core
+    from secretbridge._channel import Channel
+    from secretbridge._models import Fields, Operation, Target
+    from secretbridge._provider import Page
 
-__all__ = ["Values"]
+__all__ = ["Given", "lender_of"]
 
-#: A store, a mapping, or somebody who is asked for each.
-Origin: TypeAlias = "End | Mapping[str, SecretStr] | Callable[[str], SecretStr]"
+#: Values by the source's names, or somebody who is asked for each.
+Origin: TypeAlias = "Mapping[str, SecretStr] | Callable[[str], SecretStr]"
 
 
-class Values:
-    """Where the values of a migration come from, if not from the source.
+def lender_of(given: object) -> End | Violation:
+    """Take what a caller gave as ``values_from``, or say what is wrong with it."""
+    if isinstance(given, Mapping):
+        wrapper = secret_str()
+        bare = [name for name, value in given.items() if not isinstance(value, wrapper)]
+        if bare:
+            return Violation("values_from", f"has no SecretStr under {bare[0]!r}", "wrap each value in one")
+        return End(Given(dict(given)), None)
+    end = End.of("values_from", given)
+    if isinstance(end, End):
+        if end.capabilities.reads_values:
+            return end
+        return Violation("values_from", f"{end.info.title} never tells a value", "choose a store that does")
+    if callable(given) and not isinstance(given, type):
+        return End(Given(given), None)
+    remedy = "give a bridge, a provider, a mapping of SecretStr or a callable that is asked for each name"
+    return Violation("values_from", "is no place of values", remedy)
+
+
+class Given:
+    """A store of the values that a caller hands over, to read from.
 
     Args:
-        origin: another store, a mapping of the source's names, or a callable that is asked for each name.
+        origin: a mapping of the source's names, or a callable that is asked for one name at a time.
     """
 
-    __slots__ = ("_origin",)
+    capabilities: Capabilities = Capabilities(
+        provider="given",
+        title="values_from",
+        operations=frozenset({"get"}),
+        addressed_by=MappingProxyType({"get": "name"}),
+        name=Limit(min_length=1),
+        get_tells=frozenset({"value"}),
+        max_in_flight=1,  # a person answers one question at a time
+    )
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
+        self.asks = not isinstance(origin, Mapping)
 
-    @classmethod
-    def of(cls, given: object) -> Values | Violation:
-        """Take what a caller gave as ``values_from``, or say what is wrong with it."""
-        if isinstance(given, Mapping):
-            wrapper = secret_str()
-            bare = [name for name, value in given.items() if not isinstance(value, wrapper)]
-            if bare:
-                return Violation(
-                    "values_from", f"has no SecretStr under {bare[0]!r}", "wrap each value in one"
-                )
-            return cls(dict(given))
-        end = End.of("values_from", given)
-        if isinstance(end, End):
-            if end.capabilities.reads_values:
-                return cls(end)
-            return Violation(
-                "values_from", f"{end.info.title} never tells a value", "choose a store that does"
-            )
-        if callable(given) and not isinstance(given, type):
-            return cls(given)
-        remedy = "give a bridge, a provider, a mapping of SecretStr or a callable that is asked for each name"
-        return Violation("values_from", "is no place of values", remedy)
+    def __repr__(self) -> str:
+        return "Given()"
 
-    @property
-    def asks(self) -> bool:
-        """Whether somebody is asked for each value; then that is not done for a plan."""
-        return not isinstance(self._origin, (End, Mapping))
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("values are not pickled")
 
-    @property
-    def end(self) -> End | None:
-        """The store that the values come from, where it is one."""
-        return self._origin if isinstance(self._origin, End) else None
+    def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
+        """Give nothing: capabilities say it all."""
+        return ()
 
-    async def read(
-        self, core: Core | None, source: Core, wanted: Sequence[Mark]
-    ) -> list[SecretStr | Problem]:
-        """Give the values of secrets, in order.
-
-        Args:
-            core: the open store that they come from, where it is one.
-            source: waits for whoever is asked.
-            wanted: the secrets at the source; their names count.
-        """
+    async def get(self, channel: Channel, target: Target) -> Secret:
+        """Give one value."""
+        name = target.name or ""
         origin = self._origin
-        if core is not None:
-            return await read_values(core, [Mark(name=mark.name) for mark in wanted])
         if isinstance(origin, Mapping):
-            missing = Problem("values_from has no value of this name")
-            return [origin.get(mark.name, missing) for mark in wanted]
-        assert not isinstance(origin, End)  # noqa: S101 - for the type checker: it would be open
-        return [await source.channel.call(partial(_asked, origin, mark.name)) for mark in wanted]
+            given, failed = origin.get(name), "has no value of this name"
+        else:
+            given, failed = await channel.call(partial(_asked, origin, name))
+        if given is None:
+            raise SecretNotFound(f"values_from {failed}.", provider="given", operation="get")
+        return Secret(name=name, value=given)
+
+    async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:
+        """Not among the operations: core refuses it."""
+        raise NotImplementedError
+
+    async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        """Not among the operations: core refuses it."""
+        raise NotImplementedError
+
+    async def update(
+        self, channel: Channel, target: Target, changes: Fields, *, if_version: int | None = None
+    ) -> Secret:
+        """Not among the operations: core refuses it."""
+        raise NotImplementedError
+
+    async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        """Not among the operations: core refuses it."""
+        raise NotImplementedError
+
+    async def delete(self, channel: Channel, target: Target) -> None:
+        """Not among the operations: core refuses it."""
+        raise NotImplementedError
 
 
-def _asked(ask: Callable[[str], object], name: str) -> SecretStr | Problem:
+def _asked(ask: Callable[[str], object], name: str) -> tuple[SecretStr | None, str]:
     """Ask for one value; of an error only the class is told."""
     failed = ""
     given: object = None
@@ -99,7 +121,7 @@ def _asked(ask: Callable[[str], object], name: str) -> SecretStr | Problem:
     except Exception as error:  # noqa: BLE001 - a caller's function may fail in any way, and hold the value
         failed = type(error).__name__
     if failed:
-        return Problem(f"the callable given as values_from raised {failed}")
+        return None, f"was asked and raised {failed}"
     if isinstance(given, secret_str()):
-        return given
-    return Problem(f"the callable given as values_from gave {type(given).__name__}, no SecretStr")
+        return given, ""
+    return None, f"was asked and gave {type(given).__name__}, no SecretStr"

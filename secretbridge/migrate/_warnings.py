@@ -24,7 +24,7 @@ def warnings_of(steps: tuple[Step, ...], ends: Ends, naming: Naming) -> Iterator
         yield f"exclude={pattern!r} matches nothing at the source."
     if unseen := sorted(of.get_tells - of.list_tells - {"value"}):
         yield f"{of.title} does not tell {', '.join(unseen)} in its listing: such losses are not seen."
-    if ends.values is not None and ends.values.asks:
+    if ends.asks:
         yield "Values are asked for when the plan is applied: whether they fit is not known before."
     yield from _unsteady(ends.source, (step.source_mark for step in steps))
     yield from _unsteady(ends.target, (step.target_mark for step in steps if step.target_mark))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
 from secretbridge.migrate._same import differs, same_fields
+from secretbridge.migrate._side import completed
 from secretbridge.migrate._state import After, sentence
 
 if TYPE_CHECKING:
@@ -80,20 +81,24 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
 
 
 def _failed(work: Work, item: Item, error: SecretBridgeError, *, applied: bool | None) -> list[Any]:
-    """Give the outcome of what went wrong; True is for a change that was made before something else failed."""
+    """Give the outcome of what went wrong; True is for a change that was made before the failure."""
     work.met(error)
     work.failed()
     if error.transient and applied is False:
         work.again.add(item.n)
     state = {True: "done", False: "failed", None: "unknown"}[applied]
     owner = "recorded" if applied else None
-    return outcome_row(item, state, owner=owner, guarantee="best-effort" if applied else None, error=sentence(error))
+    return outcome_row(
+        item, state, owner=owner, guarantee="best-effort" if applied else None, error=sentence(error)
+    )
 
 
 async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], list[Item]]:
     """Keep what is going to be changed; give what was seen, and the items that can go on."""
     target, keep = work.target, work.keep
-    wanted = [item for item in items if item.step.action == "update"] if keep is not None and target.reads else []
+    wanted = (
+        [item for item in items if item.step.action == "update"] if keep is not None and target.reads else []
+    )
     if keep is None or not wanted:
         return {}, list(items)
     fields = {name for item in wanted for name in item.step.fields}
@@ -111,9 +116,7 @@ async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], lis
             before[item.n] = look
     told = [(n, look.secret) for n, look in before.items() if look.secret is not None]
     failures = await keep.keep(work.run_id, told)
-    for item in wanted:
-        if item.n in failures:
-            rows.append(_failed(work, item, failures[item.n], applied=False))
+    rows += [_failed(work, item, failures[item.n], applied=False) for item in wanted if item.n in failures]
     await work.log("outcome", rows)
     gone = {row[0] for row in rows}
     return (
@@ -237,15 +240,16 @@ async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
     if not target.reads:
         await _verify_unread(work, [item for item, _ in written])
         return
-    target.forget()
-    metadata = any(not fields.keys() <= target.of.get_tells for _, fields in written)
-    looks = await target.look_many([(item.step.target, None) for item, _ in written], metadata=metadata)
+    # Listed before the values are read: a change that comes in between shows itself at the next look.
+    marks = await target.snapshot(any(not fields.keys() <= target.of.get_tells for _, fields in written))
+    looks = await target.look_many([(item.step.target, None) for item, _ in written])
     rows: list[list[Any]] = []
     for (item, fields), look in zip(written, looks, strict=True):
         if isinstance(look, SecretBridgeError):
             work.met(look)
             rows.append([item.n, None, item.after.row(), sentence(look)])
             continue
+        look = completed(look, marks.get(item.step.target))  # noqa: PLW2901 - the same look, with more of it
         after = After.of(look.secret, steady=target.steady) if look.secret is not None else item.after
         rows.append([item.n, _verdict(work, fields, look), after.row(), None])
     await work.log("verified", rows)
@@ -278,13 +282,9 @@ async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
         found = listed.get(item.step.target, [])
         mine = next((row for row in found if row.id == item.after.id), found[0] if len(found) == 1 else None)
         after = item.after if mine is None else After.of(mine, steady=target.steady)
-        error = problem
-        if len(found) > 1:
-            error = sentence(duplicate(work, item, [row.id or "" for row in found]))
-        elif target.lists and problem is None and not found:
-            rows.append([item.n, "mismatch", after.row(), None])
-            continue
-        rows.append([item.n, "unverifiable", after.row(), error])
+        gone = target.lists and problem is None and not found
+        several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
+        rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
     await work.log("verified", rows)
     for item in items:
         work.tell("verified", item)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secretbridge._models import Fields
-    from secretbridge.migrate._side import Side
     from secretbridge.migrate._journal import Journal
     from secretbridge.migrate._keep import Keep
+    from secretbridge.migrate._side import Side
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._types import EventKind, Progress, Step
 
@@ -134,7 +134,9 @@ class Work:
             self._in_a_row = 0
             return
         if isinstance(error, _FATAL):
-            self.stopped = self.stopped or f"{type(error).__name__}: nothing works any more until that is mended"
+            self.stopped = (
+                self.stopped or f"{type(error).__name__}: nothing works any more until that is mended"
+            )
             return
         if error.transient or isinstance(error, (PermissionDenied, QuotaExceeded)):
             self._in_a_row += 1
@@ -165,4 +167,3 @@ class Work:
                 seconds=passed if seconds is None else seconds,
             )
         )
-

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from secretbridge.migrate._rules import Rules
 
-__all__ = ["FORMAT", "VERSION", "estimates_of", "fingerprint", "info_of", "read", "step_of", "written"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "estimates_of",
+    "fingerprint",
+    "info_of",
+    "plain",
+    "read",
+    "step_document",
+    "step_of",
+    "step_text",
+    "written",
+]
 
 FORMAT: Final = "secretbridge-plan"
 VERSION: Final = 1
@@ -53,7 +65,7 @@ def fingerprint(rules: Rules, ends: Iterable[EndInfo], steps: Iterable[Step]) ->
     """Give a digest over the rules, the ends and what both list of the secrets concerned."""
     digest = hashlib.sha256(_canonical(rules.document()))
     for end in ends:
-        digest.update(_canonical(_plain(end)))
+        digest.update(_canonical(plain(end)))
     for step in steps:
         digest.update(
             _canonical([mark_document(step.source_mark), step.target, mark_document(step.target_mark)])
@@ -61,11 +73,13 @@ def fingerprint(rules: Rules, ends: Iterable[EndInfo], steps: Iterable[Step]) ->
     return digest.hexdigest()
 
 
-def _plain(value: EndInfo | Estimates) -> dict[str, object]:
+def plain(value: EndInfo | Estimates) -> dict[str, object]:
+    """Give an end or estimates for JSON."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _step_document(step: Step) -> dict[str, object]:
+def step_document(step: Step) -> dict[str, object]:
+    """Give a step for JSON."""
     return {
         "source": step.source,
         "target": step.target,
@@ -77,6 +91,11 @@ def _step_document(step: Step) -> dict[str, object]:
         "source_mark": mark_document(step.source_mark),
         "target_mark": mark_document(step.target_mark),
     }
+
+
+def step_text(step: Step) -> str:
+    """Give a step as JSON, in one line."""
+    return _canonical(step_document(step)).decode()
 
 
 def step_of(document: Mapping[str, Any]) -> Step:
@@ -119,10 +138,10 @@ def written(
         "format": FORMAT,
         "version": VERSION,
         **head,
-        **{name: _plain(end) for name, end in ends.items()},
+        **{name: plain(end) for name, end in ends.items()},
         "rules": rules.document(),
-        "estimates": {**_plain(estimates), "assumptions": list(estimates.assumptions)},
-        "steps": [_step_document(step) for step in steps],
+        "estimates": {**plain(estimates), "assumptions": list(estimates.assumptions)},
+        "steps": [step_document(step) for step in steps],
     }
     document["checksum"] = hashlib.sha256(_canonical(document)).hexdigest()
     return json.dumps(document, indent=1, ensure_ascii=False)
