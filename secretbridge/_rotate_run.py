@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_job import Job, resumed
@@ -206,7 +207,7 @@ class Rotator:
         old = [one for one in await kept.values("old") if one.get_secret_value() != token.get_secret_value()]
         if not kept.did("revoked"):
             for one in old:
-                await self._stepped(kept, "revoke", lambda one=one: steps.revoked(one), results)
+                await self._stepped(kept, "revoke", partial(steps.revoked, one), results)
             await kept.note("revoked", {"count": len(old)})
         await kept.drop()
         return Rotation(

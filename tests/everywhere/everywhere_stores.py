@@ -25,7 +25,7 @@ from secretbridge import (
 from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from secretbridge._provider import Provider
@@ -100,8 +100,30 @@ def stores(tmp_path: Path) -> Stores:
     return Stores(folder)
 
 
+def at_a_write(
+    service: Any,
+    *,
+    before: Callable[[], object] = bool,
+    after: Callable[[], object] = bool,
+    method: str = "PATCH",
+) -> None:
+    """Do something right before or after a stand-in handles its next write."""
+    handle = service._answer
+
+    def answer(asked: str, *rest: Any) -> Any:
+        if asked != method:
+            return handle(asked, *rest)
+        service._answer = handle  # once is enough
+        before()
+        reply = handle(asked, *rest)
+        after()
+        return reply
+
+    service._answer = answer
+
+
 def everywhere(
-    face: str, stores: Stores, names: Sequence[str], *more: object, name: str = NAME, **arguments: Any
+    face: str, stores: Stores, names: Sequence[str], *more: Any, name: str = NAME, **arguments: Any
 ) -> EverywhereResult:
     """Make a change through bridges over these stores, and targets that are ready, and close the bridges."""
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and cancellation end a change in many places at once, close what was opened, and say how far it came."""
+"""Ctrl-C and cancellation end a change in many places at once, and a note says how far it came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -15,9 +14,6 @@ from everywhere_stores import NAME, NEW, OLD, Stores, stores
 
 from secretbridge import AsyncSecretBridge, Retry, update_everywhere_async
 from secretbridge.testing import Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 __all__ = ["stores"]
 

@@ -1,4 +1,4 @@
-"""A journalled change in many places, killed at any step, is gone on with: made once everywhere, nothing blindly."""
+"""A journalled change in many places, killed at any step, is gone on with, and nothing is sent blindly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from everywhere_stores import FACES, NAME, NEW, OLD, Stores, everywhere, kinds, stores
+from everywhere_stores import FACES, NAME, NEW, OLD, Stores, at_a_write, everywhere, kinds, stores
 
 from secretbridge import (
     EverywhereResult,
@@ -25,7 +25,6 @@ from secretbridge import (
 from secretbridge.testing import Lost, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from secretbridge.testing import StandIn
@@ -67,15 +66,7 @@ update_everywhere(
 
 def failing(service: StandIn, fault: Fault) -> None:
     """Answer the next write by a fault."""
-    handle = service._answer
-
-    def answer(method: str, *rest: Any) -> Any:
-        if method == "PATCH":
-            service._answer = handle  # type: ignore[method-assign]  # once is enough
-            service.script(fault)
-        return handle(method, *rest)
-
-    service._answer = answer  # type: ignore[method-assign]  # a store in trouble
+    at_a_write(service, before=lambda: service.script(fault))
 
 
 TARGETS = ("wix", "ionet", "dotenv")
@@ -159,16 +150,8 @@ def test_a_run_killed_before_its_change_was_kept_has_sent_nothing_and_says_so(st
 @pytest.mark.parametrize("target", ["wix", "ionet"])
 def test_a_run_killed_when_the_server_has_made_the_change_finds_it_made(stores: Stores, target: str) -> None:
     service = getattr(stores, target)
-    handle, pids = service._answer, []
-
-    def answer(method: str, *rest: Any) -> Any:
-        reply = handle(method, *rest)
-        if method == "PATCH":
-            for pid in pids:
-                os.kill(pid, 9)
-        return reply
-
-    service._answer = answer
+    pids: list[int] = []
+    at_a_write(service, after=lambda: [os.kill(pid, 9) for pid in pids])
     with stores.wix.serve() as wix, stores.ionet.serve() as ionet:
         arguments = [wix, stores.wix.site_id, stores.wix.api_key, ionet, stores.ionet.api_key]
         child = subprocess.Popen(
@@ -179,7 +162,6 @@ def test_a_run_killed_when_the_server_has_made_the_change_finds_it_made(stores: 
         assert child.stdout is not None
         pids.append(int(child.stdout.readline()))
         child.communicate()
-    service._answer = handle
     assert child.returncode == -9
     service.clear_requests()
     result = resumed(stores, run_of(stores))
@@ -251,13 +233,13 @@ def test_a_journalled_run_that_restores_does_so_when_it_is_gone_on_with(stores: 
 def test_a_rename_that_was_made_is_not_made_twice(stores: Stores, tmp_path: Path) -> None:
     vault = stores.provider("vault")
     failing(stores.wix, Lost())
-    given = {"vault": keep(stores), "journal": stores.folder / "journal"}
+    given: dict[str, Any] = {"vault": keep(stores), "journal": stores.folder / "journal"}
     with stores.bridge("wix") as wix:
         result = everywhere(
             "blocking", stores, [], wix, vault, new_name="OTHER", value=NEW, check=False, **given
         )
         assert kinds(result) == ["Unknown", "Updated"]
-        again = resume_everywhere(str(result.run_id), targets=[vault, wix], **given)  # type: ignore[arg-type]  # as above
+        again = resume_everywhere(str(result.run_id), targets=[vault, wix], **given)
         assert [one.settled for one in again.updated] == ["seen", ""]
         assert wix.get_secret("OTHER").reveal() == NEW
 
@@ -281,9 +263,9 @@ def test_named_targets_need_not_be_named_again(stores: Stores, tmp_path: Path) -
 
 
 @pytest.fixture
-def unfinished(stores: Stores) -> Iterator[str]:
+def unfinished(stores: Stores) -> str:
     failing(stores.wix, Reply(401))
-    yield str(journalled(stores, check=False).run_id)
+    return str(journalled(stores, check=False).run_id)
 
 
 def test_other_targets_than_the_runs_are_refused(stores: Stores, unfinished: str) -> None:

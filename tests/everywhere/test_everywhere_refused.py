@@ -107,7 +107,8 @@ def test_what_is_no_name_is_refused(stores: Stores, name: Any) -> None:
 
 def test_the_other_kind_of_bridge_is_refused_on_the_asynchronous_face(stores: Stores) -> None:
     async def work() -> None:
-        await update_everywhere_async(NAME, targets=[SecretBridge(stores.provider("vault"))], value=NEW)
+        targets: Any = [SecretBridge(stores.provider("vault"))]
+        await update_everywhere_async(NAME, targets=targets, value=NEW)
 
     with pytest.raises(InvalidRequest, match="give an AsyncSecretBridge, or use update_everywhere"):
         anyio.run(work)

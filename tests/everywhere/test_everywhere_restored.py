@@ -1,36 +1,19 @@
-"""on_failure="restore": the previous state is back where it could be read, and the results say where it is not."""
+"""on_failure="restore": the previous state is back where it could be read, else the results say so."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from everywhere_stores import FACES, NAME, NEW, OLD, READABLE, Stores, everywhere, kinds, stores
+from everywhere_stores import FACES, NAME, NEW, OLD, READABLE, Stores, at_a_write, everywhere, kinds, stores
 
 from secretbridge import Local, NotApplied, PartialUpdate, SecretBridge, Unknown, Updated
 from secretbridge.testing import Lost, Pass, Reply
-
-if TYPE_CHECKING:
-    from secretbridge.testing import StandIn
 
 __all__ = ["stores"]
 
 #: An InsForge is looked at with a GET of the value and one of the listing, then written.
 LOOKED = (Pass(), Pass())
-
-
-def beside(standin: StandIn, method: str, act: Any) -> None:
-    """Do something else right after the stand-in has handled a request of this method."""
-    handle = standin._answer
-
-    def answer(asked: str, *rest: Any) -> Any:
-        reply = handle(asked, *rest)
-        if asked == method:
-            standin._answer = handle  # type: ignore[method-assign]  # once is enough
-            act()
-        return reply
-
-    standin._answer = answer  # type: ignore[method-assign]  # a store that others use too
 
 
 @FACES
@@ -112,7 +95,7 @@ def test_where_a_secret_cannot_be_asked_for_nothing_is_changed_anywhere(stores: 
 
 
 def test_what_somebody_else_has_changed_meanwhile_is_left_alone(stores: Stores) -> None:
-    beside(stores.wix, "PATCH", lambda: stores.wix._rows.update(_with(stores, "somebody-elses")))
+    at_a_write(stores.wix, after=lambda: stores.wix._rows.update(_with(stores, "somebody-elses")))
     stores.insforge.script(*LOOKED, Reply(401))
     result = everywhere("blocking", stores, ["wix", "insforge"], value=NEW, on_failure="restore", check=False)
     (first,) = result.updated
@@ -128,14 +111,14 @@ def _with(stores: Stores, value: str) -> dict[str, Any]:
 
 
 def test_what_is_gone_meanwhile_is_not_made_anew(stores: Stores) -> None:
-    beside(stores.wix, "PATCH", stores.wix._rows.clear)
+    at_a_write(stores.wix, after=stores.wix._rows.clear)
     stores.insforge.script(*LOOKED, Reply(401))
     result = everywhere("blocking", stores, ["wix", "insforge"], value=NEW, on_failure="restore", check=False)
     assert [one.not_restored for one in result.updated] == ["it could not be read (SecretNotFound)"]
 
 
 def test_a_restoring_that_fails_is_told(stores: Stores) -> None:
-    beside(stores.wix, "PATCH", lambda: stores.wix.script(Reply(401)))
+    at_a_write(stores.wix, after=lambda: stores.wix.script(Reply(401)))
     stores.insforge.script(*LOOKED, Reply(401))
     result = everywhere("blocking", stores, ["wix", "insforge"], value=NEW, on_failure="restore", check=False)
     assert [type(one) for one in result] == [Updated, NotApplied]
@@ -143,7 +126,7 @@ def test_a_restoring_that_fails_is_told(stores: Stores) -> None:
 
 
 def test_a_restoring_of_unknown_outcome_is_unknown(stores: Stores) -> None:
-    beside(stores.wix, "PATCH", lambda: stores.wix.script(Pass(), Pass(), Lost()))
+    at_a_write(stores.wix, after=lambda: stores.wix.script(Pass(), Pass(), Lost()))
     stores.insforge.script(*LOOKED, Reply(401))
     result = everywhere("blocking", stores, ["wix", "insforge"], value=NEW, on_failure="restore", check=False)
     first = result.results[0]

@@ -1,4 +1,4 @@
-"""A rotation: a new token everywhere, read back, then the old one revoked; killed anywhere, it is gone on with."""
+"""A rotation: a new token everywhere, read back, then the old one revoked; it can be gone on with."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import inspect
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from everywhere_stores import FACES, NAME, NEW, OLD, Stores, stores
+from everywhere_stores import FACES, NAME, NEW, OLD, Stores, at_a_write, stores
 
 from secretbridge import (
     Environment,
@@ -31,6 +30,8 @@ from secretbridge import (
 from secretbridge.testing import Reply
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import SecretStr
 
 __all__ = ["stores"]
@@ -118,7 +119,12 @@ def test_the_old_token_is_revoked_when_the_new_one_is_everywhere(stores: Stores,
 
     async def work() -> Rotation:
         bridges = [stores.bridge(one, face) for one in names]
-        given = {"targets": bridges, "obtain": issuer.obtain, "revoke": issuer.revoke, **options(stores)}
+        given: dict[str, Any] = {
+            "targets": bridges,
+            "obtain": issuer.obtain,
+            "revoke": issuer.revoke,
+            **options(stores),
+        }
         try:
             return await rotate_async(NAME, **given)
         finally:
@@ -251,15 +257,7 @@ def test_where_no_token_is_obtained_nothing_is_written(stores: Stores, obtain: A
 def test_where_a_target_fails_the_old_token_is_not_revoked(stores: Stores) -> None:
     issuer = Issuer()
 
-    handle = stores.wix._answer
-
-    def answer(method: str, *rest: Any) -> Any:
-        if method == "PATCH":
-            stores.wix._answer = handle  # type: ignore[method-assign]  # once is enough
-            stores.wix.script(Reply(401))
-        return handle(method, *rest)
-
-    stores.wix._answer = answer  # type: ignore[method-assign]  # the first write fails
+    at_a_write(stores.wix, before=lambda: stores.wix.script(Reply(401)))
     error = failed(stores, "wix", "dotenv", obtain=issuer.obtain, revoke=issuer.revoke)
     assert (error.step, issuer.revoked) == ("write", [])
     assert error.results is not None
@@ -276,16 +274,11 @@ def test_where_a_target_fails_the_old_token_is_not_revoked(stores: Stores) -> No
 
 
 def test_where_a_target_tells_another_value_the_old_token_is_not_revoked(stores: Stores) -> None:
-    handle = stores.wix._answer
+    def another() -> None:
+        stores.wix._rows.clear()
+        stores.wix.seed(NAME, "somebody-elses")
 
-    def answer(method: str, *rest: Any) -> Any:
-        reply = handle(method, *rest)
-        if method == "PATCH":
-            stores.wix._rows.clear()
-            stores.wix.seed(NAME, "somebody-elses")
-        return reply
-
-    stores.wix._answer = answer  # type: ignore[method-assign]  # somebody else writes at once
+    at_a_write(stores.wix, after=another)
     issuer = Issuer()
     error = failed(stores, "wix", revoke=issuer.revoke)
     assert (error.step, issuer.revoked) == ("verify", [])
@@ -293,15 +286,7 @@ def test_where_a_target_tells_another_value_the_old_token_is_not_revoked(stores:
 
 
 def test_where_the_new_token_cannot_be_read_back_the_old_one_is_not_revoked(stores: Stores) -> None:
-    handle = stores.wix._answer
-
-    def answer(method: str, *rest: Any) -> Any:
-        reply = handle(method, *rest)
-        if method == "PATCH":
-            stores.wix.script(Reply(401))
-        return reply
-
-    stores.wix._answer = answer  # type: ignore[method-assign]  # the reading that follows fails
+    at_a_write(stores.wix, after=lambda: stores.wix.script(Reply(401)))
     assert "(Wix: AuthenticationError)" in str(failed(stores, "wix"))
 
 
@@ -313,7 +298,11 @@ def test_a_revocation_that_fails_is_made_again(stores: Stores, revoke: Any) -> N
     assert (error.step, error.applied) == ("revoke", None)
     assert stores.value("dotenv") == NEW
     issuer = Issuer()
-    given = {"obtain": issuer.obtain, "revoke": issuer.revoke, "targets": [stores.provider("dotenv")]}
+    given: dict[str, Any] = {
+        "obtain": issuer.obtain,
+        "revoke": issuer.revoke,
+        "targets": [stores.provider("dotenv")],
+    }
     made = resume_rotation(error.run_id, **given, **options(stores))
     assert (issuer.obtained, issuer.revoked, made.revoked) == (0, [OLD], 1)
 
@@ -324,7 +313,7 @@ def test_a_rotation_is_gone_on_with_on_an_event_loop(stores: Stores, face: str) 
     issuer = Issuer()
 
     async def work() -> Rotation:
-        given = {
+        given: dict[str, Any] = {
             "obtain": issuer.obtain,
             "revoke": issuer.revoke,
             "targets": iter([stores.provider("dotenv")]),
@@ -334,7 +323,7 @@ def test_a_rotation_is_gone_on_with_on_an_event_loop(stores: Stores, face: str) 
     assert anyio.run(work, backend=face).revoked == 1
 
 
-def refused(stores: Stores, *targets: object, **given: Any) -> list[str]:
+def refused(stores: Stores, *targets: Any, **given: Any) -> list[str]:
     issuer = Issuer()
     arguments = {"obtain": issuer.obtain, "revoke": issuer.revoke, **options(stores), **given}
     with pytest.raises(InvalidRequest) as caught:

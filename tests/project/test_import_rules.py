@@ -24,7 +24,9 @@ CHANGES = {
     "_everywhere", "_everywhere_before", "_everywhere_job", "_everywhere_ledger", "_everywhere_results",
     "_everywhere_run", "_everywhere_targets", "_rotate", "_rotate_run", "_rotate_steps",
 }  # fmt: skip
-FACES = {"_sync", "_async", "_once", "_admin", "_admin_async", "_config", "_connect", "migrate", "cli"} | CHANGES
+FACES = CHANGES | {
+    "_sync", "_async", "_once", "_admin", "_admin_async", "_config", "_connect", "migrate", "cli",
+}  # fmt: skip
 FORBIDDEN = {
     "_vault/": FACES | {"providers", "_core", "_channel", "_wire", "_retry", "_embedded"},
     "_wire.py": FACES | {"providers", "_core", "_channel", "_vault"},
