@@ -46,8 +46,8 @@ def rotate(
         targets: where it is kept, as for ``update_everywhere``.
         vault: what keeps tokens meanwhile: a connection's name, a bridge or a provider.
         revoke: revokes an old token: a callable that gets it, or a command that gets it on its standard
-            input, without a newline. It is called again where it is not certain that it was done, and once for
-            each token where the targets held different ones.
+            input, without a newline. It is called again where it is not certain that it was done, and once
+            for each token where the targets held different ones.
         revoke_variable: the environment variable in which the command gets the old token instead.
         accept_unverifiable: consent to revoking the old token although a target never tells whether it has
             the new one (io.net, Appfarm).
@@ -129,8 +129,8 @@ async def rotate_async(
         targets: where it is kept, as for ``update_everywhere``.
         vault: what keeps tokens meanwhile: a connection's name, a bridge or a provider.
         revoke: revokes an old token: a callable that gets it, or a command that gets it on its standard
-            input, without a newline. It is called again where it is not certain that it was done, and once for
-            each token where the targets held different ones.
+            input, without a newline. It is called again where it is not certain that it was done, and once
+            for each token where the targets held different ones.
         revoke_variable: the environment variable in which the command gets the old token instead.
         accept_unverifiable: consent to revoking the old token although a target never tells whether it has
             the new one (io.net, Appfarm).

@@ -151,7 +151,7 @@ def test_a_run_killed_before_its_change_was_kept_has_sent_nothing_and_says_so(st
 def test_a_run_killed_when_the_server_has_made_the_change_finds_it_made(stores: Stores, target: str) -> None:
     service = getattr(stores, target)
     pids: list[int] = []
-    at_a_write(service, after=lambda: [os.kill(pid, 9) for pid in pids])
+    at_a_write(service, after=lambda: list(map(os.kill, pids, [9])))
     with stores.wix.serve() as wix, stores.ionet.serve() as ionet:
         arguments = [wix, stores.wix.site_id, stores.wix.api_key, ionet, stores.ionet.api_key]
         child = subprocess.Popen(
