@@ -47,7 +47,7 @@ def a_clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     for name in _ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         folder = tmp_path / "user" / name.lower()
         folder.mkdir(parents=True, mode=0o700)
         monkeypatch.setenv(name, str(folder))
@@ -58,7 +58,7 @@ def _in_an_empty_folder(namespace: MutableMapping[str, object]) -> None:
     patch = pytest.MonkeyPatch()
     folder = tempfile.TemporaryDirectory(prefix="secretbridge-document-")
     patch.chdir(folder.name)
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         path = Path(folder.name, "user", name.lower())
         path.mkdir(parents=True, mode=0o700)
         patch.setenv(name, str(path))

@@ -1,4 +1,4 @@
-"""Kill migrations at every step, over all pairs of stores, and look at what is left: `nox -s bench -- kills`.
+"""Kill migrations at every step, over all pairs of stores: `nox -s bench -- kills`.
 
 Each cell starts a run in a process that kills itself at one hook (tests/migrate/kill_place.py says what a hook
 is), mends it, and compares what the target truly holds with what it should hold. The exit code is 1 where one
@@ -25,7 +25,9 @@ def main() -> int:
     import kill_place as place
 
     asked = argparse.ArgumentParser()
-    asked.add_argument("--sample", type=int, help="so many random hooks of each pair and mode, instead of all")
+    asked.add_argument(
+        "--sample", type=int, help="so many random hooks of each pair and mode, instead of all"
+    )
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--secrets", type=int, default=2)
     asked.add_argument("--pairs", nargs="*", default=[":".join(pair) for pair in place.PAIRS])
@@ -44,8 +46,8 @@ def main() -> int:
             began = time.monotonic()
             bad = 0
             cells = []
-            for mode, (_, verb, _) in place.MODES.items():
-                hooks = place.hooks_of(worlds, verb, source, target)
+            for mode in place.MODES:
+                hooks = place.hooks_of(worlds, mode, source, target)
                 places = list(range(1, hooks + 1))
                 if given.sample and given.sample < hooks:
                     places = sorted(chance.sample(places, given.sample))

@@ -170,7 +170,7 @@ class Vault:
                 row = self._store.find_id(_records.id_bytes(id_), number)
                 if row is None or row[1] is None:
                     continue
-                secret, version, epoch, sealed = row
+                secret, version, epoch, sealed = row[:4]
                 plain = _sealed.open_value(self._keyring, secret, number, version, epoch, sealed)
                 if not _records.is_deleted(plain):
                     found.setdefault(id_, []).append(name)

@@ -7,12 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from secretbridge.errors import SecretBridgeError
 from secretbridge.migrate._begin import apply, taken_up
 from secretbridge.migrate._history import History, unmoved
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._place import journal_folder
 from secretbridge.migrate._planning import ends_of, make, refuse
+from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._run import Ending, now, require_done, who
@@ -112,11 +114,12 @@ async def _without_the_same(
     same: set[str] = set()
     if wanted:
         async with plan.ends.opened(plan.rules, waits=asked.waits) as opened:
-            values = await opened.read([step.source_mark for step, _ in wanted])
+            read = await SourceReader(Side(opened.source), opened).read([step for step, _ in wanted])
         same = {
             step.target
-            for (step, item), value in zip(wanted, values, strict=True)
-            if hasattr(value, "get_secret_value") and keep.fingerprint(step.target, value) == item.fingerprint
+            for (step, item), fields in zip(wanted, read, strict=True)
+            if not isinstance(fields, SecretBridgeError)
+            and keep.fingerprint(step.target, fields["value"]) == item.fingerprint
         }
     return tuple(
         replace(step, action="skip", reason="same", fields=(), losses=()) if step.target in same else step

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from secretbridge.errors import Conflict, SecretBridgeError, SecretNotFound
 from secretbridge.migrate._observe import Problem
 from secretbridge.migrate._same import differs
+from secretbridge.migrate._side import Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pydantic import SecretStr
-
     from secretbridge._models import Fields
     from secretbridge.migrate._ends import Opened
-    from secretbridge.migrate._side import Look, Side
+    from secretbridge.migrate._side import Look
     from secretbridge.migrate._types import Step
 
 __all__ = ["SourceReader"]
@@ -34,6 +33,7 @@ class SourceReader:
     def __init__(self, side: Side, opened: Opened) -> None:
         self._side = side
         self._opened = opened
+        self._lender = None if opened.values is None else Side(opened.values)
         self._ahead: dict[str, Look | SecretBridgeError] = {}
 
     async def prepare(self, steps: Sequence[Step]) -> None:
@@ -56,19 +56,21 @@ class SourceReader:
             if missing
             else {}
         )
-        given: Sequence[SecretStr | Problem | None] = [None] * len(steps)
-        if self._opened.values is not None:
-            try:
-                given = await self._opened.read([step.source_mark for step in steps])
-            except SecretBridgeError as error:
-                return [error] * len(steps)
+        lent: list[Look | SecretBridgeError | None] = [None] * len(steps)
+        if self._lender is not None:
+            lent = [*await self._lender.look_many([(step.source, None) for step in steps])]
         found: list[Fields | SecretBridgeError] = []
-        for step, lent in zip(steps, given, strict=True):
+        for step, other in zip(steps, lent, strict=True):
             look = looks[step.source] if step.source in looks else self._ahead.pop(step.source)
-            found.append(look if isinstance(look, SecretBridgeError) else self._fields(step, look, lent))
+            if isinstance(look, SecretBridgeError):
+                found.append(look)
+            elif isinstance(other, SecretBridgeError):
+                found.append(other)
+            else:
+                found.append(self._fields(step, look, look if other is None else other))
         return found
 
-    def _fields(self, step: Step, look: Look, lent: SecretStr | Problem | None) -> Fields | SecretBridgeError:
+    def _fields(self, step: Step, look: Look, lender: Look) -> Fields | SecretBridgeError:
         of = self._side.of
         secret = look.secret
         if secret is None and self._side.lists:
@@ -88,10 +90,8 @@ class SourceReader:
         for name in step.fields:
             told = getattr(secret, name, None)
             fields[name] = _DEFAULTS.get(name) if told is None else told
-        made = lent
-        if made is None:
-            made = Problem("its value was not told") if look.value is None else look.value
-            made = self._opened.transforms.made(step.source, made)
+        value = Problem("its value was not told") if lender.value is None else lender.value
+        made = self._opened.transforms.made(step.source, value)
         if isinstance(made, Problem):
             message = f"{step.source!r}: {made.text}."
             return SecretNotFound(message, provider=of.provider, operation="get")

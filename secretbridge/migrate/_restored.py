@@ -56,7 +56,8 @@ def restored(
 
 def _rules(document: Mapping[str, Any], transform: object, wrong: list[Violation]) -> Rules | None:
     """Give the rules with the functions that the caller gave, which have to be those that are named."""
-    if str(document["rename"]).endswith(".toml"):  # as it was written, a table stands in the plan itself
+    rename = document["rename"]
+    if isinstance(rename, str) and rename and "{name}" not in rename:  # a table stands in the plan itself
         wrong.append(Violation("rename", "names a file", "make the plan anew with migrate.plan()"))
         return None
     try:

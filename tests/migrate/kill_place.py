@@ -1,7 +1,8 @@
-"""Runs that are killed: stand-ins on sockets in this process, the run in a child that kills itself at a given hook.
+"""Runs that are killed: stand-ins on sockets here, the run in a child that kills itself at a given hook.
 
-A hook is before and after everything that leaves the process's memory: each request, each blocking call (the
-journal's commits, the vault, files), and inside each commit of the journal, just before it.
+A hook is before each request and after its answer came, after each blocking call (the journal's commits, the
+vault, files), and inside each transaction of the journal, just before its commit. Between one hook and the
+next nothing leaves the process's memory but one request, one call or one commit.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
@@ -77,11 +78,11 @@ class Hooks:
 
 
 class HookedRuntime(BlockingRuntime):
-    """Passes a hook before and after whatever leaves the process's memory; never really waits."""
+    """Passes a hook round each request and after each blocking call; never really waits."""
 
     def __init__(self, hooks: Hooks) -> None:
         # Plain http on loopback alone: reading the machine's certificates would be most of a child's time.
-        super().__init__(httpx.HTTPTransport(verify=False, trust_env=False))  # noqa: S501 - see above
+        super().__init__(httpx.HTTPTransport(verify=False, trust_env=False))
         self._hooks = hooks
 
     async def send(self, request: Request, timeout: Timeout) -> Reply:
@@ -91,7 +92,6 @@ class HookedRuntime(BlockingRuntime):
         return reply
 
     async def call(self, function: Callable[[], T]) -> T:
-        self._hooks.pass_by()
         result = await super().call(function)
         self._hooks.pass_by()
         return result
@@ -156,9 +156,9 @@ class World:
 def do(verb: str, told: dict[str, Any], hooks: Hooks, **more: Any) -> Run | None:
     """Apply, resume or undo in a world; the id of the run is found as a user would find it."""
     journal = told["journal"]
-    _begin.Journal = HookedJournal  # type: ignore[misc]  # its transactions pass hooks; in a product they do not
+    _begin.Journal = HookedJournal  # type: ignore[attr-defined]  # its transactions pass hooks; in a product they do not
     with ExitStack() as stack:
-        source = stack.enter_context(bridge(told["source"], hooks))
+        source = stack.enter_context(bridge(told["source"], Hooks(0)))  # is only read
         target = stack.enter_context(bridge(told["target"], hooks))
         vault = None if told["vault"] is None else stack.enter_context(bridge(told["vault"], hooks))
         if verb == "apply":
@@ -207,8 +207,9 @@ class Worlds:
         self._secrets = secrets
         self._stack = ExitStack()
         self._made = 0
+        self.standins: dict[str, Any] = {}
 
-    def __enter__(self) -> Worlds:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -248,7 +249,8 @@ class Worlds:
                 for name, value in values.items():
                     opened.create_secret(name, value=value)
             return way, lambda: _read(way)
-        standin: Any = {
+        standin: Any
+        self.standins[place.name] = standin = {
             "wix": WixStandIn,
             "insforge": InsForgeStandIn,
             "ionet": IoNetStandIn,
@@ -290,11 +292,11 @@ def wanted(world: World) -> dict[str, list[str]]:
     return {**world.at("target"), **world.at("source")}
 
 
-def hooks_of(worlds: Worlds, verb: str, source: str, target: str, *, vault: bool = True) -> int:
+def hooks_of(worlds: Worlds, mode: str, source: str, target: str) -> int:
     """Count the hooks of a run that nobody kills."""
-    world = worlds.make(source, target, vault=vault)
-    if verb != "apply":
-        do("apply", world.told(), Hooks(0))
+    first, verb, _ = MODES[mode]
+    world = worlds.make(source, target)
+    _begun(world, first)
     hooks = Hooks(0)
     HookedJournal.hooks = hooks
     do(verb, world.told(), hooks, check=False)
@@ -303,7 +305,9 @@ def hooks_of(worlds: Worlds, verb: str, source: str, target: str, *, vault: bool
     return hooks.count
 
 
-def sound_after(world: World, before: dict[str, list[str]], after: dict[str, list[str]], *, undone: bool) -> str:
+def sound_after(
+    world: World, before: dict[str, list[str]], after: dict[str, list[str]], *, undone: bool
+) -> str:
     """Say what is wrong with the target after a resume or an undo; "" where nothing is."""
     now = world.at("target")
     blind = world.target["kind"] in {"ionet", "appfarm"}
@@ -322,9 +326,11 @@ def sound_after(world: World, before: dict[str, list[str]], after: dict[str, lis
 MODES = {
     "apply, resume": ((), "apply", "resume"),
     "apply, undo": ((), "apply", "undo"),
-    "resume, resume": (("cut",), "resume", "resume"),
+    "resume, resume": (("cut off",), "resume", "resume"),
     "undo, undo": (("apply",), "undo", "undo"),
 }
+#: The hook at which a run is cut off before its resume is killed: in the middle of its first window.
+_CUT = 24
 SOURCES = ("wix", "insforge", "local", "dotenv", "json")
 TARGETS = ("wix", "insforge", "ionet", "appfarm", "local", "dotenv", "json")
 #: Every pair of stores; a store as source and target of one kind is two stores.
@@ -332,22 +338,27 @@ PAIRS = tuple((source, target) for source in SOURCES for target in TARGETS)
 
 
 def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> str | None:
-    """Kill a run at a hook and mend it; says what is wrong then, "" for nothing, None where it was not killed."""
+    """Kill a run at a hook and mend it; says what is wrong then, or "", or None where it was not killed."""
     first, verb, mending = MODES[mode]
     world = worlds.make(source, target)
     try:
         before, after = world.at("target"), wanted(world)
-        for step in first:
-            if step == "apply":
-                do("apply", world.told(), Hooks(0))
-            else:
-                killed("apply", world, 30)
+        _begun(world, first)
         if killed(verb, world, fatal) != -signal.SIGKILL:
             return None
         return _mended(world, mending, before, after)
     finally:
         worlds.close_servers()
         worlds.drop()
+
+
+def _begun(world: World, first: tuple[str, ...]) -> None:
+    """Bring a world to where its run is going to be killed: a run that is done, or one that was cut off."""
+    for step in first:
+        if step == "apply":
+            do("apply", world.told(), Hooks(0))
+        else:
+            killed("apply", world, _CUT)
 
 
 def _mended(world: World, mending: str, before: dict[str, list[str]], after: dict[str, list[str]]) -> str:

@@ -38,10 +38,14 @@ class Place:
         return Local(self.folder / f"{name}.db", environment, key_file=self.folder / f"{name}.key")
 
     def env(self, name: str = "app.env", **values: str) -> Dotenv:
-        return filled(Dotenv(self.folder / name), **values)
+        provider = Dotenv(self.folder / name)
+        filled(provider, **values)
+        return provider
 
     def json(self, name: str = "app.json", **values: str) -> JsonFile:
-        return filled(JsonFile(self.folder / name), **values)
+        provider = JsonFile(self.folder / name)
+        filled(provider, **values)
+        return provider
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["place"]
 
-KEY = {"api_key": "IST.key"}
+KEY: dict[str, Any] = {"api_key": "IST.key"}
 
 
 def same_file(place: Place) -> tuple[Any, Any]:
     source = place.env()
-    os.symlink(source.path, place.folder / "link.env")
+    (place.folder / "link.env").symlink_to(source.path)
     return source, place.env("link.env")
 
 
@@ -147,10 +146,9 @@ def test_somebody_who_answers_wrongly_is_told_so_without_the_answer(answer: Any,
 def test_a_callable_answers_for_one_name_at_a_time() -> None:
     from secretbridge.migrate._values import Given
 
-    given = Given(lambda name: SecretStr(f"value of {name}"))
-    assert (SecretBridge(given).get_secret("KEY", metadata=False).reveal(), repr(given), [*given.check("get", None, {})]) == (  # type: ignore[arg-type]  # not looked at
-        "value of KEY", "Given()", [],
-    )  # fmt: skip
+    given: Any = Given(lambda name: SecretStr(f"value of {name}"))
+    told = SecretBridge(given).get_secret("KEY", metadata=False).reveal()
+    assert (told, repr(given), given.check("get", None, {})) == ("value of KEY", "Given()", ())
 
 
 def test_a_blocking_bridge_is_refused_on_an_event_loop(place: Place) -> None:
@@ -171,6 +169,11 @@ def test_a_source_that_lists_nothing_is_refused(place: Place) -> None:
 
     with pytest.raises(InvalidRequest, match="source: values_from lists nothing"):
         migrate.plan(Given({}), place.env())
+
+
+def test_a_target_that_is_none_is_refused(place: Place) -> None:
+    with pytest.raises(InvalidRequest, match="target: is neither a bridge nor a provider"):
+        migrate.plan(place.env(), "app.env")  # type: ignore[arg-type]  # the point
 
 
 def test_a_source_that_cannot_be_reached_ends_the_plan_with_its_own_error(place: Place) -> None:

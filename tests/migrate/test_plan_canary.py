@@ -7,7 +7,7 @@ import gc
 import io
 import logging
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from migrate_place import Place, bridged, filled, place
@@ -15,8 +15,10 @@ from plan_transforms import failing
 from pydantic import SecretStr
 
 from secretbridge import SecretBridge, migrate
-from secretbridge.migrate import Plan
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, WixStandIn
+
+if TYPE_CHECKING:
+    from secretbridge.migrate import Plan
 
 __all__ = ["place"]
 

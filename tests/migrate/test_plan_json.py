@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from secretbridge import InvalidRequest, SecretBridge, migrate
 from secretbridge.migrate import Plan
+from secretbridge.migrate._restored import restored
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def test_a_plan_comes_back_from_json_as_it_was(place: Place) -> None:
 def test_the_format_of_the_json_is_stable(place: Place) -> None:
     document = json.loads(rich_plan(place).to_json())
     assert sorted(document) == [
-        "checksum", "estimates", "fingerprint", "format", "id", "made_at", "rules", "source", "steps", "target",
-        "version", "warnings",
+        "checksum", "estimates", "fingerprint", "format", "id", "made_at", "rules", "source", "steps",
+        "target", "version", "warnings",
     ]  # fmt: skip
     assert (document["format"], document["version"]) == ("secretbridge-plan", 1)
     assert sorted(document["steps"][0]) == [
@@ -100,9 +101,8 @@ def test_other_stores_than_the_plans_are_refused_both_at_once(place: Place) -> N
     text = rich_plan(place).to_json()
     with pytest.raises(InvalidRequest) as caught:
         Plan.from_json(text, place.vault("staging"), place.json())
-    assert [(one.field, one.problem.split(",")[0].split(" ", 2)[2][:8]) for one in caught.value.violations] == [
-        ("source", "vault (/"), ("target", "JSON fil"),
-    ]  # fmt: skip
+    named = [(one.field, " ".join(one.problem.split()[:4])) for one in caught.value.violations]
+    assert named == [("source", f"is the vault ({place.folder}/vault.db"), ("target", "is the JSON file")]
 
 
 def test_functions_are_never_loaded_because_a_plan_names_them(place: Place) -> None:
@@ -114,6 +114,14 @@ def test_functions_are_never_loaded_because_a_plan_names_them(place: Place) -> N
         ("transform", "is not the plan's, which is plan_transforms:reversed_text")
     ]
     assert again.rules.transforms["*"] is reversed_text
+
+
+def test_no_file_is_read_because_a_plan_names_it(place: Place) -> None:
+    (place.folder / "names.toml").write_text('A = "B"\n')
+    document = json.loads(rich_plan(place).to_json())
+    document["rules"]["rename"] = str(place.folder / "names.toml")
+    with pytest.raises(InvalidRequest, match="rename: names a file"):
+        restored(document, place.vault(), place.env(), transform=None, values_from=None, vault=None)
 
 
 def test_a_transform_that_is_none_is_named_with_everything_else(place: Place) -> None:
@@ -221,6 +229,6 @@ def test_values_from_elsewhere_are_given_anew(place: Place) -> None:
     values = {"KEY": SecretStr("1234")}
     text = migrate.plan(bridged(source), place.env(), values_from=values).to_json()
     again = Plan.from_json(text, bridged(source), place.env(), values_from=values, vault=place.vault())
-    with pytest.raises(InvalidRequest, match="io.net never tells a value"):
+    with pytest.raises(InvalidRequest, match=r"io\.net never tells a value"):
         Plan.from_json(text, bridged(source), place.env())
     assert again.counts == {"create": 1, "update": 0, "skip": 0, "refuse": 0}

@@ -40,15 +40,19 @@ def test_plain_text_names_what_why_losses_totals_and_estimates(place: Place) -> 
     plan.print(out)
     assert out.getvalue().splitlines() == [
         f"4 secrets from {plan.source} to {plan.target}: 0 to create, 1 to update, 1 to skip, 2 to refuse.",
-        'refuse  TEXT                           needs consent: accept=["description"]; description:'
-        " the JSON file does not keep its description",
-        r"refuse  [red]\x1b[31m → [RED]\x1b[31M  the JSON file does not accept the name '[RED]\x1b[31M':"
-        " holds a slash or a control character, or is only dots;"
-        r" rename={'[red]\x1b[31m': 'RED_31M'} would do",
+        (
+            'refuse  TEXT                           needs consent: accept=["description"]; description:'
+            " the JSON file does not keep its description"
+        ),
+        (
+            r"refuse  [red]\x1b[31m → [RED]\x1b[31M  the JSON file does not accept the name '[RED]\x1b[31M':"
+            " holds a slash or a control character, or is only dots;"
+            r" rename={'[red]\x1b[31m': 'RED_31M'} would do"
+        ),
         "update  other → OTHER                  writes value",
         "skip    SAME                           same",
         "Losses and effects for good: description (1).",
-        "Note: the JSON file shows no sign of a changed value: before applying, only what it lists is compared.",
+        f"Note: {plan.warnings[0]}",
         "Note: An undo could not restore 1 updated secrets: no vault= keeps the old values.",
         "Expected: 2 requests to the source, 3 to the target, less than a second by their declared rates.",
         *plan.estimates.assumptions,
@@ -92,19 +96,21 @@ def test_requests_and_minutes_follow_the_declared_rates() -> None:
     estimates = migrate.plan(bridged(source), bridged(target)).estimates
     assert (estimates.source_requests, estimates.target_requests, estimates.seconds) == (51, 151, 0.0)
     assert estimates.assumptions[:2] == (
-        "Wix declares no rate: its time is not counted.", "InsForge declares no rate: its time is not counted."
-    )  # fmt: skip
+        "Wix declares no rate: its time is not counted.",
+        "InsForge declares no rate: its time is not counted.",
+    )
     slow_target = migrate.plan(bridged(target), slow, accept="inactive")
     assert slow_target.estimates.assumptions[1] == "Wix is sent at most 200 requests a minute."
 
 
 def test_a_rate_is_played_against_the_pacer_that_the_run_waits_for(place: Place) -> None:
     target = IoNetStandIn()
-    names = {f"KEY_{number}": "1234" for number in range(240)}
+    source = place.env()
+    source.path.write_text("".join(f"KEY_{number}=1234\n" for number in range(240)))
     target.seed("KEY_0", "1234")
     paced = SecretBridge(provider_of(target), transport=target.transport())
-    estimates = migrate.plan(place.env(**names), paced, on_conflict="update").estimates
-    # One listing, 239 creates, a look and an update; 97 % of 120 a minute, three of them at once at the start.
+    estimates = migrate.plan(source, paced, on_conflict="update").estimates
+    # One listing, 239 creates, a look and an update; 97 % of 120 a minute, three of them at once.
     assert (estimates.target_requests, round(estimates.target_seconds)) == (242, round(239 * 60 / 120 / 0.97))
     assert (estimates.source_requests, estimates.source_seconds) == (5, 0.0)
 

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from memory_store import Memory, Row
 from migrate_place import Place, actions, bridged, filled, kinds, only, place, provider_of
 from pydantic import SecretStr
 
-from secretbridge import Environment, InvalidRequest, Local, SecretBridge, migrate
+from secretbridge import Environment, InvalidRequest, Local, Secret, SecretBridge, migrate
 from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["place"]
+
+
+class Paged(Memory):
+    """A store that lists by pages."""
+
+    asked: list[str | None]
+
+    async def list_page(self, channel: Any, cursor: str | None, size: int) -> Any:
+        self.asked = [*getattr(self, "asked", []), cursor]
+        start = int(cursor or 0)
+        names = list(self.rows)[start : start + size]
+        following = start + size
+        return [Secret(name=name) for name in names], str(following) if following < len(self.rows) else None
+
 
 SOON = datetime.now(UTC) + timedelta(days=90)
 
@@ -153,10 +169,14 @@ def test_wix_to_insforge_finds_names_that_are_not_accepted_and_says_which_would_
     plan = migrate.plan(bridged(source), bridged(target))
     assert actions(plan) == {"stripe-key": "refuse", "stripe_key": "refuse", "READY": "create"}
     assert [step.reason for step in plan.refused] == [
-        "InsForge does not accept the name 'stripe-key': has characters that are not allowed;"
-        " rename={'stripe-key': 'STRIPE_KEY'} would do",
-        "InsForge does not accept the name 'stripe_key': has characters that are not allowed;"
-        " rename={'stripe_key': 'STRIPE_KEY_2'} would do",
+        (
+            "InsForge does not accept the name 'stripe-key': has characters that are not allowed;"
+            " rename={'stripe-key': 'STRIPE_KEY'} would do"
+        ),
+        (
+            "InsForge does not accept the name 'stripe_key': has characters that are not allowed;"
+            " rename={'stripe_key': 'STRIPE_KEY_2'} would do"
+        ),
     ]
 
 
@@ -284,7 +304,7 @@ def appfarm(_: Place) -> Any:
 def test_a_source_that_tells_no_values_is_refused_with_the_reason(
     place: Place, source: Callable[[Place], Any]
 ) -> None:
-    with pytest.raises(InvalidRequest, match="never tells a value.*say with values_from="):
+    with pytest.raises(InvalidRequest, match=r"never tells a value.*say with values_from="):
         migrate.plan(source(place), place.env())
 
 
@@ -336,7 +356,12 @@ def test_a_plan_closes_what_it_opened_and_leaves_a_bridge_open(place: Place) -> 
         def _open(self) -> Any:
             vault = super()._open()
             close = vault.close
-            vault.close = lambda: (closed.append(self.environment), close())  # type: ignore[method-assign]
+
+            def noted() -> None:
+                closed.append(self.environment)
+                close()
+
+            vault.close = noted  # type: ignore[method-assign]  # the vault is told apart by who closes it
             return vault
 
     def watched(environment: str) -> Watched:
@@ -396,6 +421,33 @@ def test_what_cannot_be_seen_or_restored_is_said_before(place: Place) -> None:
 def test_an_empty_source_is_said(place: Place) -> None:
     plan = migrate.plan(place.env(), place.json())
     assert (plan.steps, plan.warnings) == ((), ("the dotenv file has no secrets to migrate.",))
+
+
+def test_a_description_that_is_too_long_is_a_loss_with_both_lengths(place: Place) -> None:
+    with SecretBridge(place.vault()) as bridge:
+        bridge.create_secret("LONG", value="1", description="x" * 201)
+        bridge.create_secret("FITS", value="1", description="x" * 200)
+    long, fits = migrate.plan(place.vault(), bridged(WixStandIn())).steps
+    assert [loss.text for loss in long.losses] == ["its description has 201 characters; Wix keeps 200"]
+    assert (fits.action, fits.fields) == ("create", ("value", "description"))
+
+
+def test_a_long_listing_is_taken_page_by_page(place: Place) -> None:
+    pages = Paged({f"KEY_{number:04}": Row("1") for number in range(2500)})
+    plan = migrate.plan(pages, place.env())
+    assert (plan.counts["create"], pages.asked) == (2500, [None, "1000", "2000"])
+
+
+def test_fields_that_a_listing_does_not_tell_are_said(place: Place) -> None:
+    source = Memory({"KEY": Row("1")}, fields=frozenset())
+    source.capabilities = replace(source.capabilities, get_tells=frozenset({"value", "description"}))
+    warning = "the memory does not tell description in its listing: such losses are not seen."
+    assert warning in migrate.plan(source, place.env()).warnings
+
+
+def test_where_no_name_like_it_is_accepted_none_is_suggested() -> None:
+    step = only(migrate.plan(Memory({"key": Row("1")}), Memory({}, pattern="[0-9]+"), accept="versions"))
+    assert step.reason == ("the memory does not accept the name 'key': has characters that are not allowed")
 
 
 def test_an_expired_secret_between_listing_and_reading_is_refused_and_the_rest_goes_on(place: Place) -> None:
