@@ -37,6 +37,7 @@
         NotEnvironmentSpecific       the secret is shared, and this account changes no shared ones
         OutOfScope                   the account is not for this environment
         AccountExpired               the account's time has passed
+      RotationIncomplete             a rotation did not come to its end; .run_id .step .results
       MigrationError               a migration
         PlanStale                    an end has moved since the plan was made; .moved
         PlanRefused                  the plan refuses something, and nothing was written; .refused
@@ -44,6 +45,7 @@
         JournalFailed                the journal cannot be written
         RunBusy                      another process works on this run or on one of its stores
         MigrationIncomplete          not everything was done; .run
+      PartialUpdate                  a change in many places was not made in all of them; .results
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -63,6 +65,7 @@ from secretbridge._unset import UNSET, Unset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from secretbridge._everywhere_results import EverywhereResult
     from secretbridge.migrate._result import Run
 
 __all__ = [
@@ -80,6 +83,7 @@ __all__ = [
     "NotEnvironmentSpecific",
     "NotSent",
     "OutOfScope",
+    "PartialUpdate",
     "PermissionDenied",
     "PlanRefused",
     "PlanStale",
@@ -88,6 +92,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "RotationIncomplete",
     "RunBusy",
     "SecretBridgeError",
     "SecretExists",
@@ -433,6 +438,56 @@ class OutOfScope(VaultError, PermissionDenied):
 
 class AccountExpired(VaultError, AuthenticationError):
     """The time of the account that the vault was opened by has passed."""
+
+
+class PartialUpdate(SecretBridgeError):
+    """A change in many places was not made in all of them.
+
+    ``applied`` is False where it is in effect nowhere, and else None: made in some places, or not known.
+
+    Attributes:
+        results: what came of it in each target.
+    """
+
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        results: EverywhereResult,
+        advice: str | None = None,
+        applied: bool | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice, applied=applied, transient=transient)
+        self.results = results
+
+
+class RotationIncomplete(SecretBridgeError):
+    """A rotation did not come to its end; what was done is in its journal, and it can be gone on with.
+
+    Attributes:
+        run_id: the run, for ``resume_rotation``.
+        step: what failed: ``"obtain"``, ``"write"`` or ``"revoke"``.
+        results: what came of the writing in each target, or None before it.
+    """
+
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        run_id: str,
+        step: str,
+        results: EverywhereResult | None = None,
+        applied: bool | None = None,
+    ) -> None:
+        super().__init__(message, advice=f"resume_rotation({run_id!r}, …) goes on with it.", applied=applied)
+        self.run_id = run_id
+        self.step = step
+        self.results = results
 
 
 class MigrationError(SecretBridgeError):

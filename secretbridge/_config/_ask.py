@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from secretbridge._config._references import Reference
 
-__all__ = ["MOST", "Asker", "asker", "missing_library"]
+__all__ = ["MOST", "Asker", "asker", "decoded", "missing_library"]
 
 #: Bytes that a credential may have.
 MOST: Final = 65_536
@@ -99,7 +99,7 @@ def asker(reference: Reference, folder: Path, place: str) -> Asker:
         return Asker(lambda: _keyring(*words), place, KEPT)
     if reference.scheme == "vault":
         return Asker(lambda: _vault(*words), place, KEPT)
-    return Asker(lambda: _decoded(output_of(words, folder, reference.time_limit, MOST)), place, KEPT)
+    return Asker(lambda: decoded(output_of(words, folder, reference.time_limit, MOST)), place, KEPT)
 
 
 def missing_library(reference: Reference) -> tuple[str, str]:
@@ -122,11 +122,15 @@ def _file(path: Path, place: str) -> str:
     content, problem, remedy = _access.read(path, MOST, named=named, target="FILE")
     if problem:
         raise Malformed(f"the file {problem}", remedy)
-    return _decoded(content)
+    return decoded(content)
 
 
-def _decoded(content: bytes) -> str:
-    """Give the text without one newline at its end."""
+def decoded(content: bytes) -> str:
+    """Give the text without one newline at its end.
+
+    Raises:
+        Malformed: it is no text.
+    """
     try:
         text = content.decode()
     except UnicodeDecodeError:

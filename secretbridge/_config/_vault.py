@@ -11,10 +11,11 @@ from secretbridge.errors import InvalidRequest, Violation
 if TYPE_CHECKING:
     from secretbridge.providers.local import Local
 
-__all__ = ["local", "told"]
+__all__ = ["local", "told", "told_options"]
 
 _PASSPHRASE: Final = "SECRETBRIDGE_VAULT_PASSPHRASE"  # noqa: S105 - a variable's name
 _KEY_FILE: Final = "SECRETBRIDGE_VAULT_KEY_FILE"
+_LOCATION: Final = "SECRETBRIDGE_VAULT"
 _ENVIRONMENT: Final = "SECRETBRIDGE_ENVIRONMENT"
 
 
@@ -53,3 +54,12 @@ def local(environment: str = "") -> Local:
         passphrase=_passphrase if told(_PASSPHRASE) else None,
         key_file=os.environ.get(_KEY_FILE) or None,
     )
+
+
+def told_options() -> dict[str, object]:
+    """Give the options of that vault that variables set, the passphrase as a reference."""
+    variables = {"location": _LOCATION, "environment": _ENVIRONMENT, "key_file": _KEY_FILE}
+    options: dict[str, object] = {option: os.environ[one] for option, one in variables.items() if told(one)}
+    if told(_PASSPHRASE):
+        options["passphrase"] = f"env:{_PASSPHRASE}"
+    return options
