@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         Connection,
         connect,
         connect_async,
+        connect_vault,
+        connect_vault_async,
         connections,
     )
     from secretbridge._models import (
@@ -172,6 +174,8 @@ __all__ = [
     "__version__",
     "connect",
     "connect_async",
+    "connect_vault",
+    "connect_vault_async",
     "connections",
     "errors",
     "update_secret",
@@ -184,6 +188,8 @@ _PLACES = {
     "Environment": "providers.environ",
     "connect": "_config",
     "connect_async": "_config",
+    "connect_vault": "_config",
+    "connect_vault_async": "_config",
     "Connection": "_config",
     "connections": "_config",
     "Vault": "_admin",

@@ -59,6 +59,13 @@ class Vault:
         # By process: a child must not wait for a thread that its parent had.
         self._locks = {os.getpid(): threading.Lock()}
 
+    @classmethod
+    def _over(cls, opening: Opening) -> Self:
+        """Give the face of the vault that this opens."""
+        vault = cls()
+        vault._opening = opening
+        return vault
+
     def _vault(self) -> AdministeredVault:
         from secretbridge._vault._administered import AdministeredVault
 
@@ -267,6 +274,10 @@ class Vault:
         """
         _refuse(path_violations("path", path))
         return self._vault().backup(Path(path), overwrite=overwrite)
+
+    def location(self) -> Path:
+        """Give the vault's file, be it there or not; nothing is opened."""
+        return self._opening.location()
 
     def close(self) -> None:
         """Close the vault; a later call opens it again."""

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable
     from datetime import timedelta
+    from pathlib import Path
     from typing import TextIO
 
     from pydantic import SecretStr
 
+    from secretbridge._embedded import Opening
     from secretbridge._models import Secret
     from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
 
@@ -56,6 +58,13 @@ class AsyncVault:
         key_file: str | os.PathLike[str] | None = None,
     ) -> None:
         self._blocking = Vault(location, environment, passphrase=passphrase, key_file=key_file)
+
+    @classmethod
+    def _over(cls, opening: Opening) -> Self:
+        """Give the face of the vault that this opens."""
+        vault = cls()
+        vault._blocking = Vault._over(opening)  # noqa: SLF001 - the two faces are one interface
+        return vault
 
     async def history(self, name: str | None = None, *, id: str | None = None) -> list[VersionInfo]:
         """Give the versions of a secret in this environment, newest first, without values.
@@ -238,6 +247,10 @@ class AsyncVault:
                 folder is missing or open to others, or the vault cannot be read.
         """
         return await _in_thread(partial(self._blocking.backup, path, overwrite=overwrite))
+
+    def location(self) -> Path:
+        """Give the vault's file, be it there or not; nothing is opened."""
+        return self._blocking.location()
 
     async def close(self) -> None:
         """Close the vault; a later call opens it again."""

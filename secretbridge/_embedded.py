@@ -71,6 +71,12 @@ class Opening:
         location = None if self._location is None else str(self._location)
         return f"({location!r}, {self._environment!r})"
 
+    def location(self) -> Path:
+        """Give the vault's file, be it there or not."""
+        from secretbridge._vault import default_location
+
+        return self._location or default_location()
+
     def open(self, kind: type[V]) -> V:
         """Open the vault as this class; blocks, and costs a key derivation with a passphrase."""
         from secretbridge._vault import KeyFile, Passphrase, default_key_file, default_location

@@ -5,7 +5,7 @@ From the bottom up: ``_lines`` (where a key stands), ``_access`` (who can read a
 only one that imports pydantic when it loads), ``_file``, ``_environment``, ``_connect`` and ``_listing``.
 """
 
-from secretbridge._config._connect import connect, connect_async
+from secretbridge._config._connect import connect, connect_async, connect_vault, connect_vault_async
 from secretbridge._config._listing import Connection, connections
 
-__all__ = ["Connection", "connect", "connect_async", "connections"]
+__all__ = ["Connection", "connect", "connect_async", "connect_vault", "connect_vault_async", "connections"]
