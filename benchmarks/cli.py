@@ -1,0 +1,85 @@
+"""What starting the command line costs, beside bare python, in one run.
+
+    python benchmarks/cli.py [--rounds 15]
+
+Each process is started once a round; medians, and their ratio to `python -c pass` = 1.00. Goals: --help and completion
+at most 6 times bare python, `list` on the vault at most 250 ms over it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MODULE = (sys.executable, "-m", "secretbridge")
+
+
+def completing(words: str) -> dict[str, str]:
+    """What bash sets when TAB is pressed after these words."""
+    count = str(len(words.split(" ")) - 1)
+    return {"_SECRETBRIDGE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+
+
+WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "python -c pass": ((sys.executable, "-c", "pass"), {}),
+    "secretbridge --help": ((*MODULE, "--help"), {}),
+    "secretbridge update --help": ((*MODULE, "update", "--help"), {}),
+    "completing a command": (MODULE, completing("secretbridge up")),
+    "completing an option": (MODULE, completing("secretbridge update --exp")),
+    "completing a connection": (MODULE, completing("secretbridge list v")),
+    "completing a secret's name": (MODULE, completing("secretbridge get --in vault T")),
+    "secretbridge list vault": ((*MODULE, "list", "vault"), {}),
+    "secretbridge get TOKEN-1 --in vault": ((*MODULE, "get", "TOKEN-1", "--in", "vault"), {}),
+    "python -c 'import click' (peer)": ((sys.executable, "-c", "import click"), {}),
+    "python -c 'import httpx' (peer)": ((sys.executable, "-c", "import httpx"), {}),
+    "python -c 'import rich.table' (peer)": ((sys.executable, "-c", "import rich.console, rich.table"), {}),
+}
+
+
+def milliseconds(words: tuple[str, ...], environment: dict[str, str]) -> float:
+    """Give the time of one process."""
+    started = time.perf_counter()
+    subprocess.run(words, env=environment, capture_output=True, check=True)
+    return (time.perf_counter() - started) * 1e3
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="secretbridge-") as folder:
+        base = {name: text for name, text in os.environ.items() if not name.startswith("SECRETBRIDGE_")}
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+            path = Path(folder, name.lower())
+            path.mkdir(mode=0o700)
+            base[name] = str(path)
+        root = str(Path(__file__).parents[1])
+        # As installed: with bytecode, which an installer writes.
+        base.pop("PYTHONDONTWRITEBYTECODE", None)
+        base["PYTHONPYCACHEPREFIX"] = str(Path(folder, "bytecode"))
+        base["PYTHONPATH"] = os.pathsep.join(filter(None, (root, base.get("PYTHONPATH", ""))))
+        os.chdir(folder)
+        for number in range(20):
+            words = (*MODULE, "create", f"TOKEN-{number}", "--to", "vault", "--generate")
+            subprocess.run(words, env=base, check=True, capture_output=True)
+        for words, more in WAYS.values():
+            milliseconds(words, base | more)
+        times: dict[str, list[float]] = {name: [] for name in WAYS}
+        for _ in range(options.rounds):
+            for name, (words, more) in WAYS.items():
+                times[name].append(milliseconds(words, base | more))
+    bare = statistics.median(times["python -c pass"])
+    for name, took in times.items():
+        middle = statistics.median(took)
+        print(f"{name:40} {middle:7.1f} ms  {middle / bare:5.2f}  +{middle - bare:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
