@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from secretbridge._models import Fields, Operation
     from secretbridge._provider import Page, Provider
 
-__all__ = ["Core"]
+__all__ = ["Core", "equal"]
 
 T = TypeVar("T")
 
@@ -124,20 +124,8 @@ class Core:
         verify: bool,
     ) -> Secret:
         """Change exactly the given fields."""
-        of = self.capabilities
-        require_operation(of, "update")
-        wrong: list[Violation] = [*target_violations(of, "update", name, id_)]
-        changes = fields_given(arguments, wrong)
-        if not changes:
-            wrong.append(Violation("", "nothing is to be changed", "give at least one field"))
-        spoken_of = {one.field for one in wrong}
-        wrong += [
-            one
-            for one in update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)
-            if one.field not in spoken_of
-        ]
+        changes = self.check_update(name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way)
         target = Target(name, id_)
-        refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
         try:
             secret = await self._at(
                 "update",
@@ -154,6 +142,32 @@ class Core:
         if verify:
             return await self._verified(secret, changes)
         return secret
+
+    def check_update(
+        self,
+        name: str | None,
+        id_: str | None,
+        arguments: Mapping[str, object],
+        *,
+        if_version: int | None,
+        allow_one_way: bool,
+    ) -> Fields:
+        """Give the changes that an update would send, or refuse them; nothing is sent."""
+        of = self.capabilities
+        require_operation(of, "update")
+        wrong: list[Violation] = [*target_violations(of, "update", name, id_)]
+        changes = fields_given(arguments, wrong)
+        if not changes:
+            wrong.append(Violation("", "nothing is to be changed", "give at least one field"))
+        spoken_of = {one.field for one in wrong}
+        wrong += [
+            one
+            for one in update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)
+            if one.field not in spoken_of
+        ]
+        target = Target(name, id_)
+        refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
+        return changes
 
     async def delete(self, name: str | None, id_: str | None, *, missing_ok: bool) -> None:
         """Delete a secret."""
@@ -307,7 +321,7 @@ class Core:
             if name not in told or (name == "value" and hidden):
                 as_sent.append(None)
             else:
-                as_sent.append(_equal(sent, seen.name if name == "new_name" else getattr(seen, name)))
+                as_sent.append(equal(sent, seen.name if name == "new_name" else getattr(seen, name)))
         verified = False if False in as_sent else None if None in as_sent else True
         return replace(seen, verified=verified)
 
@@ -341,7 +355,7 @@ def _find(secrets: list[Secret], target: Target) -> Secret | None:
     return next((secret for secret in secrets if secret.name == target.name), None)
 
 
-def _equal(sent: object, seen: object) -> bool:
+def equal(sent: object, seen: object) -> bool:
     """Compare what was sent with what was read: an empty text is no text, and times count in milliseconds."""
     if isinstance(sent, datetime) and isinstance(seen, datetime):
         return (sent - _EPOCH) // _MILLISECOND == (seen - _EPOCH) // _MILLISECOND

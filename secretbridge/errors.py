@@ -33,6 +33,7 @@
         VaultFull                    no room left on the disk
         SecretExpired(LookupError)   the secret's expiry has passed
         SecretLocked                 the secret is protected; also a SecretProtected
+      PartialUpdate                  a change in many places was not made in all of them; .results
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -51,6 +52,8 @@ from secretbridge._unset import UNSET, Unset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from secretbridge._everywhere_results import EverywhereResult
+
 __all__ = [
     "AmbiguousSecret",
     "AuthenticationError",
@@ -58,6 +61,7 @@ __all__ = [
     "InvalidRequest",
     "NoReply",
     "NotSent",
+    "PartialUpdate",
     "PermissionDenied",
     "ProviderError",
     "ProviderUnavailable",
@@ -372,3 +376,27 @@ class SecretExpired(VaultError, LookupError):
 
 class SecretLocked(VaultError, SecretProtected):
     """The secret is protected in the local vault and accepts no change but ``protected=False``."""
+
+
+class PartialUpdate(SecretBridgeError):
+    """A change in many places was not made in all of them.
+
+    ``applied`` is False where it is in effect nowhere, and else None: made in some places, or not known.
+
+    Attributes:
+        results: what came of it in each target.
+    """
+
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        results: EverywhereResult,
+        advice: str | None = None,
+        applied: bool | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice, applied=applied, transient=transient)
+        self.results = results
