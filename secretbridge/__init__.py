@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         connect_async,
         connect_vault,
         connect_vault_async,
+        connection_names,
         connections,
     )
     from secretbridge._everywhere import (
@@ -196,6 +197,7 @@ __all__ = [
     "connect_async",
     "connect_vault",
     "connect_vault_async",
+    "connection_names",
     "connections",
     "errors",
     "update_everywhere",
@@ -212,6 +214,7 @@ _PLACES = {
     "connect_async": "_config",
     "connect_vault": "_config",
     "connect_vault_async": "_config",
+    "connection_names": "_config",
     "Connection": "_config",
     "connections": "_config",
     "update_everywhere": "_everywhere",

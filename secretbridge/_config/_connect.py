@@ -117,9 +117,7 @@ def connect_vault(name: str = "vault", *, config: str | os.PathLike[str] | None 
     return Vault._over(_opening(name, config))  # noqa: SLF001 - the vault's faces share how it is opened
 
 
-def connect_vault_async(
-    name: str = "vault", *, config: str | os.PathLike[str] | None = None
-) -> AsyncVault:
+def connect_vault_async(name: str = "vault", *, config: str | os.PathLike[str] | None = None) -> AsyncVault:
     """Give the face of a named connection's vault for those who look after it; not itself to be awaited.
 
     Args:

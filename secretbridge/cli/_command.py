@@ -1,8 +1,7 @@
-"""What all commands share: their common options, and errors of usage that repeat nothing of what was written."""
+"""What all commands share: common options, and errors of usage that repeat nothing of what was written."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -13,14 +12,17 @@ from secretbridge.cli._session import Code, Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from click.shell_completion import CompletionItem
+
 __all__ = ["Entry", "Family", "StoreCommand", "command"]
 
 
 def _common(*, json: bool) -> list[click.Parameter]:
     """Give the options that every command has."""
-    from click.shell_completion import CompletionItem
 
     def files(_ctx: click.Context, _param: click.Parameter, text: str) -> list[CompletionItem[str]]:
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(text, type="file")]
 
     options: list[click.Parameter] = [
@@ -155,6 +157,8 @@ class Family(click.Group):
         return super().resolve_command(ctx, args)
 
     def _unknown(self, ctx: click.Context, word: str) -> NoReturn:
+        from difflib import get_close_matches
+
         close = get_close_matches(word, self.table, n=1)
         ctx.fail(
             f"{ctx.command_path} has no such command" + (f"; did you mean {close[0]}?" if close else ".")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["connection_names", "offered", "secret_names"]
 
-#: What no shell takes for anything else. Other names are not offered: a shell puts them on the line as they are.
+#: What no shell takes for anything else. Other names are not offered: a shell puts them on the line as
+#: they are.
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@%+/-]*")
 _MOST: Final = 1000
 _FILES: Final = frozenset({"dotenv", "jsonfile", "environ"})
@@ -33,24 +35,20 @@ def offered(words: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:
 
 def connection_names(config: str | None) -> list[str]:
     """Give the names of all connections."""
-    from secretbridge import connections
+    from secretbridge import connection_names as names
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return [one.name for one in connections(config=config)]
-        except Exception:  # noqa: BLE001 - see above
-            return ["vault"]
+    with suppress(Exception):
+        return names(config=config)
+    return ["vault"]
 
 
 def secret_names(store: str, config: str | None) -> list[str]:
     """Give the names in a store that opens without a prompt and without a network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        with suppress(Exception):
             return _names(store, config)
-        except Exception:  # noqa: BLE001 - see above
-            return []
+    return []
 
 
 def _names(store: str, config: str | None) -> list[str]:

@@ -1,14 +1,14 @@
-"""The types of options and arguments. None repeats what was written: it could be a value in the wrong place."""
+"""The types of options and arguments. None repeats what was written: it could be a value."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
     from typing import Any
 
     from click.shell_completion import CompletionItem
@@ -58,7 +58,10 @@ class OneOf(_Kind):
         return self.fail(f"takes one of {', '.join(self.words)}", param, ctx)
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        param: click.Parameter,  # noqa: ARG002 - click's
+        incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Offer the words."""
         from secretbridge.cli._complete import offered
@@ -73,6 +76,8 @@ class Span(_Kind):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read it."""
+        from datetime import timedelta
+
         found = _SPAN.fullmatch(str(value))
         if found:
             return timedelta(**{_UNITS[found[2]]: int(found[1])})
@@ -86,6 +91,8 @@ class Moment(_Kind):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read it."""
+        from datetime import UTC, datetime, timedelta
+
         text = str(value)
         found = _SPAN.fullmatch(text)
         if found:
@@ -118,7 +125,10 @@ class ConnectionName(_Kind):
         return self.fail("takes a connection's name: letters, digits, -, _ and dots", param, ctx)
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's
+        incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Offer the names of all connections."""
         from secretbridge.cli._complete import connection_names, offered
@@ -139,7 +149,10 @@ class SecretName(_Kind):
         return self.fail("takes a secret's name, in the terminal's encoding", param, ctx)
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's
+        incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Offer the names in the store, where that can be had without a prompt and without a network."""
         from secretbridge.cli._complete import offered, secret_names

@@ -27,7 +27,10 @@ _NUMBERS: Final = frozenset({"timeout", "pace"})
 def connection_options(*, required: bool) -> Callable[[F], F]:
     """Add the options that say what a connection is."""
     options = [
-        click.option("--provider", metavar="PROVIDER", required=required, help="Such as wix; see capabilities."),
+        click.option(
+            "--provider", metavar="PROVIDER", required=required,
+            help="The kind of store, such as wix; capabilities lists them.",
+        ),
         click.option(
             "-o", "--option", "plain", multiple=True, metavar="KEY=VALUE",
             help="An option of the provider, such as site_id=…; a list as TOML: 'secrets=[\"A\", \"B\"]'.",
@@ -97,7 +100,7 @@ def _pair(option: str, written: str) -> tuple[str, str]:
 
 
 def _as_toml(key: str, written: str) -> object:
-    """Give lists, tables and truth values as TOML reads them, numbers where one is wanted; all else is text."""
+    """Give lists, tables and truth values as TOML reads them, and numbers where wanted; all else is text."""
     if written[:1] in {"[", "{"} or written in {"true", "false"} or key in _NUMBERS:
         try:
             return tomllib.loads(f"x = {written}")["x"]

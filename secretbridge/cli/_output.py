@@ -6,14 +6,13 @@ Names and descriptions come from elsewhere: control characters in them never rea
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from secretbridge.cli._session import Session
 
@@ -49,7 +48,11 @@ def plain(text: str) -> str:
 
 def stamp(when: datetime | None) -> str:
     """Write a time for people, in UTC, to the minute."""
-    return "" if when is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    if when is None:
+        return ""
+    from datetime import UTC
+
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%MZ}"
 
 
 def show_json(content: Mapping[str, object], *, lines: bool = False) -> None:
@@ -59,19 +62,23 @@ def show_json(content: Mapping[str, object], *, lines: bool = False) -> None:
         content: the object.
         lines: on one line, for JSON lines.
     """
+    import json
+
     print(json.dumps(content, default=_jsonable, indent=None if lines else 2))  # noqa: T201 - the output itself
 
 
 def show_json_error(content: Mapping[str, object]) -> None:
     """Print one JSON object to standard error."""
+    import json
+
     print(json.dumps(content), file=sys.stderr)  # noqa: T201 - the output itself
 
 
 def _jsonable(value: object) -> object:
+    from datetime import UTC, datetime
+
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, frozenset):
-        return sorted(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 

@@ -1,20 +1,15 @@
 """``--dry-run``: the library checks a call as ever, against a store that only listens.
 
-What is checked is what the store's capabilities say, and that the secret is there where the store can be listed.
-Rules that a store keeps to itself come up only when it is done.
+What is checked is what the store's capabilities say, and that the secret is there where the store can be
+listed. Rules that a store keeps to itself come up only when it is done.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secretbridge.errors import SecretNotFound
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from secretbridge import Capabilities, Secret, SecretBridge
-    from secretbridge.errors import Violation
 
 __all__ = ["rehearsed"]
 
@@ -29,6 +24,8 @@ def rehearsed(bridge: SecretBridge) -> SecretBridge:
 class _Listener:
     """A provider that lists what is really there and takes every change without making it."""
 
+    # Any: the types of the protocol's arguments are not public.
+
     def __init__(self, bridge: SecretBridge) -> None:
         self._bridge = bridge
 
@@ -36,32 +33,26 @@ class _Listener:
     def capabilities(self) -> Capabilities:
         return self._bridge.capabilities
 
-    def check(self, operation: str, target: Any, fields: Any) -> Iterable[Violation]:  # noqa: ANN401, ARG002 - the protocol's own types are not public
+    def check(self, *_call: Any) -> tuple[()]:  # noqa: ANN401 - see above
         return ()
 
-    async def list_page(self, channel: object, cursor: str | None, size: int) -> tuple[list[Secret], None]:  # noqa: ARG002 - as above
+    async def list_page(self, *_page: Any) -> tuple[list[Secret], None]:  # noqa: ANN401 - see above
         return self._bridge.list_secrets(), None
 
-    async def get(self, channel: object, target: Any) -> Secret:  # noqa: ANN401, ARG002 - as above
+    async def get(self, _channel: Any, target: Any) -> Secret:  # noqa: ANN401 - see above
         return self._found(target)
 
-    async def create(self, channel: object, name: str, fields: Any) -> Secret:  # noqa: ANN401, ARG002 - as above
+    async def create(self, _channel: Any, name: str, _fields: Any) -> Secret:  # noqa: ANN401 - see above
         return self._made(name)
 
-    async def put(self, channel: object, name: str, fields: Any) -> Secret:  # noqa: ANN401, ARG002 - as above
+    async def put(self, _channel: Any, name: str, _fields: Any) -> Secret:  # noqa: ANN401 - see above
         return self._made(name)
 
-    async def update(
-        self,
-        channel: object,
-        target: Any,
-        changes: Any,
-        *,
-        if_version: int | None = None,  # noqa: ARG002 - as above
-    ) -> Secret:
+    async def update(self, *call: Any, **_how: Any) -> Secret:  # noqa: ANN401 - see above
+        _, target, _ = call
         return self._found(target)
 
-    async def delete(self, channel: object, target: Any) -> None:  # noqa: ANN401, ARG002 - as above
+    async def delete(self, _channel: Any, target: Any) -> None:  # noqa: ANN401 - see above
         self._found(target)
 
     def _made(self, name: str) -> Secret:
@@ -69,8 +60,9 @@ class _Listener:
 
         return Secret(name=name)
 
-    def _found(self, target: Any) -> Secret:  # noqa: ANN401 - as above
+    def _found(self, target: Any) -> Secret:  # noqa: ANN401 - see above
         from secretbridge import Secret
+        from secretbridge.errors import SecretNotFound
 
         if "list" in self.capabilities.operations:
             for secret in self._bridge.iter_secrets():

@@ -1,6 +1,7 @@
 """A file of connections, changed in place: one table added or taken out, all else left byte for byte.
 
-The result is read back before it replaces the file; where it would not mean exactly what is wanted, nothing is written.
+The result is read back before it replaces the file; where it would not mean exactly what is wanted, nothing
+is written.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _checked(before: str, after: str, wanted: Callable[[dict[str, Any]], dict[st
     return after
 
 
-def replaced(path: Path, text: str, check: Callable[[Path], None]) -> None:
+def replaced(path: Path, text: str, check: Callable[[Path], object]) -> None:
     """Replace a file, or make it with mode 0600, once the new one has passed a check.
 
     Args:

@@ -6,7 +6,6 @@ Never from the argument list: ``--value`` exists to say so, and does not repeat 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
@@ -52,12 +51,8 @@ class Source(NamedTuple):
     strip_newline: bool
     allow_empty: bool
 
-    @property
-    def given(self) -> bool:
-        """Whether any was chosen."""
-        return bool(self._chosen())
-
-    def _chosen(self) -> list[str]:
+    def given(self) -> list[str]:
+        """Give the sources that were chosen."""
         named = {
             "--ask": self.ask,
             "--stdin": self.stdin,
@@ -71,8 +66,8 @@ class Source(NamedTuple):
 def _refuse_value(ctx: click.Context, param: click.Parameter, value: object) -> None:  # noqa: ARG001 - click's
     if value is not None and not ctx.resilient_parsing:
         raise click.UsageError(
-            "A value is not taken from the command line: others on this machine can read a process's arguments,"
-            " and shells keep them in their history. If it was a real one, change it."
+            "A value is not taken from the command line: others on this machine can read a process's"
+            " arguments, and shells keep them in their history. If it was a real one, change it."
             " Give it by a hidden prompt (--ask), --stdin, --file, --from or --generate.",
             ctx,
         )
@@ -128,7 +123,7 @@ def source_of(options: dict[str, Any]) -> Source:
         strip_newline=options.pop("strip_newline"),
         allow_empty=options.pop("allow_empty"),
     )
-    chosen = source._chosen()
+    chosen = source.given()
     if len(chosen) > 1:
         raise click.UsageError(f"{' and '.join(chosen)} name several values; give one of them.")
     if source.alphabet is not None and source.generate is None:
@@ -184,7 +179,7 @@ def _of_store(session: Session, address: Address) -> SecretStr:
 def _of_file(path: str, source: Source) -> str:
     problem = ""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would load for this alone
             return _read(file, "The file", source)
     except (OSError, ValueError) as failure:
         problem = (failure.strerror if isinstance(failure, OSError) else "") or "it is no usable path"

@@ -29,8 +29,8 @@ _FIELDS = (
 def capabilities(session: Session, store: str | None) -> None:
     """Show what stores can do.
 
-    Without a connection, the operations of every provider; with one, all that is known of its store: fields, limits,
-    and what it can only do one way. Nothing is sent.
+    Without a connection, the operations of every provider; with one, all that is known of its store:
+    fields, limits, and what it can only do one way. Nothing is sent.
     """
     if store is None:
         from secretbridge.providers import names, provider_class

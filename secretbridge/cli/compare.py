@@ -32,9 +32,9 @@ _FIELDS = (
 def diff(session: Session, left: str, right: str, *, no_values: bool, exit_code: bool) -> int:
     """Compare two stores, without showing values.
 
-    Columns: name, status (only left, only right, equal, different, unknown), what is different. Values are read
-    where both stores tell them, and compared; where one does not, they are unknown. Only fields that both stores
-    tell are compared.
+    Columns: name, status (only left, only right, equal, different, unknown), what is different. Values are
+    read where both stores tell them, and compared; where one does not, they are unknown. Only fields that
+    both stores tell are compared.
     """
     with opened(session, left) as one, opened(session, right) as other:
         rows = list(_compared(session, (left, one), (right, other), values=not no_values))

@@ -19,15 +19,15 @@ __all__ = ["completion"]
 @command("completion", json=False)
 @click.argument("shell", type=OneOf("bash", "zsh", "fish"))
 def completion(session: Session, shell: str) -> None:  # noqa: ARG001 - every command gets the session
-    """Print the completion script for a shell.
+    r"""Print the completion script for a shell.
 
     \b
     bash, in ~/.bashrc:  eval "$(secretbridge completion bash)"
     zsh, in ~/.zshrc:    eval "$(secretbridge completion zsh)"
     fish:                secretbridge completion fish > ~/.config/fish/completions/secretbridge.fish
 
-    Names of secrets are completed only where that needs no prompt and no network: from a vault with a key file,
-    from dotenv and JSON files. They are read each time and kept nowhere.
+    Names of secrets are completed only where that needs no prompt and no network: from a vault with a key
+    file, from dotenv and JSON files. They are read each time and kept nowhere.
     """
     from click.shell_completion import ShellComplete, get_completion_class
 

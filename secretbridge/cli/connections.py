@@ -23,8 +23,9 @@ _DRY = click.option("--dry-run", is_flag=True, help="Say what would be done, and
 def listing(session: Session) -> None:
     """List the connections by name.
 
-    Those of the project's file, of the user's, and those that environment variables make. Columns: name, provider,
-    where it is defined. Nothing is opened; --json shows the options, credentials by their reference alone.
+    Those of the project's file, of the user's, and those that environment variables make. Columns: name,
+    provider, where it is defined. Nothing is opened; --json shows the options, credentials by their
+    reference alone.
     """
     from secretbridge import connections
 
@@ -54,14 +55,14 @@ def _plain(options: Any) -> Any:  # noqa: ANN401 - whatever TOML can hold
 @connection_options(required=True)
 @_DRY
 def add(
-    session: Session, name: str, provider: str, plain: tuple[str, ...], references: tuple[str, ...], *, user: bool,
-    dry_run: bool,
+    session: Session, name: str, provider: str, plain: tuple[str, ...], references: tuple[str, ...], *,
+    user: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Write a connection into a file.
 
-    Into --config or SECRETBRIDGE_CONFIG, else the project's secretbridge.toml, else a new one in this folder. The rest
-    of the file stays as it is. Credentials are named by where they are: env:VARIABLE, file:PATH, keyring:SERVICE/USER,
-    vault:NAME or command:PROGRAM. One in clear is refused.
+    Into --config or SECRETBRIDGE_CONFIG, else the project's secretbridge.toml, else a new one in this
+    folder. The rest of the file stays as it is. Credentials are named by where they are: env:VARIABLE,
+    file:PATH, keyring:SERVICE/USER, vault:NAME or command:PROGRAM. One in clear is refused.
     """
     file = file_of(session, user=user)
     made = table_of(provider, plain, references)
@@ -84,8 +85,8 @@ def add(
 def check(session: Session, stores: tuple[str, ...]) -> int:
     """Try connections, without changing anything.
 
-    Those that are named, else all. Each is listed once, to see whether it answers and takes the credential. Columns:
-    connection, status (ok, warning, failed), detail. Ends with 1 where one failed.
+    Those that are named, else all. Each is listed once, to see whether it answers and takes the credential.
+    Columns: connection, status (ok, warning, failed), detail. Ends with 1 where one failed.
     """
     from secretbridge import connections
     from secretbridge.cli._probe import probed
@@ -141,7 +142,7 @@ def remove(session: Session, name: str, *, yes: bool, dry_run: bool) -> None:
     else:
         agree(f"This takes {name} out of {file}.", yes=yes)
         session.doing = Doing(f"remove {name} from {file}", changes=True)
-        replaced(file, after, lambda part: None if connections(config=part) is not None else None)
+        replaced(file, after, lambda part: connections(config=part))
         session.changed(f"removed {name} from {file}")
         note(session, f"Removed {name} from {file}.")
     if session.json:

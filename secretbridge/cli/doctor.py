@@ -1,4 +1,4 @@
-"""``doctor``: what is installed, who can touch the files, the clock, and every connection; nothing is changed."""
+"""``doctor``: versions, who can touch the files, the clock, every connection; nothing is changed."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def doctor(session: Session) -> int:
     """Check the installation and every connection, changing nothing.
 
     Versions, who can read and write the files, the clock, and whether each connection answers and takes its
-    credential. A vault that has not been made is not made. Columns: check, status (ok, warning, failed), detail. Ends
-    with 1 where a check failed.
+    credential. A vault that has not been made is not made. Columns: check, status (ok, warning, failed),
+    detail. Ends with 1 where a check failed.
     """
     found = list(_checks(session))
     session.doing = None

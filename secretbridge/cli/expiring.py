@@ -34,8 +34,9 @@ __all__ = ["expiring"]
 def expiring(session: Session, stores: tuple[str, ...], within: timedelta) -> int:
     """List what expires within a time.
 
-    In the stores that are named, else in all connections and the embedded vault. What has expired already comes
-    first. Columns: expires, connection, name. Stores that do not tell when a secret expires are named.
+    In the stores that are named, else in all connections and the embedded vault. What has expired already
+    comes first. Columns: expires, connection, name. Stores that do not tell when a secret expires are
+    named.
     """
     asked = stores or tuple(one.name for one in everywhere(session))
     found: list[tuple[str, Secret]] = []

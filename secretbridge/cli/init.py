@@ -42,14 +42,14 @@ _GUIDE: Final[dict[str, tuple[dict[str, str], str]]] = {
 @connection_options(required=False)
 @click.option("--no-connection", is_flag=True, help="Make the vault alone, and ask nothing.")
 def init(
-    session: Session, name: str | None, provider: str | None, plain: tuple[str, ...], references: tuple[str, ...], *,
-    user: bool, no_connection: bool,
+    session: Session, name: str | None, provider: str | None, plain: tuple[str, ...],
+    references: tuple[str, ...], *, user: bool, no_connection: bool,
 ) -> None:  # fmt: skip
     """Make a vault and name a first store.
 
-    The embedded vault is made where it is missing, with a key file; it is reached as the connection vault. On a terminal
-    the first store is asked for; with --provider and --name nothing is asked. The connection goes where connections add
-    writes it.
+    The embedded vault is made where it is missing, with a key file; it is reached as the connection vault.
+    On a terminal the first store is asked for; with --provider and --name nothing is asked. The connection
+    goes where connections add writes it.
     """
     if provider is None and (name is not None or plain or references):
         raise click.UsageError("--name, --option and --credential go with --provider.")
@@ -110,7 +110,8 @@ def _asked() -> tuple[str | None, str | None, tuple[str, ...], tuple[str, ...]]:
     options = tuple(f"{key}={_ask(f'{key}, such as {example}:', '')}" for key, example in wanted.items())
     references: tuple[str, ...] = ()
     if reference:
-        told = "Where is its key (env:VARIABLE, file:PATH, keyring:SERVICE/USER, command:PROGRAM; never the key itself)?"
+        forms = "env:VARIABLE, file:PATH, keyring:SERVICE/USER, command:PROGRAM"
+        told = f"Where is its key ({forms}; never the key itself)?"
         references = (f"api_key={_ask(told, reference)}",)
     return name, provider, options, references
 

@@ -28,8 +28,8 @@ __all__ = ["history", "restore", "undelete"]
 def history(session: Session, store: str, name: str) -> None:
     """List the versions of a secret in a vault.
 
-    Newest first, without values; also those of a deleted secret. Columns: version, time, operation, fields given,
-    name then.
+    Newest first, without values; also those of a deleted secret. Columns: version, time, operation, fields
+    given, name then.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"list the versions of {name!r} in {store}")
@@ -77,4 +77,4 @@ def _bring_back(
         session.doing = Doing(f"{operation} {name!r} in {store}", changes=True, look=look)
         secret = call(vault)
         session.changed(f"{operation} {name!r} in {store}")
-    tell_change(session, operation, store, repr(name), [], name, None, secret, dry_run=False)
+    tell_change(session, operation, store, [], name=name, id=None, secret=secret, dry_run=False)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +11,6 @@ import click
 from secretbridge.cli._command import command
 from secretbridge.cli._output import note, plain, show_json, stamp, table
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._shapes import secret_row
 from secretbridge.cli._stores import (
     called,
     found,
@@ -42,6 +39,8 @@ def listing(session: Session, store: str) -> None:
         session.doing = Doing(f"list {store}")
         found_here = list(bridge.iter_secrets())
     if session.json:
+        from secretbridge.cli._shapes import secret_row
+
         show_json({"connection": store, "secrets": [secret_row(secret) for secret in found_here]})
         return
     table(("name", "version", "expires", "flags", "description"), [_row(secret) for secret in found_here])
@@ -99,9 +98,11 @@ def get(
     session.doing = None
     value = secret.reveal() if reveal or out is not None else None
     if out is not None and value is not None:
-        _write(Path(out), value, overwrite=overwrite)
+        _write(out, value, overwrite=overwrite)
         note(session, f"The value is in {out}, which only you can read.")
     if session.json:
+        from secretbridge.cli._shapes import secret_row
+
         show_json({"connection": store, "secret": secret_row(secret, value=value if reveal else None)})
     elif reveal and value is not None:
         sys.stdout.flush()
@@ -119,6 +120,8 @@ def _with_value(
 
 
 def _show(secret: Secret) -> None:
+    from secretbridge.cli._shapes import secret_row
+
     rows = [
         (key.replace("_", " "), stamp(given) if key.endswith("_at") else _word(given))  # type: ignore[arg-type]  # a datetime
         for key, given in secret_row(secret).items()
@@ -134,28 +137,28 @@ def _word(given: object) -> str:
     return {True: "yes", False: "no"}.get(given, str(given)) if isinstance(given, bool) else str(given)
 
 
-def _write(path: Path, value: str, *, overwrite: bool) -> None:
+def _write(path: str, value: str, *, overwrite: bool) -> None:
     """Write a file that only the user can read: a new one, or in one step in place of an old one."""
     problem = ""
-    target = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part") if overwrite else path
+    part = f"{path}.{os.getpid()}.part" if overwrite else path
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
                 os.fchmod(descriptor, 0o600)
                 file.write(value.encode())
             if overwrite:
-                target.replace(path)
+                os.replace(part, path)  # noqa: PTH105 - pathlib would load for this alone
         except BaseException:
-            target.unlink(missing_ok=True)
+            os.unlink(part)  # noqa: PTH108 - as above
             raise
     except FileExistsError:
-        problem = "The file is there already"
+        problem = "the file is there already"
     except (OSError, ValueError) as failure:
-        problem = (failure.strerror if isinstance(failure, OSError) else "") or "It is no usable path"
+        problem = (failure.strerror if isinstance(failure, OSError) else "") or "it is no usable path"
     if problem:
         raise Stop(
-            "The value could not be written; nothing was left behind.",
+            "The value could not be written; no file was left behind.",
             why=f"{problem}.",
             do="Give --out another place, or --overwrite to replace the file.",
             code=Code.FAILED,

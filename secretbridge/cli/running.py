@@ -119,7 +119,7 @@ def _become(words: tuple[str, ...], environment: dict[str, str]) -> None:
     sys.stderr.flush()
     code, problem = _NOT_EXECUTABLE, "it cannot be executed"
     try:
-        os.execvpe(words[0], words, environment)
+        os.execvpe(words[0], words, environment)  # noqa: S606 - what the user asked to run, and no shell
     except FileNotFoundError:
         code, problem = _NOT_FOUND, "there is no such program"
     except (OSError, ValueError) as failure:

@@ -30,8 +30,8 @@ _PAGE = 256
 def verify(session: Session, store: str, known: str | None) -> None:
     """Check a whole vault, and its audit trail against an anchor.
 
-    Every secret, every version and every line of the trail is opened. Without an anchor, an older copy of the whole
-    file in the vault's place goes unnoticed.
+    Every secret, every version and every line of the trail is opened. Without an anchor, an older copy of
+    the whole file in the vault's place goes unnoticed.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"verify {store}")
@@ -54,8 +54,8 @@ def verify(session: Session, store: str, known: str | None) -> None:
 def audit(session: Session, store: str, after: int) -> None:
     """Print the audit trail of a vault.
 
-    All environments, oldest first. Columns: number, time, operation, environment, name, version, fields. With --json
-    one object a line. No values and no descriptions are in it.
+    All environments, oldest first. Columns: number, time, operation, environment, name, version, fields.
+    With --json one object a line. No values and no descriptions are in it.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"read the audit trail of {store}")
@@ -90,7 +90,8 @@ def _page(entries: Iterator[AuditEntry]) -> list[list[str]]:
 def anchor(session: Session, store: str) -> None:
     """Print where the audit trail is at, to be kept elsewhere.
 
-    It is one word and no secret. vault verify --anchor finds by it whether the vault was replaced by an older copy.
+    It is one word and no secret. vault verify --anchor finds by it whether the vault was replaced by an
+    older copy.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"read the audit trail of {store}")
@@ -109,8 +110,8 @@ def anchor(session: Session, store: str) -> None:
 def backup(session: Session, store: str, file: str, *, overwrite: bool) -> None:
     """Copy a vault as it is at one moment.
 
-    Others may go on writing to it. The copy is verified before it gets its name, and opens with the same key: keep a
-    copy of the key file too, and not beside the backup.
+    Others may go on writing to it. The copy is verified before it gets its name, and opens with the same
+    key: keep a copy of the key file too, and not beside the backup.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"copy {store} to {file}", changes=True)

@@ -11,9 +11,7 @@ from secretbridge.cli._command import command
 from secretbridge.cli._fields import field_options, fields_of
 from secretbridge.cli._kinds import SecretName, Whole
 from secretbridge.cli._output import confirmed, note, show_json
-from secretbridge.cli._rehearsal import rehearsed
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._shapes import secret_row
 from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened
 from secretbridge.cli._values import source_of, value_of, value_options
 
@@ -41,15 +39,15 @@ _VERIFY = click.option("--verify", is_flag=True, help="Read back what can be rea
 def update(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
     """Change a secret; what is not given stays as it is.
 
-    With neither a field nor a source of the value it asks for the value. A field is set by its option and cleared
-    by --clear.
+    With neither a field nor a source of the value it asks for the value. A field is set by its option and
+    cleared by --clear.
     """
     what = called(name, id)
     source = source_of(options)
     fields = fields_of(options)
     if options["new_name"] is not None:
         fields["new_name"] = options["new_name"]
-    if source.given or not fields:
+    if source.given() or not fields:
         fields["value"] = value_of(session, source, what)
     how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
     _change(
@@ -81,8 +79,8 @@ def create(session: Session, store: str, name: str, **options: Any) -> None:  # 
 def put(session: Session, store: str, name: str, **options: Any) -> None:  # noqa: ANN401 - click's own
     """Create a secret, or replace it as if newly created.
 
-    Fields that are not given return to the store's default; update leaves them. Without a source of the value it
-    asks for it.
+    Fields that are not given return to the store's default; update leaves them. Without a source of the
+    value it asks for it.
     """
     _new(session, "put", store, name, options)
 
@@ -120,7 +118,7 @@ def lock(session: Session, store: str, name: str | None, id: str | None, **optio
 
     It can still be read. A change is refused until unlock.
     """
-    _protect(session, "lock", store, name, id, options)
+    _protect(session, "lock", store, options, name=name, id=id)
 
 
 @command("unlock")
@@ -130,7 +128,7 @@ def lock(session: Session, store: str, name: str | None, id: str | None, **optio
 @_DRY
 def unlock(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
     """Let a protected secret be changed again."""
-    _protect(session, "unlock", store, name, id, options)
+    _protect(session, "unlock", store, options, name=name, id=id)
 
 
 def agree(what: str, *, yes: bool) -> None:
@@ -151,7 +149,13 @@ def agree(what: str, *, yes: bool) -> None:
 
 
 def _protect(
-    session: Session, operation: str, store: str, name: str | None, id: str | None, options: dict[str, Any]
+    session: Session,
+    operation: str,
+    store: str,
+    options: dict[str, Any],
+    *,
+    name: str | None,
+    id: str | None,
 ) -> None:
     what = called(name, id)
     how = {"protected": operation == "lock", "allow_one_way": options.get("allow_one_way", False)}
@@ -197,6 +201,8 @@ def _change(
     call: Callable[[SecretBridge], Secret | None],
 ) -> None:
     """Make one change, or rehearse it, and say so."""
+    from secretbridge.cli._rehearsal import rehearsed
+
     with opened(session, store) as bridge:
         address = name if id is None else f"--id {id}"
         look = f"secretbridge get {address} --in {store} shows what is there now."
@@ -205,30 +211,31 @@ def _change(
         if not dry_run:
             session.changed(_sentence(operation, what, store, list(fields), dry_run=False))
     session.doing = None
-    tell_change(session, operation, store, what, list(fields), name, id, secret, dry_run=dry_run)
+    tell_change(session, operation, store, list(fields), name=name, id=id, secret=secret, dry_run=dry_run)
 
 
 def tell_change(
     session: Session,
     operation: str,
     store: str,
-    what: str,
     fields: list[str],
+    *,
     name: str | None,
     id: str | None,
     secret: Secret | None,
-    *,
     dry_run: bool,
 ) -> None:
     """Say what was, or would be, changed."""
     if session.json:
+        from secretbridge.cli._shapes import secret_row
+
         row = None if secret is None or dry_run else secret_row(secret)
         show_json(
             {"connection": store, "operation": operation, "name": name, "id": id, "fields": fields}
             | {"dry_run": dry_run, "applied": not dry_run, "secret": row}
         )
         return
-    sentence = _sentence(operation, what, store, fields, dry_run=dry_run)
+    sentence = _sentence(operation, called(name, id), store, fields, dry_run=dry_run)
     if secret is not None and secret.version is not None and not dry_run:
         sentence += f" It is at version {secret.version}."
     if secret is not None and secret.verified is not None:
