@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sybil import Sybil
+from sybil import Example, Sybil
 from sybil.integration.pytest import SybilItem
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.sybil import SybilCollection
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -78,11 +83,37 @@ def _leave_the_folder(namespace: MutableMapping[str, object]) -> None:
     leave()
 
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md"],
-    setup=_in_an_empty_folder,
-    teardown=_leave_the_folder,
+def _in_a_shell(example: Example) -> None:
+    """Run a block of commands as a user would type them; the command line is the one of this checkout."""
+    program = f'secretbridge() {{ {shlex.quote(sys.executable)} -m secretbridge "$@"; }}'
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{program}\n{example.parsed}"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+pytest_collect_file = SybilCollection(
+    [
+        Sybil(
+            parsers=[PythonCodeBlockParser()],
+            patterns=["README.md", "docs/*.md"],
+            excludes=["docs/cli.md"],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+        ),
+        Sybil(
+            parsers=[PythonCodeBlockParser(), CodeBlockParser("sh", _in_a_shell)],
+            patterns=["docs/cli.md"],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+        ),
+    ]
 ).pytest()
 
 

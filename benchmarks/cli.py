@@ -70,12 +70,12 @@ def main() -> None:
         for number in range(20):
             words = (*SCRIPT, "create", f"TOKEN-{number}", "--to", "vault", "--generate")
             subprocess.run(words, env=base, check=True, capture_output=True)
-        for words, more in WAYS.values():
-            milliseconds(words, base | more)
+        for once, more in WAYS.values():
+            milliseconds(once, base | more)
         times: dict[str, list[float]] = {name: [] for name in WAYS}
         for _ in range(options.rounds):
-            for name, (words, more) in WAYS.items():
-                times[name].append(milliseconds(words, base | more))
+            for name, (way, more) in WAYS.items():
+                times[name].append(milliseconds(way, base | more))
     bare = statistics.median(times["python -c pass"])
     for name, took in times.items():
         middle = statistics.median(took)

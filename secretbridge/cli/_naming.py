@@ -33,7 +33,7 @@ def connection_options(*, required: bool) -> Callable[[F], F]:
         ),
         click.option(
             "-o", "--option", "plain", multiple=True, metavar="KEY=VALUE",
-            help="An option of the provider, such as site_id=…; a list as TOML: 'secrets=[\"A\", \"B\"]'.",
+            help="An option of the provider, such as site_id=ID; a list as TOML: 'secrets=[\"A\", \"B\"]'.",
         ),
         click.option(
             "--credential", "references", multiple=True, metavar="KEY=REFERENCE",
@@ -128,7 +128,6 @@ def save(session: Session, file: Path, name: str, table: dict[str, Any]) -> None
     """
     from secretbridge import connect, connections
     from secretbridge.cli._toml import added, replaced
-    from secretbridge.errors import InvalidRequest
 
     session.doing = Doing(f"add {name} to {file}", changes=True)
     text = ""
@@ -141,17 +140,5 @@ def save(session: Session, file: Path, name: str, table: dict[str, Any]) -> None
                 code=Code.FAILED,
             )
         text = file.read_bytes().decode()
-    wrong: list[Any] = []
-
-    def check(part: Path) -> None:
-        try:
-            connect(name, config=part).close()
-        except InvalidRequest as refused:
-            wrong.extend(
-                one._replace(field=one.field.replace(str(part), str(file))) for one in refused.violations
-            )
-        if wrong:
-            raise InvalidRequest(violations=wrong)
-
-    replaced(file, added(text, name, table), check)
+    replaced(file, added(text, name, table), lambda part: connect(name, config=part).close())
     session.changed(f"added {name} to {file}")

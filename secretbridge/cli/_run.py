@@ -32,7 +32,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _show_warning
-        code = _guarded(session, lambda: _called(session, words))
+        code = _guarded(session, lambda: _called(session, words), words)
         return _flushed(session, code)
 
 
@@ -41,12 +41,13 @@ def _called(session: Session, words: list[str]) -> int:
     return int(returned or 0)
 
 
-def _guarded(session: Session, call: Callable[[], int]) -> int:
+def _guarded(session: Session, call: Callable[[], int], words: Sequence[str] = ()) -> int:
     """Give the exit code of a call, whatever comes up in it."""
     trouble: _trouble.Trouble
     try:
         return call()
     except click.UsageError as error:
+        session.json = session.json or "--json" in words  # it may stand behind what could not be read
         trouble = _of_usage(error)
     except (KeyboardInterrupt, click.Abort):
         trouble = _trouble.of_interrupt(session)

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +99,11 @@ def _header(line: str) -> tuple[str, ...] | None:
 
 def _checked(before: str, after: str, wanted: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
     old = tomllib.loads(before)
-    try:
-        new = tomllib.loads(after)
-    except tomllib.TOMLDecodeError:
-        new = {}
+    new: dict[str, Any] | None = None
+    with suppress(tomllib.TOMLDecodeError):  # a text that was cut in two
+        new = {"connections": {}, **tomllib.loads(after)}
     expected = {**old, "connections": wanted(old.get("connections", {}))}
-    if {"connections": {}, **new} != expected:
+    if new != expected:
         raise Stop(
             "The file of connections was left as it is.",
             why="It is written in a way that this command cannot change safely.",
@@ -123,10 +123,14 @@ def replaced(path: Path, text: str, check: Callable[[Path], object]) -> None:
 
     Raises:
         Stop: it cannot be written.
+        InvalidRequest: from the check, with the file's own name.
     """
+    from secretbridge.errors import InvalidRequest, Violation
+
     target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     problem = ""
+    wrong: list[Violation] = []
     try:
         mode = target.stat().st_mode & 0o755 if target.exists() else 0o600
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -139,7 +143,11 @@ def replaced(path: Path, text: str, check: Callable[[Path], object]) -> None:
         part.replace(target)
     except OSError as failure:
         problem = failure.strerror or "it is no usable path"
+    except InvalidRequest as refused:
+        wrong = [one._replace(field=one.field.replace(str(part), str(path))) for one in refused.violations]
     finally:
         part.unlink(missing_ok=True)
+    if wrong:
+        raise InvalidRequest(violations=wrong)
     if problem:
         raise Stop(f"{path} could not be written; nothing was changed.", why=f"{problem}.")
