@@ -91,16 +91,21 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     if not clean:
         return
+    import os
+    from shutil import get_terminal_size
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
     for heading in headings:
         drawn.add_column(heading, overflow="fold")
     for row in clean:
         drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets in a name are no markup
-    Console(highlight=False, emoji=False).print(drawn)
+    # rich takes every dumb terminal to be 80 wide.
+    size = get_terminal_size()
+    Console(highlight=False, emoji=False, width=size.columns, height=size.lines).print(drawn)
 
 
 def talk(text: str) -> None:

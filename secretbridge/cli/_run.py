@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_PROGRAM: Final = "secretbridge"
+#: What the completion scripts set.
+_COMPLETE: Final = "_SECRETBRIDGE_COMPLETE"
 #: An option as it may be repeated: no value that was written as one.
 _OPTION = re.compile(r"--?[a-z][a-z-]{0,24}")
 
@@ -37,8 +40,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _called(session: Session, words: list[str]) -> int:
-    returned = ROOT.main(words, prog_name="secretbridge", standalone_mode=False, obj=session)
-    return int(returned or 0)
+    """Answer the shell, or run the command; click's own ``main`` would end a broken pipe with 1."""
+    instruction = os.environ.get(_COMPLETE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(ROOT, {}, _PROGRAM, _COMPLETE, instruction)
+    try:
+        with ROOT.make_context(_PROGRAM, words, obj=session) as context:
+            returned: int | None = ROOT.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return returned or Code.DONE
 
 
 def _guarded(session: Session, call: Callable[[], int], words: Sequence[str] = ()) -> int:

@@ -53,8 +53,8 @@ WRONG: list[dict[str, object]] = [
 def test_both_faces_have_the_same_public_names() -> None:
     assert sorted(name for name in vars(AsyncVault) if not name.startswith("_")) == PUBLIC
     assert PUBLIC == [
-        "audit", "audit_head", "backup", "close", "expiring", "export_audit", "history", "location", "restore",
-        "undelete", "verify", "verify_audit", "version",
+        "audit", "audit_head", "backup", "close", "expiring", "export_audit", "history", "location",
+        "restore", "undelete", "verify", "verify_audit", "version",
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Writes what docs hold of the command line: ``python tests/cli/cli_documents.py``; a test compares.
 
-The help of every command goes into docs/cli-reference.md, the types of secretbridge/cli/_shapes.py as a JSON schema
-into docs/cli.schema.json.
+The help of every command goes into docs/cli-reference.md, the types of secretbridge/cli/_shapes.py as a JSON
+schema into docs/cli.schema.json.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def _below(
 def reference() -> str:
     """The help of every command."""
     parts = [
-        "# The command line: every command\n\nWhat `--help` says, of each. [cli.md](cli.md) shows them at work.\n"
+        "# The command line: every command\n\nWhat `--help` says, of each."
+        " [cli.md](cli.md) shows them at work.\n"
     ]
     parts += [
         f"## {path}\n\n```text\n{command.get_help(context)}\n```\n" for path, command, context in commands()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["shell"]
 
 EXPENSIVE = {
-    "anyio", "asyncio", "cryptography", "httpx", "platformdirs", "pydantic", "rich", "sqlite3", "ssl", "tenacity",
-    "tomllib",
+    "anyio", "asyncio", "cryptography", "httpx", "platformdirs", "pydantic", "rich", "sqlite3", "ssl",
+    "tenacity", "tomllib",
 }  # fmt: skip
 PROGRAM = """
 import json, os, sys
