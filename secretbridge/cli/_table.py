@@ -70,7 +70,7 @@ ROOT.params.append(
 
 
 def _version(ctx: click.Context) -> None:
-    from secretbridge import __version__
+    import secretbridge
 
-    click.echo(f"secretbridge {__version__}")
+    click.echo(f"secretbridge {secretbridge.__version__}")
     ctx.exit()

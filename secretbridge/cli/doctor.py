@@ -81,9 +81,13 @@ def _checks(session: Session) -> Iterator[Check]:
 def _versions() -> Iterator[Check]:
     from importlib.metadata import PackageNotFoundError, version
 
-    from secretbridge import __version__
+    import secretbridge
 
-    yield _row("secretbridge", "ok", f"{__version__} on Python {platform.python_version()}, {sys.executable}")
+    yield _row(
+        "secretbridge",
+        "ok",
+        f"{secretbridge.__version__} on Python {platform.python_version()}, {sys.executable}",
+    )
     found: list[str] = []
     for library in _LIBRARIES:
         try:

@@ -48,7 +48,7 @@ def update(session: Session, store: str, name: str | None, id: str | None, **opt
     if options["new_name"] is not None:
         fields["new_name"] = options["new_name"]
     if source.given() or not fields:
-        fields["value"] = value_of(session, source, what)
+        fields = {"value": value_of(session, source, what), **fields}
     how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
     _change(
         session, "update", store, what, fields, name=name, id=id, dry_run=options["dry_run"],

@@ -47,8 +47,7 @@ def _below(
 def reference() -> str:
     """The help of every command."""
     parts = [
-        "# The command line: every command\n\nWhat `--help` says, of each."
-        " [cli.md](cli.md) shows them at work.\n"
+        "# The command line: every command\n\nWhat `--help` says; [cli.md](cli.md) shows them at work.\n"
     ]
     parts += [
         f"## {path}\n\n```text\n{command.get_help(context)}\n```\n" for path, command, context in commands()

@@ -89,7 +89,7 @@ def watched(*words: str) -> tuple[Done, str]:
 
 
 def _shown(pid: int) -> Iterator[str]:
-    """Give the arguments of a process and of all below it, and their environment but that of ``run``'s child."""
+    """Give the arguments of a process and of all below it, and the environment but of ``run``'s child."""
     place = Path("/proc", str(pid))
     try:
         arguments = (place / "cmdline").read_bytes()
@@ -130,7 +130,7 @@ def test_a_vendor_that_echoes_everything_gets_nothing_shown(shell: Shell, vendor
     body = {"error": CREDENTIAL, "message": VALUE, "nextActions": VALUE, "statusCode": 400}
     told = ""
     for options in ((), ("--verbose",), ("--json", "--verbose")):
-        vendor.script(Reply(400, body, {"x-request-id": CREDENTIAL}))
+        vendor.script(Reply(400, body, headers=[("x-request-id", CREDENTIAL)]))
         done = shell.run("update", "TOKEN", "--to", "prod", "--stdin", *options, stdin=VALUE)
         assert done.code in {1, 4}
         told += done.out + done.err

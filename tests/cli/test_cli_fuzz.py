@@ -26,16 +26,17 @@ NAMES = [path.split()[1:] for path, _, _ in commands() if len(path.split()) > 1]
 OPTIONS = sorted({option for _, command, _ in commands() for one in command.params for option in one.opts})
 WORDS = st.one_of(
     st.sampled_from([one for one in OPTIONS if one.startswith("-")]),
-    st.sampled_from(["vault", "one", "TOKEN", "NOPE", "--", "-", "", "1", "0", "90d", "=", "a=b", "vault:TOKEN", "sh"]),
+    st.sampled_from(["vault", "one", "TOKEN", "NOPE", "--", "-", "", "1", "0", "90d", "=", "vault:TOKEN"]),
     st.sampled_from([CANARY, f"--{CANARY}", f"--file={CANARY}", f"-{CANARY}"]),
     st.text(alphabet=st.characters(exclude_characters="\0"), max_size=12),
     st.sampled_from(["\udcff", "\n", "\t--json", "--value=", "--config=missing", "../..", "/dev/null/x"]),
 )  # fmt: skip
 LINES = st.sampled_from(
     [
-        "[connections.one]", "[connections.vault]", '[connections."x y"]', 'provider = "wix"', 'provider = "dotenv"',
-        'provider = "local"', 'path = ".env"', f'api_key = "{CANARY}"', f'api_key = "env:{CANARY}"', "timeout = -1",
-        "retry = 3", "environment = 'nowhere'", "connections = 3", "= 3", "[", 'location = "\\u0000"', "secrets = []",
+        "[connections.one]", "[connections.vault]", '[connections."x y"]', 'provider = "wix"',
+        'provider = "dotenv"', 'provider = "local"', 'path = ".env"', f'api_key = "{CANARY}"', 
+        f'api_key = "env:{CANARY}"', "timeout = -1",
+        "retry = 3", "environment = 'nowhere'", "connections = 3", "= 3", "[", 'location = "\\u0000"',
     ]
 )  # fmt: skip
 
@@ -102,16 +103,16 @@ def test_any_file_of_connections_ends_in_words_that_do_not_hold_it(
 @SETTINGS
 @given(st.text(max_size=20), st.lists(WORDS, max_size=3))
 def test_completion_never_fails(fuzzed: Shell, text: str, words: list[str]) -> None:
-    line = " ".join(["secretbridge", *words, text]).replace("\0", "").encode("utf-8", "replace").decode()
+    words, text = [_fit(word) for word in words], _fit(text)
     for kind in ("bash", "fish"):
         with fuzzed.monkeypatch.context() as patch:
             patch.setenv("_SECRETBRIDGE_COMPLETE", f"{kind}_complete")
-            patch.setenv("COMP_WORDS", line)
-            patch.setenv(
-                "COMP_CWORD",
-                str(len(words))
-                if kind == "bash"
-                else text.replace("\0", "x").encode("utf-8", "replace").decode(),
-            )
+            patch.setenv("COMP_WORDS", line := " ".join(["secretbridge", *words, text]))
+            patch.setenv("COMP_CWORD", str(len(words)) if kind == "bash" else text)
             done = fuzzed.run()
         assert (done.code, done.err) == (0, ""), (line, done)
+
+
+def _fit(text: str) -> str:
+    """What a variable can hold."""
+    return text.replace("\0", "x").encode("utf-8", "replace").decode()
