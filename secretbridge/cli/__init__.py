@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Do: pip install 'secretbridge[cli]'\n"
         )
         return 2
-    from secretbridge.cli._run import run
+    try:
+        from secretbridge.cli._run import run
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # before or after the command itself, which tells more
+        return 130

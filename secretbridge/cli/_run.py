@@ -65,7 +65,7 @@ def _guarded(session: Session, call: Callable[[], int], words: Sequence[str] = (
     except (KeyboardInterrupt, click.Abort):
         trouble = _trouble.of_interrupt(session)
     except Stop as stop:
-        trouble = _trouble.of_stop(stop)
+        trouble = _trouble.of_stop(session, stop)
     except BrokenPipeError:
         return _broken_pipe(session)
     except Exception as error:  # noqa: BLE001 - nothing may leave as a traceback: it could show a value
@@ -84,7 +84,7 @@ def _of_exception(session: Session, error: Exception) -> _trouble.Trouble:
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EIO}:
         stop = Stop("The output could not be written.", why=f"{os.strerror(error.errno)}.",
                     code=Code.PARTLY if session.done else Code.FAILED)  # fmt: skip
-        return _trouble.of_stop(stop)
+        return _trouble.of_stop(session, stop)
     return _trouble.of_surprise(session, error)
 
 

@@ -45,6 +45,9 @@ _FIELDS: Final = {
 }
 
 
+_NOTHING_APPLIED: Final = frozenset({Code.FAILED, Code.USAGE, Code.REFUSED})
+
+
 class Trouble(NamedTuple):
     """What went wrong.
 
@@ -83,7 +86,7 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
         code, ending = Code.PARTLY, "; it was done, and what came after it failed"
     else:
         code, ending = Code.FAILED, "; nothing was changed"
-    if session.done and code in {Code.FAILED, Code.REFUSED, Code.USAGE}:
+    if session.done and code in _NOTHING_APPLIED:
         code = Code.PARTLY
     if violations and isinstance(error, InvalidRequest):
         why = tuple(_of_violation(one) for one in violations)
@@ -93,7 +96,7 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     return Trouble(
         code,
         f"Could not {doing.what}{ending}.",
-        why,
+        (*why, *_before(session)),
         do or ("Try again later." if error.transient else ""),
         _cause(error),
         {
@@ -105,9 +108,14 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     )
 
 
-def of_stop(stop: Stop) -> Trouble:
+def of_stop(session: Session, stop: Stop) -> Trouble:
     """Put a foreseen end into words."""
-    return Trouble(stop.code, stop.what, (stop.why,) if stop.why else (), stop.do)
+    code = Code.PARTLY if session.done and stop.code in _NOTHING_APPLIED else stop.code
+    return Trouble(code, stop.what, (*((stop.why,) if stop.why else ()), *_before(session)), stop.do)
+
+
+def _before(session: Session) -> tuple[str, ...]:
+    return tuple(f"Before that, it {sentence}." for sentence in session.done)
 
 
 def of_interrupt(session: Session) -> Trouble:
@@ -115,11 +123,11 @@ def of_interrupt(session: Session) -> Trouble:
     doing = session.doing
     what = "Interrupted; nothing was changed."
     if session.done:
-        what = "Interrupted; what is listed below was done."
+        what = "Interrupted after a part was done."
     if doing is not None and doing.changes:
         what = f"Interrupted while trying to {doing.what}; whether it was done is not known."
     do = doing.look if doing is not None and doing.changes else ""
-    return Trouble(Code.INTERRUPTED, what, session.done, do, facts={"type": "Interrupted"})
+    return Trouble(Code.INTERRUPTED, what, _before(session), do, facts={"type": "Interrupted"})
 
 
 def of_surprise(session: Session, error: Exception) -> Trouble:
@@ -148,7 +156,7 @@ def tell(session: Session, trouble: Trouble) -> Code:
     if session.json:
         facts: dict[str, Any] = {"type": "Stopped", "applied": None, "transient": False, "retry_after": None}
         facts |= trouble.facts or {}
-        if trouble.facts is None and trouble.code in {Code.FAILED, Code.USAGE, Code.REFUSED}:
+        if trouble.facts is None and trouble.code in _NOTHING_APPLIED:
             facts["applied"] = False
         facts |= {"what": trouble.what, "why": list(trouble.why), "do": trouble.do}
         facts |= {"exit_code": int(trouble.code), "cause": trouble.cause if session.verbose else None}

@@ -76,5 +76,5 @@ def _bring_back(
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"{operation} {name!r} in {store}", changes=True, look=look)
         secret = call(vault)
-        session.changed(f"{operation} {name!r} in {store}")
+        session.changed(f"did {operation} {name!r} in {store}")
     tell_change(session, operation, store, [], name=name, id=None, secret=secret, dry_run=False)

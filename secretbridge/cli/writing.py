@@ -209,7 +209,7 @@ def _change(
         session.doing = Doing(f"{operation} {what} in {store}", changes=not dry_run, look=look)
         secret = call(rehearsed(bridge) if dry_run else bridge)
         if not dry_run:
-            session.changed(_sentence(operation, what, store, list(fields), dry_run=False))
+            session.changed(f"did {operation} {what} in {store}")
     session.doing = None
     tell_change(session, operation, store, list(fields), name=name, id=id, secret=secret, dry_run=dry_run)
 
