@@ -85,7 +85,8 @@ def main() -> None:
         seen, spent = middles(took)
         by_clock = f"{seen:7.1f} ms  {seen / clock:5.2f}  +{seen - clock:.1f} ms"
         print(
-            f"{name:40} {by_clock}; processor {spent:.1f} ms  {spent / processor:.2f}  +{spent - processor:.1f} ms"
+        by_processor = f"{spent:7.1f} ms  {spent / processor:5.2f}  +{spent - processor:.1f} ms"
+        print(f"{name:40} {by_clock}; processor {by_processor}")
         )
 
 
