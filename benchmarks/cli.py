@@ -84,10 +84,8 @@ def main() -> None:
     for name, took in times.items():
         seen, spent = middles(took)
         by_clock = f"{seen:7.1f} ms  {seen / clock:5.2f}  +{seen - clock:.1f} ms"
-        print(
         by_processor = f"{spent:7.1f} ms  {spent / processor:5.2f}  +{spent - processor:.1f} ms"
         print(f"{name:40} {by_clock}; processor {by_processor}")
-        )
 
 
 def middles(took: list[tuple[float, float]]) -> tuple[float, float]:
