@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,14 +104,30 @@ def _run_sql(example: Example) -> None:
     example.namespace["postgres"].run_sql(str(example.parsed), database="app")
 
 
+def _in_a_shell(example: Example) -> None:
+    """Run a block of commands as a user would type them; the command line is the one of this checkout."""
+    program = f'secretbridge() {{ {shlex.quote(sys.executable)} -m secretbridge "$@"; }}'
+    done = subprocess.run(  # noqa: S603 - the documents are ours
+        ["bash", "-euo", "pipefail", "-c", f"{program}\n{example.parsed}"],  # noqa: S607 - whichever bash there is
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
 _ON_POSTGRES = "docs/postgresql.md"
+_COMMANDS = "docs/cli.md"
 
 pytest_collect_file = SybilCollection(
     [
         Sybil(
             parsers=[PythonCodeBlockParser()],
             patterns=["README.md", "docs/*.md"],
-            excludes=[_ON_POSTGRES],
+            excludes=[_ON_POSTGRES, _COMMANDS],
             setup=_in_an_empty_folder,
             teardown=_leave_the_folder,
         ),
@@ -117,6 +137,12 @@ pytest_collect_file = SybilCollection(
             setup=_in_an_empty_folder,
             teardown=_leave_the_folder,
             fixtures=["postgres", "libpq_finds_it"],
+        ),
+        Sybil(
+            parsers=[PythonCodeBlockParser(), CodeBlockParser("sh", _in_a_shell)],
+            patterns=[_COMMANDS],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
         ),
     ]
 ).pytest()

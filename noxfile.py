@@ -112,11 +112,13 @@ def build(session: nox.Session) -> None:
 
     clean = scratch / "clean"
     session.run("python", "-m", "venv", "--clear", str(clean))
-    session.run(str(clean / "bin" / "pip"), "install", "-q", f"{wheel}[dotenv]", external=True)
+    session.run(str(clean / "bin" / "pip"), "install", "-q", f"{wheel}[cli,dotenv]", external=True)
     session.run(str(clean / "bin" / "pip"), "check", external=True)
     # From another folder, so that the installed package is imported and not the checkout.
     with session.chdir(scratch):
         session.run(str(clean / "bin" / "python"), str(ROOT / "examples" / "main_job.py"), external=True)
+        path = os.pathsep.join([str(clean / "bin"), os.environ["PATH"]])
+        session.run(str(ROOT / "examples" / "main_job.sh"), external=True, env={"PATH": path})
 
 
 def check_contents(session: nox.Session, wheel: Path) -> None:

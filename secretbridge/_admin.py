@@ -89,6 +89,13 @@ class Vault:
         # By process: a child must not wait for a thread that its parent had.
         self._locks = {os.getpid(): threading.Lock()}
 
+    @classmethod
+    def _over(cls, opening: Opening) -> Self:
+        """Give the face of the vault that this opens."""
+        vault = cls()
+        vault._opening = opening
+        return vault
+
     def _vault(self) -> AdministeredVault:
         from secretbridge._vault._administered import AdministeredVault
 
@@ -371,6 +378,10 @@ class Vault:
         """
         _refuse([] if name is None else _text("name", name))
         return self._vault().purge(name, older_versions=bool(older_versions), deleted=bool(deleted))
+
+    def location(self) -> Path | None:
+        """Give the vault's file, be it there or not; None where it is on PostgreSQL. Nothing is opened."""
+        return self._opening.file()
 
     def close(self) -> None:
         """Close the vault; a later call opens it again."""

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
+    from pathlib import Path
     from typing import TextIO
 
     from pydantic import SecretStr
 
     from secretbridge._credentials import Credential
+    from secretbridge._embedded import Opening
     from secretbridge._models import Secret
     from secretbridge._trail import (
         AuditEntry,
@@ -83,6 +85,13 @@ class AsyncVault:
             account_key=account_key,
             expect_head=expect_head,
         )
+
+    @classmethod
+    def _over(cls, opening: Opening) -> Self:
+        """Give the face of the vault that this opens."""
+        vault = cls()
+        vault._blocking = Vault._over(opening)  # noqa: SLF001 - the two faces are one interface
+        return vault
 
     async def history(self, name: str | None = None, *, id: str | None = None) -> list[VersionInfo]:
         """Give the versions of a secret in this environment, newest first, without values.
@@ -336,6 +345,10 @@ class AsyncVault:
         """
         work = partial(self._blocking.purge, name, older_versions=older_versions, deleted=deleted)
         return await _in_thread(work)
+
+    def location(self) -> Path | None:
+        """Give the vault's file, be it there or not; None where it is on PostgreSQL. Nothing is opened."""
+        return self._blocking.location()
 
     async def close(self) -> None:
         """Close the vault; a later call opens it again."""

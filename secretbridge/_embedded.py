@@ -102,6 +102,13 @@ class Opening:
         location = self._location or default_location()
         return str(location) if isinstance(location, PostgresUrl) else os.path.realpath(location.expanduser())
 
+    def file(self) -> Path | None:
+        """Give the vault's file, be it there or not; None where the vault is on PostgreSQL."""
+        from secretbridge._vault import default_location
+
+        location = self._location or default_location()
+        return None if isinstance(location, PostgresUrl) else location
+
     @property
     def environment(self) -> str:
         """The environment that was chosen."""

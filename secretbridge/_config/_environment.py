@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._config._ask import asker
-from secretbridge._config._references import Reference
 from secretbridge._config._vault import local, told, told_options
 from secretbridge.errors import InvalidRequest, Violation
 
@@ -55,6 +53,9 @@ def _need(name: str) -> list[str]:
 
 
 def _credential(variable: str) -> Asker:
+    from secretbridge._config._ask import asker  # late: names alone need no credentials
+    from secretbridge._config._references import Reference
+
     return asker(Reference("env", (variable,)), Path(), variable)
 
 

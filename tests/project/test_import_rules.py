@@ -26,8 +26,8 @@ CHANGES = {
     "_everywhere_run", "_everywhere_targets", "_rotate", "_rotate_run", "_rotate_steps",
 }  # fmt: skip
 FACES = CHANGES | {
-    "_sync", "_async", "_once", "_admin", "_admin_async", "_admin_access", "_admin_slots", "_config", "_connect",
-    "migrate", "cli",
+    "_sync", "_async", "_once", "_admin", "_admin_async", "_admin_access", "_admin_slots", "_config",
+    "_connect", "migrate", "cli",
 }  # fmt: skip
 FORBIDDEN = {
     "_vault/": FACES | {"providers", "_core", "_channel", "_wire", "_retry", "_embedded"},

@@ -1,0 +1,321 @@
+"""The JSON that commands print. docs/cli.schema.json is made of these types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from secretbridge import Secret
+
+__all__ = [
+    "SHAPES",
+    "AuditLine",
+    "Backup",
+    "Capability",
+    "CapabilityList",
+    "Change",
+    "Check",
+    "Checks",
+    "Compared",
+    "ConnectionChange",
+    "ConnectionList",
+    "ConnectionRow",
+    "Diff",
+    "ErrorDetails",
+    "ErrorReport",
+    "Expiring",
+    "ExpiringRow",
+    "Found",
+    "History",
+    "Init",
+    "Listing",
+    "NotTold",
+    "SecretRow",
+    "VaultAnchor",
+    "Verification",
+    "Version",
+    "secret_row",
+]
+
+#: ISO 8601 in UTC, ending in Z.
+Time = str
+
+
+class SecretRow(TypedDict):
+    """A secret as far as its store tells it; null where it does not, or where there is nothing."""
+
+    name: str
+    id: str | None
+    description: str | None
+    active: bool | None
+    protected: bool | None
+    expires_at: Time | None
+    tool_name: str | None
+    tool_arg: str | None
+    default_for_tool: bool | None
+    created_at: Time | None
+    updated_at: Time | None
+    version: int | None
+    platform: bool
+    verified: bool | None
+    value: NotRequired[str]
+
+
+class Listing(TypedDict):
+    """``list``."""
+
+    connection: str
+    secrets: list[SecretRow]
+
+
+class Found(TypedDict):
+    """``get``."""
+
+    connection: str
+    secret: SecretRow
+
+
+class Change(TypedDict):
+    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore``, ``undelete``."""
+
+    connection: str
+    operation: Literal["create", "put", "update", "lock", "unlock", "delete", "restore", "undelete"]
+    name: str | None
+    id: str | None
+    fields: list[str]
+    dry_run: bool
+    applied: bool
+    secret: SecretRow | None
+
+
+class Version(TypedDict):
+    """A version of a secret."""
+
+    version: int
+    at: Time
+    operation: str
+    fields: list[str]
+    name: str
+    old_name: str | None
+    deleted: bool
+
+
+class History(TypedDict):
+    """``history``; newest first."""
+
+    connection: str
+    name: str
+    versions: list[Version]
+
+
+class Capability(TypedDict):
+    """What a provider can do."""
+
+    provider: str
+    title: str
+    operations: list[str]
+    create: list[str]
+    update: list[str]
+    clear: list[str]
+    list_tells: list[str]
+    get_tells: list[str]
+    one_way: dict[str, str]
+    why_not: dict[str, str]
+    notes: dict[str, str]
+    name: dict[str, Any]
+    limits: dict[str, dict[str, Any]]
+    compare_and_set: bool
+    max_in_flight: int | None
+    requests_per_minute: float | None
+
+
+class CapabilityList(TypedDict):
+    """``capabilities``."""
+
+    providers: list[Capability]
+
+
+class ConnectionRow(TypedDict):
+    """A connection; a credential is given by its reference."""
+
+    name: str
+    provider: str
+    place: str
+    options: dict[str, Any]
+
+
+class ConnectionList(TypedDict):
+    """``connections list``."""
+
+    connections: list[ConnectionRow]
+
+
+class ConnectionChange(TypedDict):
+    """``connections add``, ``connections remove``."""
+
+    name: str
+    file: str
+    operation: Literal["add", "remove"]
+    dry_run: bool
+
+
+class Check(TypedDict):
+    """One check."""
+
+    check: str
+    status: Literal["ok", "warning", "failed"]
+    detail: str
+
+
+class Checks(TypedDict):
+    """``connections check``, ``doctor``."""
+
+    checks: list[Check]
+
+
+class Compared(TypedDict):
+    """A secret in two stores; ``fields`` names those that both tell, and differently."""
+
+    name: str
+    status: Literal["only left", "only right", "equal", "different", "unknown"]
+    value: Literal["equal", "different", "unknown"] | None
+    fields: list[str]
+
+
+class Diff(TypedDict):
+    """``diff``."""
+
+    left: str
+    right: str
+    secrets: list[Compared]
+
+
+class ExpiringRow(TypedDict):
+    """A secret that expires."""
+
+    connection: str
+    name: str
+    expires_at: Time
+    expired: bool
+
+
+class NotTold(TypedDict):
+    """A store that was not asked, and why."""
+
+    connection: str
+    why: str
+
+
+class Expiring(TypedDict):
+    """``expiring``; soonest first."""
+
+    secrets: list[ExpiringRow]
+    not_told: list[NotTold]
+
+
+class Verification(TypedDict):
+    """``vault verify``."""
+
+    secrets: int
+    values: int
+    entries: int
+    anchor: str
+
+
+class Backup(TypedDict):
+    """``vault backup``."""
+
+    file: str
+    secrets: int
+    values: int
+    entries: int
+
+
+class VaultAnchor(TypedDict):
+    """``vault anchor``."""
+
+    anchor: str
+
+
+class AuditLine(TypedDict):
+    """``vault audit``: one object a line."""
+
+    sequence: int
+    at: Time
+    operation: str
+    secret_id: str | None
+    name: str | None
+    old_name: str | None
+    environment: str | None
+    version: int | None
+    fields: list[str]
+    outcome: str
+
+
+class Init(TypedDict):
+    """``init``."""
+
+    vault: str
+    vault_made: bool
+    connection: str | None
+    file: str | None
+
+
+class ErrorDetails(TypedDict):
+    """What went wrong."""
+
+    type: str
+    what: str
+    why: list[str]
+    do: str
+    applied: bool | None
+    transient: bool
+    retry_after: float | None
+    exit_code: int
+    cause: str | None
+
+
+class ErrorReport(TypedDict):
+    """Any command, on standard error, where it fails."""
+
+    error: ErrorDetails
+
+
+#: Command -> what it prints with ``--json``.
+SHAPES: dict[str, Any] = {
+    "init": Init,
+    "connections list": ConnectionList,
+    "connections add": ConnectionChange,
+    "connections check": Checks,
+    "connections remove": ConnectionChange,
+    "capabilities": CapabilityList,
+    "list": Listing,
+    "get": Found,
+    "update": Change,
+    "create": Change,
+    "put": Change,
+    "delete": Change,
+    "lock": Change,
+    "unlock": Change,
+    "expiring": Expiring,
+    "diff": Diff,
+    "history": History,
+    "restore": Change,
+    "undelete": Change,
+    "vault verify": Verification,
+    "vault audit": AuditLine,
+    "vault anchor": VaultAnchor,
+    "vault backup": Backup,
+    "doctor": Checks,
+    "error": ErrorReport,
+}
+
+
+def secret_row(secret: Secret, *, value: str | None = None) -> SecretRow:
+    """Give a secret as JSON; its value only where it is handed in."""
+    row: dict[str, Any] = {
+        name: getattr(secret, name) for name in SecretRow.__annotations__ if name != "value"
+    }
+    if value is not None:
+        row["value"] = value
+    return row  # type: ignore[return-value]  # the keys are those of a SecretRow

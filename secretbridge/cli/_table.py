@@ -1,0 +1,76 @@
+"""The commands: each is a line here and loads when it is called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from secretbridge.cli._command import Entry, Family
+
+__all__ = ["ROOT"]
+
+_CONNECTIONS: Final = Family(
+    "connections",
+    help="Name stores, and see which are named.",
+    short_help="Name stores, and see which are named.",
+    table={
+        "list": Entry("connections", "listing", "List the connections by name."),
+        "add": Entry("connections", "add", "Write a connection into a file."),
+        "check": Entry("connections", "check", "Try connections, without changing anything."),
+        "remove": Entry("connections", "remove", "Take a connection out of its file."),
+    },
+)
+_VAULT: Final = Family(
+    "vault",
+    help="Look after an embedded vault: its soundness, its audit trail, its backup.",
+    short_help="Look after an embedded vault.",
+    table={
+        "verify": Entry("vault", "verify", "Check a whole vault, and its audit trail against an anchor."),
+        "audit": Entry("vault", "audit", "Print the audit trail of a vault."),
+        "anchor": Entry("vault", "anchor", "Print where the audit trail is at, to be kept elsewhere."),
+        "backup": Entry("vault", "backup", "Copy a vault as it is at one moment."),
+    },
+)
+
+#: Name -> where it is. A command that comes later is one line more.
+ROOT: Final = Family(
+    "secretbridge",
+    help="Change, list, compare and use secrets in several stores. A value never stands on the command line.",
+    params=[],
+    table={
+        "init": Entry("init", "init", "Make a vault and name a first store."),
+        "connections": _CONNECTIONS,
+        "capabilities": Entry("capabilities", "capabilities", "Show what stores can do."),
+        "list": Entry("reading", "listing", "List the secrets of a store, without values."),
+        "get": Entry("reading", "get", "Show one secret; its value only if asked for."),
+        "update": Entry("writing", "update", "Change a secret; what is not given stays as it is."),
+        "create": Entry("writing", "create", "Make a new secret."),
+        "put": Entry("writing", "put", "Create a secret, or replace it as if newly created."),
+        "delete": Entry("writing", "delete", "Delete a secret."),
+        "lock": Entry("writing", "lock", "Protect a secret against changes."),
+        "unlock": Entry("writing", "unlock", "Let a protected secret be changed again."),
+        "expiring": Entry("expiring", "expiring", "List what expires within a time."),
+        "diff": Entry("compare", "diff", "Compare two stores, without showing values."),
+        "run": Entry("running", "run", "Run a program that gets secrets as environment variables."),
+        "history": Entry("past", "history", "List the versions of a secret in a vault."),
+        "restore": Entry("past", "restore", "Bring back an older version of a secret in a vault."),
+        "undelete": Entry("past", "undelete", "Bring back a deleted secret in a vault."),
+        "vault": _VAULT,
+        "doctor": Entry("doctor", "doctor", "Check the installation and every connection, changing nothing."),
+        "completion": Entry("completion", "completion", "Print the completion script for a shell."),
+    },
+)
+ROOT.params.append(
+    click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, help="Show the version.",
+        callback=lambda ctx, _param, value: _version(ctx) if value and not ctx.resilient_parsing else None,
+    )
+)  # fmt: skip
+
+
+def _version(ctx: click.Context) -> None:
+    import secretbridge
+
+    click.echo(f"secretbridge {secretbridge.__version__}")
+    ctx.exit()
