@@ -98,6 +98,8 @@ class Version(TypedDict):
     name: str
     old_name: str | None
     deleted: bool
+    purged: bool
+    shared: bool
 
 
 class History(TypedDict):
@@ -250,6 +252,7 @@ class AuditLine(TypedDict):
     version: int | None
     fields: list[str]
     outcome: str
+    principal: str
 
 
 class Init(TypedDict):

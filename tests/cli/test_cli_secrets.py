@@ -140,7 +140,7 @@ def test_a_protected_secret_is_refused_by_policy_until_it_is_unlocked(shell: She
     shell.ok("update", "TOKEN", "--to", "vault", "--stdin", stdin="w")
     assert (refused.code, refused.err.splitlines()[-1]) == (
         5,
-        "Do: Unprotect it first with secretbridge unlock.",
+        "Do: Unprotect it first with secretbridge unlock; that takes the permission to administer.",
     )
     assert (locked.err, unlocked.err) == (
         "Locked 'TOKEN' in vault. It is at version 2.\n",

@@ -47,8 +47,9 @@ def test_the_same_awaited(project: Project) -> None:
 
 
 def test_the_place_of_a_vault_is_told_without_making_it(project: Project, tmp_path: Path) -> None:
-    assert connect_vault().location() == tmp_path / "user" / "xdg_data_home" / "secretbridge" / "vault.db"
-    assert not connect_vault().location().exists()
+    location = connect_vault().location()
+    assert location == tmp_path / "user" / "xdg_data_home" / "secretbridge" / "vault.db"
+    assert not location.exists()
 
 
 def test_a_connection_to_another_store_has_no_vault(project: Project) -> None:

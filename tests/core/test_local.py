@@ -125,7 +125,7 @@ def test_a_passphrase_may_be_given_in_three_ways(place: Path, passphrase: str) -
         ({"location": ""}, "location"),
         ({"location": 7}, "location"),
         ({"location": "a\0b"}, "location"),
-        ({"location": "postgresql://localhost/vault"}, "location"),
+        ({"location": "mysql://localhost/vault"}, "location"),
         ({"key_file": b"bytes"}, "key_file"),
         ({"environment": ""}, "environment"),
         ({"environment": "moon"}, "environment"),
