@@ -135,9 +135,11 @@ def made(kind: type[errors.SecretBridgeError]) -> errors.SecretBridgeError:
     elif issubclass(kind, (errors.UnexpectedReply, errors.WrongAddress)):
         error = kind("What happened.", status=200, **advice)
     elif issubclass(kind, errors.PartialUpdate):
-        error = kind("What happened.", results=EverywhereResult((), "run"), transient=True, **advice)
+        error = kind(
+            "What happened.", results=EverywhereResult(results=(), run_id="run"), transient=True, **advice
+        )
     elif issubclass(kind, errors.RotationIncomplete):
-        error = kind("What happened.", run_id="run", step="write", results=EverywhereResult(()))
+        error = kind("What happened.", run_id="run", step="write", results=EverywhereResult(results=()))
     else:
         error = kind("What happened.", applied=None, transient=True, retry_after=2.0, **advice)
     if isinstance(error, errors.AmbiguousSecret):
