@@ -103,15 +103,17 @@ class History:
         steady = ours.version is not None or ours.updated_at is not None
         return steady and item.step.source_mark == ours and unmoved(item, theirs) is True
 
-    def orphans(self, present: Collection[str]) -> dict[str, list[Item]]:
+    def orphans(self, present: Collection[str], wanted: Collection[str]) -> dict[str, list[Item]]:
         """Give what runs created and acknowledged of secrets that the source has no more, by run.
 
         Args:
             present: the names that the source has.
+            wanted: the names at the target that secrets of the source bear there by now.
         """
         found: dict[str, list[Item]] = {}
         for written in self._made.values():
-            if written.item.step.source not in present:
+            step = written.item.step
+            if step.source not in present and step.target not in wanted:
                 found.setdefault(written.run_id, []).append(written.item)
         return found
 
