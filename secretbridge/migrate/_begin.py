@@ -264,6 +264,9 @@ async def taken_up(
         first = await call(partial(Journal.open, path))
         begin = first.begin
         await call(first.close)
+        if "plan" not in begin:
+            remedy = "migrate.runs() shows the migrations."
+            raise JournalMismatch(f"The journal {path} is not one of a migration.", advice=remedy)
         ends = [_identity(info_of(begin["plan"][which])) for which in ("source", "target")]
         writes = ends[1:] if alone or not begin["delete_source"] else ends
         reads = [] if alone else ends[:1]

@@ -61,7 +61,9 @@ class History:
         journal = Journal.open(path)
         try:
             begin = journal.begin
-            plan = begin["plan"]
+            plan = begin.get("plan")
+            if plan is None:  # of another kind of run, whose journal lies in the same folder
+                return
             if (info_of(plan["source"]), info_of(plan["target"])) != ends:
                 return
             if keep is not None:  # a journal without a seal could be anybody's

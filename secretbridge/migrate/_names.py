@@ -22,6 +22,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_]+")
 #: What runs keep in a vault for themselves: keys and earlier values, of other stores too. It stays there.
 _KEPT: Final = re.compile(
     r"migration\.key|migration\.[0-9]{8}-[0-9a-f-]+\.[0-9]+|change\.change-[0-9a-f]+\.(?:new|[0-9]+)"
+    r"|rotation-[0-9a-f]+\.(?:old|obtained)"
 )
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

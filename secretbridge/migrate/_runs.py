@@ -236,10 +236,11 @@ def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunInfo]:
         InvalidRequest: it cannot be used as a folder of journals.
     """
     folder = journal_folder(journal)
-    return [_info(folder, path) for path in sorted(folder.glob("*.db"), reverse=True)]
+    found = [_info(folder, path) for path in sorted(folder.glob("*.db"), reverse=True)]
+    return [info for info in found if info is not None]
 
 
-def _info(folder: Path, path: Path) -> RunInfo:
+def _info(folder: Path, path: Path) -> RunInfo | None:
     found: Journal | None = None
     try:
         found = Journal.open(path)
@@ -248,6 +249,8 @@ def _info(folder: Path, path: Path) -> RunInfo:
         return RunInfo(id=path.stem, state="damaged", journal=path, **nothing)  # type: ignore[arg-type]  # as they are named
     try:
         begin: dict[str, Any] = found.begin
+        if "plan" not in begin:
+            return None  # of another kind of run, whose journal lies in the same folder
         state: RunState = "running" if locked_by(folder, path.stem) else _last_state(found)
     finally:
         found.close()

@@ -173,15 +173,15 @@ def test_undo_looks_again_just_before_it_deletes_each(place: Place) -> None:
 def test_a_source_is_looked_at_again_just_before_it_is_deleted(place: Place) -> None:
     insforge, journal = InsForgeStandIn(), place.folder / "runs"
     insforge.seed("A", "old")
-    insforge.seed("B", "old")
-    with meddled(insforge, change(insforge, "B", "newer and only here")) as source:
+    insforge.seed("B", "old")  # listed first, and deleted first
+    with meddled(insforge, change(insforge, "A", "newer and only here")) as source:
         plan = migrate.plan(source, place.vault())
         run = plan.apply(journal=journal, delete_source=True, check=False, concurrency=1)
     assert [
-        [one.source_deleted for one in run.outcomes if one.state == "done"],
-        insforge.secret("B").value,
-        insforge.secret("B").active,
-    ] == [[True, False], "newer and only here", True]
+        {one.source: one.source_deleted for one in run.outcomes if one.state == "done"},
+        insforge.secret("A").value,
+        insforge.secret("A").active,
+    ] == [{"B": True, "A": False}, "newer and only here", True]
 
 
 def test_an_undo_without_the_vault_of_its_run_is_refused_and_one_with_it_works_afterwards(
