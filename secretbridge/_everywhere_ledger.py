@@ -308,7 +308,7 @@ def _stands_for(place: Place, step: Mapping[str, str]) -> bool:
 
 
 def _store(place: Place) -> str:
-    """Say which store it is, where that can be told without its credential: a name may mean another by now."""
+    """Say which store it is, where that can be told without a credential: a name may mean another by now."""
     return str(getattr(place.core.provider, "store", ""))
 
 

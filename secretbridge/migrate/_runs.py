@@ -168,7 +168,8 @@ def undo(
         run_id: the run; ``runs()`` shows the ids.
         target: as at the beginning.
         journal: the folder of the journal, where it is not the default place.
-        vault: the vault that was given at the beginning; without it nothing that was changed is restored.
+        vault: the vault that was given at the beginning, if one was; without one nothing that was changed is
+            restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
         progress: called with an ``Event`` at each step.
@@ -207,7 +208,8 @@ async def undo_async(
         run_id: the run; ``runs()`` shows the ids.
         target: as at the beginning.
         journal: the folder of the journal, where it is not the default place.
-        vault: the vault that was given at the beginning; without it nothing that was changed is restored.
+        vault: the vault that was given at the beginning, if one was; without one nothing that was changed is
+            restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
         progress: called with an ``Event`` at each step.

@@ -38,7 +38,7 @@ def same_fields(sent: Mapping[str, object], seen: Secret, told: Collection[str])
 
 
 def withdrawn(step: Step, sent: Mapping[str, object], seen: Secret) -> bool:
-    """Say whether a secret is inactive though it was active, or was set so: somebody has deleted it softly."""
+    """Say whether a secret is inactive though it was active, or was set so: somebody deleted it softly."""
     mark = step.target_mark
     was = True if mark is None or mark.active is None else mark.active
     return seen.active is False and sent.get("active", was) is not False

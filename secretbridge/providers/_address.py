@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from secretbridge.errors import InvalidRequest, Violation
 
-__all__ = ["base_address", "path_problem", "quoted"]
+__all__ = ["base_address", "path_problem", "plain_address", "quoted"]
 
 _EXAMPLE: Final = "write it with its scheme: https://host/path"
 
@@ -19,7 +19,7 @@ def quoted(name: str) -> str:
 
 
 def base_address(base_url: object, *, allow_http: bool) -> str:
-    """Check a base URL and give it in one way of writing, without a slash at its end.
+    """Check a base URL and give it without a slash at its end.
 
     Raises:
         InvalidRequest: no https (http is for loopback, or needs ``allow_http=True``), no host, or a part
@@ -42,11 +42,11 @@ def base_address(base_url: object, *, allow_http: bool) -> str:
         problems.append(("holds a query or fragment", "leave off what follows ? or #"))
     if problems:
         raise _refusal(problems)
-    return _plain(base_url)
+    return base_url.rstrip("/")
 
 
-def _plain(address: str) -> str:
-    """Give an address in one way of writing: two stores are told apart by it."""
+def plain_address(address: str) -> str:
+    """Give a checked base URL in one way of writing: stores are told apart by it."""
     parts = urlsplit(address)
     usual = {"https": ":443", "http": ":80"}[parts.scheme]
     return parts._replace(netloc=parts.netloc.lower().removesuffix(usual)).geturl().rstrip("/")

@@ -1,4 +1,4 @@
-"""What somebody else does between the steps of a run: nothing of theirs is deleted, and no only copy is lost."""
+"""What somebody else does between the steps of a run: nothing of theirs is deleted, no only copy is lost."""
 
 from __future__ import annotations
 
@@ -65,6 +65,21 @@ def test_without_a_vault_undo_asks_about_what_was_changed_between_write_and_veri
         "done",
         ["theirs"],
     ]
+
+
+def test_the_version_of_a_later_writer_is_not_taken_for_its_own(place: Place) -> None:
+    target, journal = place.vault(name="target"), place.folder / "runs"
+
+    def theirs() -> None:
+        with SecretBridge(target) as other:
+            other.update_secret("KEY", value="theirs")
+
+    plan = migrate.plan(place.env(KEY="ours"), target)
+    run = plan.apply(journal=journal, check=False, progress=at("written", theirs))
+    undone = migrate.undo(run.id, target, journal=journal, check=False)
+    with SecretBridge(target) as bridge:
+        left = bridge.get_secret("KEY").reveal()
+    assert [run.outcomes[0].verified, undone.outcomes[0].state, left] == ["mismatch", "done", "theirs"]
 
 
 def test_a_change_between_write_and_verify_that_leaves_the_value_is_asked_about_at_undo(place: Place) -> None:
@@ -218,8 +233,8 @@ def test_runs_are_told_apart_by_time_though_the_clock_was_set_back(
 
     class Back(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime(2020, 1, 1, tzinfo=tz)
+        def now(cls, tz: Any = None) -> Back:
+            return cls(2020, 1, 1, tzinfo=tz)
 
     def synced(value: str) -> str:
         filled(source, KEY=value)
@@ -295,9 +310,7 @@ def test_a_create_that_was_interrupted_and_whose_source_has_changed_since_is_kno
     (info,) = migrate.runs(journal=journal)
     with bridged(insforge) as target:
         run = migrate.resume(info.id, source, target, vault=vault, journal=journal, check=False)
-        undone = migrate.undo(
-            info.id, target, vault=vault, journal=journal, check=False, accept=["inferred"]
-        )
+        undone = migrate.undo(info.id, target, vault=vault, journal=journal, check=False, accept=["inferred"])
     assert [
         run.outcomes[0].state,
         run.outcomes[0].owner,
@@ -307,5 +320,8 @@ def test_a_create_that_was_interrupted_and_whose_source_has_changed_since_is_kno
 
 
 def test_two_addresses_of_one_project_are_one_store() -> None:
-    one, two = InsForge("https://a.example.test/", api_key="k"), InsForge("https://A.example.test:443", api_key="k")
+    one, two = (
+        InsForge("https://a.example.test/", api_key="k"),
+        InsForge("https://A.example.test:443", api_key="k"),
+    )
     assert [one.store == two.store, IoNet(api_key="k").capabilities.provider] == [True, "ionet"]
