@@ -47,6 +47,11 @@ _START_ANEW: Final = (
 )
 
 
+_UNSEALED: Final = (
+    "does not bear this vault's seal: it was edited, or another vault was given at its beginning"
+)
+
+
 class Entry(NamedTuple):
     """One thing that was written down: what kind, and its data as JSON knows it."""
 
@@ -174,7 +179,7 @@ class Journal:
         for number, kind, data, kept, seal in database.execute("SELECT * FROM entry ORDER BY n"):
             link = _linked(link, kind, data)
             if number != count or kept != link or not self._fits(link, seal):
-                return changed
+                return changed if (number, kept) != (count, link) else _UNSEALED
             count += 1
         head = database.execute("SELECT n, link, seal FROM head").fetchone()
         if (

@@ -213,6 +213,17 @@ def test_an_undo_without_the_vault_of_its_run_is_refused_and_one_with_it_works_a
     assert [undone.state, left] == ["undone", {"KEY": "before"}]
 
 
+def test_a_run_that_is_taken_up_with_the_vault_of_others_says_that_it_may_be_the_wrong_one(
+    place: Place,
+) -> None:
+    source, target, journal = place.env(KEY="ours"), place.json(), place.folder / "runs"
+    run = migrate.plan(source, target, vault=place.vault(name="undo")).apply(journal=journal)
+    migrate.sync(source, place.json("more.json"), vault=place.vault(name="other"), journal=journal)
+    with pytest.raises(JournalMismatch, match="another vault was given at its beginning") as caught:
+        migrate.undo(run.id, target, vault=place.vault(name="other"), journal=journal)
+    assert caught.value.applied is False
+
+
 def test_a_prune_without_the_vault_of_the_earlier_run_leaves_its_journal_whole(place: Place) -> None:
     source, target = place.env(KEY="one", GONE="two"), place.json()
     vault, journal = place.vault(name="undo"), place.folder / "runs"
