@@ -48,7 +48,8 @@ _START_ANEW: Final = (
 
 
 _UNSEALED: Final = (
-    "does not bear this vault's seal: it was edited, or another vault was given at its beginning"
+    "is not as it was written under this vault's seal: it was edited, or "
+    "another vault was given at its beginning"
 )
 
 
