@@ -93,6 +93,7 @@ class Ledger:
                         "target": one.target,
                         "secret": one.secret,
                         "provider": one.core.capabilities.provider,
+                        "store": _store(one),
                     }
                 )
                 for one in places
@@ -300,10 +301,15 @@ class Ledger:
 
 
 def _stands_for(place: Place, step: Mapping[str, str]) -> bool:
-    known = (place.secret, place.core.capabilities.provider)
-    return known == (step["secret"], step["provider"]) and (place.connection or "") == (
+    known = (place.secret, place.core.capabilities.provider, _store(place))
+    return known == (step["secret"], step["provider"], step["store"]) and (place.connection or "") == (
         step["connection"] or ""
     )
+
+
+def _store(place: Place) -> str:
+    """Say which store it is, where that can be told without a credential: a name may mean another by now."""
+    return str(getattr(place.core.provider, "store", ""))
 
 
 def packed(fields: Mapping[str, object]) -> Any:  # noqa: ANN401 - a SecretStr, which loads late

@@ -187,6 +187,8 @@ class Rotator:
         self, kept: _Kept, places: list[Place], targets: object, name: str, folder: Path
     ) -> Rotation:
         steps = self._steps
+        if kept.did("end"):
+            return await self._ended(kept, places, targets, folder)
         if steps.revoke is not None and not kept.did("old"):
             await kept.keep("old", [await _value(place) for place in places if _reads(place)])
         if not kept.did("obtained"):
@@ -210,6 +212,17 @@ class Rotator:
                 await self._stepped(kept, "revoke", partial(steps.revoked, one), results)
             await kept.note("revoked", {"count": len(old)})
         await kept.drop()
+        return Rotation(
+            run_id=kept.run_id, results=results, verified=verified, revoked=kept.data("revoked")["count"]
+        )
+
+    async def _ended(self, kept: _Kept, places: list[Place], targets: object, folder: Path) -> Rotation:
+        """Give what came of a rotation that has ended; it may have been broken off right before it let go."""
+        change = str(kept.data("writing")["run"])
+        options: dict[str, Any] = {"vault": self._vault, "journal": folder, "config": self._config}
+        _, results = await resumed(self._face, change, targets=targets, **options)
+        await kept.let_go()
+        verified = tuple(place.target for place in places if _reads(place))
         return Rotation(
             run_id=kept.run_id, results=results, verified=verified, revoked=kept.data("revoked")["count"]
         )
@@ -305,6 +318,10 @@ class _Kept:
     async def drop(self) -> None:
         """Keep nothing any more."""
         await self.note("end", {})
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Delete what the vault kept."""
         for kind in ("old", "obtained"):
             await self.vault.delete(f"{self.run_id}.{kind}", None, missing_ok=True)
 

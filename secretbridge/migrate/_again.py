@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from secretbridge.errors import SecretBridgeError
+from secretbridge.errors import JournalMismatch, SecretBridgeError
 from secretbridge.migrate._begin import apply, taken_up
 from secretbridge.migrate._history import History, unmoved
 from secretbridge.migrate._keep import keeper
@@ -19,7 +19,7 @@ from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._run import Ending, now, require_done, who
 from secretbridge.migrate._side import MOST, Side
-from secretbridge.migrate._state import items_of
+from secretbridge.migrate._state import items_of, sentence
 from secretbridge.migrate._undo import take_back
 from secretbridge.migrate._work import Work
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from secretbridge._core import Core
     from secretbridge.errors import Violation
     from secretbridge.migrate._begin import Asked
     from secretbridge.migrate._ends import Ends
@@ -69,7 +70,9 @@ async def sync(
         transform = whole.document()["transform"]
         read = partial(History, folder, ends.source.info, ends.target.info, transform=transform, keep=keep)
         history = await source.channel.call(read)
-        plan = await _plan(given, whole, asked, history.known)
+        # Where values come from elsewhere, the stores' own marks say nothing about them.
+        known = history.known if ends.values is None else None
+        plan = await _plan(given, whole, asked, known)
         plan = replace(plan, steps=await _without_the_same(plan, history, keep, asked))
         writes = any(step.action in {"create", "update"} for step in plan.steps)
         if writes or plan.refused:
@@ -78,7 +81,8 @@ async def sync(
             run = _nothing(plan, folder)
         if prune:
             present = {mark.name async for mark in marks(source)}
-            run = replace(run, pruned=await _pruned(history.orphans(present), ends, asked))
+            wanted = {step.target for step in plan.steps}
+            run = replace(run, pruned=await _pruned(history.orphans(present, wanted), ends, asked))
     if asked.check:
         require_done(run, "", "resume")
     return run
@@ -154,20 +158,19 @@ async def _pruned(orphans: Mapping[str, Sequence[Item]], ends: Ends, asked: Aske
         if ends.vault is not None:
             vault = await stack.enter_async_context(ends.vault.opened(waits=asked.waits))
         for run_id, orphaned in orphans.items():
-            numbers = [item.n for item in orphaned]
-            async with taken_up(asked, run_id, core.channel.call, vault, alone=True) as (
-                journal,
-                items,
-                keep,
-            ):
-                work = Work(
-                    run_id=run_id,
-                    journal=journal,
-                    items=items,
-                    target=Side(core, asked.concurrency),
-                    keep=keep,
-                )
-                for start in range(0, len(numbers), MOST):
-                    await take_back(work, [items[n] for n in numbers[start : start + MOST]], ())
-                found += [items[n].outcome() for n in numbers]
+            try:
+                found += await _run_pruned(run_id, [item.n for item in orphaned], core, vault, asked)
+            except JournalMismatch as error:  # it was begun with another vault, for one: nothing was touched
+                found += [replace(item.outcome(), error=sentence(error)) for item in orphaned]
     return tuple(found)
+
+
+async def _run_pruned(
+    run_id: str, numbers: Sequence[int], core: Core, vault: Core | None, asked: Asked
+) -> list[Outcome]:
+    async with taken_up(asked, run_id, core.channel.call, vault, alone=True) as (journal, items, keep):
+        target = Side(core, asked.concurrency)
+        work = Work(run_id=run_id, journal=journal, items=items, target=target, keep=keep)
+        for start in range(0, len(numbers), MOST):
+            await take_back(work, [items[n] for n in numbers[start : start + MOST]], ())
+        return [items[n].outcome() for n in numbers]

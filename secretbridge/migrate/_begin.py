@@ -166,7 +166,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         vault = None if vault_end is None else await enter(vault_end.opened(waits=asked.waits))
         folder = await target.channel.call(partial(journal_folder, asked.journal))
         await target.channel.call(partial(sweep, folder))
-        run_id = new_run_id()
+        run_id = await target.channel.call(partial(new_run_id, folder))
         ends = (_identity(plan.source), _identity(plan.target))
         writes = ends if ending.delete_source else ends[1:]
         await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
@@ -264,6 +264,9 @@ async def taken_up(
         first = await call(partial(Journal.open, path))
         begin = first.begin
         await call(first.close)
+        if "plan" not in begin:
+            remedy = "migrate.runs() shows the migrations."
+            raise JournalMismatch(f"The journal {path} is not one of a migration.", advice=remedy)
         ends = [_identity(info_of(begin["plan"][which])) for which in ("source", "target")]
         writes = ends[1:] if alone or not begin["delete_source"] else ends
         reads = [] if alone else ends[:1]
@@ -271,6 +274,9 @@ async def taken_up(
         if keep is not None and not begin["sealed"]:
             remedy = "Leave vault= out, if that is so."
             raise JournalMismatch(f"By its journal the run {run_id} began without a vault.", advice=remedy)
+        if keep is None and begin["sealed"]:  # an entry without a seal would spoil the journal for good
+            remedy = "Give vault= as at the beginning."
+            raise JournalMismatch("This run keeps values in a vault, and none was given.", advice=remedy)
         key = None if keep is None else keep.seal_key(run_id)
         journal = await call(partial(Journal.open, path, key))
         stack.callback(journal.close)
@@ -295,9 +301,6 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         vault = None if asked.vault is None else await enter(asked.vault.opened(waits=asked.waits))
         journal, items, keep = await enter(taken_up(asked, run_id, call, vault, alone=False))
         begin = journal.begin
-        if begin["vault"] and keep is None:
-            remedy = "Give vault= as at the beginning."
-            raise JournalMismatch("This run keeps values in a vault, and none was given.", advice=remedy)
         if any(entry.kind == "phase" for entry in journal.entries()):
             raise JournalMismatch(
                 "This run is being undone.", advice=f"Go on with migrate.undo({run_id!r}, …)."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from secretbridge.errors import SecretBridgeError
-from secretbridge.migrate._same import differs
+from secretbridge.migrate._same import differs, withdrawn
 from secretbridge.migrate._side import MOST
 from secretbridge.migrate._state import sentence
 from secretbridge.migrate._undo import still_ours
@@ -39,28 +40,30 @@ async def delete_sources(work: Work) -> None:
 async def _window(work: Work, items: Sequence[Item]) -> None:
     source, target = work.source, work.target
     assert source is not None  # noqa: S101 - undo has none, and comes not here
-    assert work.reader is not None  # noqa: S101 - likewise
     await work.log("deleting", [[item.n] for item in items])
     target.forget()
     source.forget()
-    there = await source.look_many([(item.step.source, item.step.source_mark.id) for item in items])
-    fields = await work.reader.read([item.step for item in items])
-    looks = await target.look_many([(item.step.target, item.after.id) for item in items])
     rows: list[list[Any]] = []
-    jobs = []
-    for item, left, sent, arrived in zip(items, there, fields, looks, strict=True):
-        if not isinstance(left, SecretBridgeError) and left.present is False:
-            rows.append([item.n, "done", None])  # an earlier try got no answer, or somebody else did it
-        elif problem := _problem(work, item, (left, sent, arrived)):
-            rows.append([item.n, "failed", problem])
-        else:
-            jobs.append(_job(work, item, rows))
     try:
-        await source.each(jobs)
+        await source.each([_job(work, item, rows) for item in items])
     except BaseException:
         work.log_now("deleted", rows)
         raise
     await work.log("deleted", rows)
+
+
+async def _found(work: Work, item: Item) -> str | None:
+    """Look at both ends; says why the source must stay, "" where it may go, None where it is gone."""
+    source, target, step = work.source, work.target, item.step
+    assert source is not None  # noqa: S101 - see above
+    assert work.reader is not None  # noqa: S101 - likewise
+    (there,) = await source.look_many([(step.source, step.source_mark.id)])
+    if not isinstance(there, SecretBridgeError) and there.present is False:
+        return None  # an earlier try got no answer, or somebody else did it
+    # The values are compared even where they were the same already and only other fields were copied.
+    (fields,) = await work.reader.read([replace(step, fields=tuple({"value", *step.fields}))])
+    (arrived,) = await target.look_many([(step.target, item.after.id)])
+    return _problem(work, item, (there, fields, arrived))
 
 
 def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeError, object]) -> str:
@@ -84,7 +87,8 @@ def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeEr
             if arrived.value == fields["value"]
             else "The target holds another value by now; the source is kept."
         )
-    if arrived.present is False or still_ours(work, item, arrived) is False:
+    gone = arrived.secret is not None and withdrawn(item.step, fields, arrived.secret)
+    if gone or arrived.present is False or still_ours(work, item, arrived) is False:
         return "The target is not as this run left it; the source is kept."
     return ""
 
@@ -93,6 +97,13 @@ def _job(work: Work, item: Item, rows: list[list[Any]]) -> Callable[[], Coroutin
     async def run() -> None:
         source, step = work.source, item.step
         assert source is not None  # noqa: S101 - see above
+        if work.stopped:
+            rows.append([item.n, "failed", work.stopped])
+            return
+        why = await _found(work, item)
+        if why is None or why:
+            rows.append([item.n, "failed" if why else "done", why])
+            return
         by_id = source.of.addressed_by.get("delete") == "id" and step.source_mark.id is not None
         problem: SecretBridgeError | None = None
         try:

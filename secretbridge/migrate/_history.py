@@ -61,7 +61,9 @@ class History:
         journal = Journal.open(path)
         try:
             begin = journal.begin
-            plan = begin["plan"]
+            plan = begin.get("plan")
+            if plan is None:  # of another kind of run, whose journal lies in the same folder
+                return
             if (info_of(plan["source"]), info_of(plan["target"])) != ends:
                 return
             if keep is not None:  # a journal without a seal could be anybody's
@@ -103,15 +105,17 @@ class History:
         steady = ours.version is not None or ours.updated_at is not None
         return steady and item.step.source_mark == ours and unmoved(item, theirs) is True
 
-    def orphans(self, present: Collection[str]) -> dict[str, list[Item]]:
+    def orphans(self, present: Collection[str], wanted: Collection[str]) -> dict[str, list[Item]]:
         """Give what runs created and acknowledged of secrets that the source has no more, by run.
 
         Args:
             present: the names that the source has.
+            wanted: the names at the target that secrets of the source bear there by now.
         """
         found: dict[str, list[Item]] = {}
         for written in self._made.values():
-            if written.item.step.source not in present:
+            step = written.item.step
+            if step.source not in present and step.target not in wanted:
                 found.setdefault(written.run_id, []).append(written.item)
         return found
 

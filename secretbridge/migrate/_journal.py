@@ -43,7 +43,13 @@ _SETTINGS: Final = (
     "PRAGMA mmap_size=0",
 )
 _START_ANEW: Final = (
-    "Nothing was changed. Plan the migration anew; what has been copied is then skipped as equal."
+    "Nothing was changed. Begin anew, without this journal: what has been done already is then seen."
+)
+
+
+_UNSEALED: Final = (
+    "is not as it was written under this vault's seal: it was edited, or "
+    "another vault was given at its beginning"
 )
 
 
@@ -143,7 +149,7 @@ class Journal:
         if not path.is_file():
             raise JournalMismatch(
                 f"There is no journal {path}.",
-                advice="migrate.runs() shows the runs; journal= says where they are.",
+                advice="journal= says in which folder it is; migrate.runs() shows the migrations.",
             )
         problem = ""
         journal = None
@@ -164,7 +170,7 @@ class Journal:
         (application,) = database.execute("PRAGMA application_id").fetchone()
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if application != _APPLICATION:
-            return "is not a journal of a migration"
+            return "is not a journal of secretbridge"
         if version != FORMAT:
             return f"has format {version}, and this version of secretbridge knows format {FORMAT}"
         if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -174,7 +180,7 @@ class Journal:
         for number, kind, data, kept, seal in database.execute("SELECT * FROM entry ORDER BY n"):
             link = _linked(link, kind, data)
             if number != count or kept != link or not self._fits(link, seal):
-                return changed
+                return changed if (number, kept) != (count, link) else _UNSEALED
             count += 1
         head = database.execute("SELECT n, link, seal FROM head").fetchone()
         if (
@@ -256,7 +262,7 @@ class Journal:
 
 
 _ROOM: Final = (
-    "Make room or free the file; what is written in the journal is kept, and migrate.resume() goes on."
+    "Make room or free the file; what is written in the journal is kept, and the run can be resumed."
 )
 
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Naming", "suggested"]
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_]+")
+#: What runs keep in a vault for themselves: keys and earlier values, of other stores too. It stays there.
+_KEPT: Final = re.compile(
+    r"migration\.key|migration\.[0-9]{8}-[0-9a-f-]+\.[0-9]+|change\.change-[0-9a-f]+\.(?:new|[0-9]+)"
+    r"|rotation-[0-9a-f]+\.(?:old|obtained)"
+)
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -55,9 +60,12 @@ class Naming:
             before, _, after = template.partition("{name}")
             self._strip = re.compile(f"{re.escape(before)}(.+){re.escape(after)}", re.DOTALL)
         self._case = _CASES[rules.case]
+        self._keeps = source.provider == "local"
 
     def takes(self, name: str) -> bool:
         """Say whether the rules select a name, and remember which patterns matched."""
+        if self._keeps and _KEPT.fullmatch(name):
+            return False
         if self._select:
             hits = {pattern for pattern, matches in self._select if matches(name)}
             self._matched |= hits

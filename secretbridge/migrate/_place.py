@@ -117,7 +117,9 @@ class Locks:
         if holder is not None:
             by = f"process {holder}" if holder else "another process"
             raise RunBusy(
-                f"A migration works on {what} already ({by}).",
+                f"Another run works on {what} already ({by})."
+                if what == "this store"
+                else f"Somebody works on {what} already ({by}).",
                 advice="Wait until it has ended; a process that is gone holds no lock.",
             )
         if alone:

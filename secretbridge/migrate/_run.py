@@ -6,9 +6,10 @@ import contextlib
 import getpass
 import os
 import platform
+import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._version import __version__
@@ -44,6 +45,9 @@ __all__ = [
 #: Seconds of the first wait for a store that has gone away, doubled each time, and of the longest.
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
+#: How an id begins, and how such a beginning is found.
+_STAMPED: Final = "%Y%m%d-%H%M%S-%f"
+_STAMP: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{6}(?=-[0-9a-f]{8}\.)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +63,16 @@ class Ending:
     accept_unverifiable: bool = False
 
 
-def new_run_id() -> str:
-    """Give an id that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+def new_run_id(folder: Path) -> str:
+    """Give an id that sorts after those of all runs in a folder, even where the clock was set back.
+
+    What a store that shows nothing was sent last is known by the order of runs alone.
+    """
+    moment = datetime.now(UTC)
+    earlier = [found.group() for path in folder.glob("*.db") if (found := _STAMP.match(path.name))]
+    if earlier and (last := max(earlier)) >= f"{moment:{_STAMPED}}":
+        moment = datetime.strptime(last, _STAMPED).replace(tzinfo=UTC) + timedelta(microseconds=1)
+    return f"{moment:{_STAMPED}}-{secrets.token_hex(4)}"
 
 
 def who() -> str:

@@ -168,7 +168,8 @@ def undo(
         run_id: the run; ``runs()`` shows the ids.
         target: as at the beginning.
         journal: the folder of the journal, where it is not the default place.
-        vault: the vault that was given at the beginning; without it nothing that was changed is restored.
+        vault: the vault that was given at the beginning, if one was; without one nothing that was changed is
+            restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
         progress: called with an ``Event`` at each step.
@@ -207,7 +208,8 @@ async def undo_async(
         run_id: the run; ``runs()`` shows the ids.
         target: as at the beginning.
         journal: the folder of the journal, where it is not the default place.
-        vault: the vault that was given at the beginning; without it nothing that was changed is restored.
+        vault: the vault that was given at the beginning, if one was; without one nothing that was changed is
+            restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
         progress: called with an ``Event`` at each step.
@@ -236,10 +238,11 @@ def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunInfo]:
         InvalidRequest: it cannot be used as a folder of journals.
     """
     folder = journal_folder(journal)
-    return [_info(folder, path) for path in sorted(folder.glob("*.db"), reverse=True)]
+    found = [_info(folder, path) for path in sorted(folder.glob("*.db"), reverse=True)]
+    return [info for info in found if info is not None]
 
 
-def _info(folder: Path, path: Path) -> RunInfo:
+def _info(folder: Path, path: Path) -> RunInfo | None:
     found: Journal | None = None
     try:
         found = Journal.open(path)
@@ -248,6 +251,8 @@ def _info(folder: Path, path: Path) -> RunInfo:
         return RunInfo(id=path.stem, state="damaged", journal=path, **nothing)  # type: ignore[arg-type]  # as they are named
     try:
         begin: dict[str, Any] = found.begin
+        if "plan" not in begin:
+            return None  # of another kind of run, whose journal lies in the same folder
         state: RunState = "running" if locked_by(folder, path.stem) else _last_state(found)
     finally:
         found.close()

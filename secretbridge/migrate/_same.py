@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from secretbridge._models import Secret
-    from secretbridge.migrate._types import Mark
+    from secretbridge.migrate._types import Mark, Step
 
-__all__ = ["differs", "same_fields"]
+__all__ = ["differs", "same_fields", "withdrawn"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -35,6 +35,13 @@ def differs(mark: Mark, seen: Secret, *, steady: bool) -> bool:
 def same_fields(sent: Mapping[str, object], seen: Secret, told: Collection[str]) -> bool:
     """Say whether a secret shows what was sent, in the fields that its store tells."""
     return all(_same(name, given, getattr(seen, name)) for name, given in sent.items() if name in told)
+
+
+def withdrawn(step: Step, sent: Mapping[str, object], seen: Secret) -> bool:
+    """Say whether a secret is inactive though it was active, or was set so: somebody deleted it softly."""
+    mark = step.target_mark
+    was = True if mark is None or mark.active is None else mark.active
+    return seen.active is False and sent.get("active", was) is not False
 
 
 def _same(name: str, sent: object, seen: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge.errors import Conflict, SecretBridgeError
-from secretbridge.migrate._same import differs, same_fields
+from secretbridge.migrate._same import differs, same_fields, withdrawn
 from secretbridge.migrate._state import After, sentence
 from secretbridge.migrate._window import duplicate, outcome_row, verify
 
@@ -75,7 +75,7 @@ async def _settled(work: Work, item: Item, fields: Fields, look: Look) -> list[A
         return _created(work, item, fields, look)
     if look.present is False:
         return outcome_row(item, "failed", error=sentence(_conflict(work, item, "is gone")))
-    if look.value is not None and _as_sent(work, fields, look):
+    if look.value is not None and (_as_sent(work, fields, look) or _is_ours(work, item, look)):
         return _inferred(work, item, look)
     if _untouched(work, item, look) or await _is_old(work, item, look):
         return outcome_row(item, "pending")
@@ -106,10 +106,19 @@ def _created(work: Work, item: Item, fields: Fields, look: Look) -> list[Any]:
         return outcome_row(item, "unknown", error=sentence(_conflict(work, item, "cannot be seen")))
     if not look.present:
         return outcome_row(item, "pending")
-    if look.value is None or _as_sent(work, fields, look):
+    if look.value is None and look.secret is not None and withdrawn(item.step, fields, look.secret):
+        return outcome_row(item, "unknown", error=sentence(_conflict(work, item, "is there and inactive")))
+    if look.value is None or _as_sent(work, fields, look) or _is_ours(work, item, look):
         return _inferred(work, item, look)
     problem = _conflict(work, item, "is there and holds something else than was sent")
-    return outcome_row(item, "failed", error=sentence(problem))
+    return outcome_row(item, "unknown", error=sentence(problem))
+
+
+def _is_ours(work: Work, item: Item, look: Look) -> bool:
+    """Say whether the value is the one that was going to be sent, whatever the source holds by now."""
+    if work.keep is None or not item.fingerprint or look.value is None:
+        return False
+    return work.keep.fingerprint(item.step.target, look.value) == item.fingerprint
 
 
 def _inferred(work: Work, item: Item, look: Look) -> list[Any]:

@@ -45,6 +45,17 @@ class After:
         moment = secret.updated_at if steady else None
         return cls(secret.id, secret.version, None if moment is None else moment.isoformat())
 
+    def joined(self, later: After) -> After:
+        """Give it with what a later sight tells besides; where both tell something, the first one counts.
+
+        What the store said of this run's own write must not give way to what somebody else did after it.
+        """
+        return After(
+            self.id or later.id,
+            later.version if self.version is None else self.version,
+            self.updated_at or later.updated_at,
+        )
+
     def row(self) -> list[str | int | None]:
         """Give it as JSON has it."""
         return [self.id, self.version, self.updated_at]

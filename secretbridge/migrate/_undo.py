@@ -53,10 +53,30 @@ async def take_back(work: Work, items: Sequence[Item], accept: Collection[str]) 
     """Take back some items; those that are taken back already are left alone."""
     target = work.target
     target.forget()
+    await work.log("undoing", [[item.n] for item in items])
+    done: list[list[Any]] = []
+    try:
+        if target.bulk:
+            acts = await _acts(work, items, accept, done)
+            done += await _together(work, acts)
+        else:  # each is looked at just before: many deletions may take minutes
+            await target.each([_job(work, item, accept, done) for item in items])
+    except BaseException:
+        work.log_now("undone", done)
+        raise
+    await work.log("undone", done)
+    for item in items:
+        work.tell("written" if item.undo == "done" else "failed", item)
+
+
+async def _acts(
+    work: Work, items: Sequence[Item], accept: Collection[str], rows: list[list[Any]]
+) -> list[_Act]:
+    """Look at items and give what is to be done; what is settled by the look alone goes into the rows."""
+    target = work.target
     rich = any(not set(item.step.fields) <= target.of.get_tells for item in items)
     looks = await target.look_many([(item.step.target, _id(item)) for item in items], metadata=rich)
     acts: list[_Act] = []
-    rows: list[list[Any]] = []
     for item, look in zip(items, looks, strict=True):
         decided = look if isinstance(look, SecretBridgeError) else await _decided(work, item, look, accept)
         if isinstance(decided, _Act):
@@ -66,20 +86,7 @@ async def take_back(work: Work, items: Sequence[Item], accept: Collection[str]) 
             rows.append([item.n, "failed", sentence(decided)])
         else:
             rows.append([item.n, "refused" if decided else "done", decided or None])
-    await work.log("undone", rows)
-    await work.log("undoing", [[act.item.n] for act in acts])
-    done: list[list[Any]] = []
-    try:
-        if target.bulk:
-            done += await _together(work, acts)
-        else:
-            await target.each([_job(work, act, done) for act in acts])
-    except BaseException:
-        work.log_now("undone", done)
-        raise
-    await work.log("undone", done)
-    for item in items:
-        work.tell("written" if item.undo == "done" else "failed", item)
+    return acts
 
 
 def _id(item: Item) -> str | None:
@@ -157,13 +164,16 @@ def still_ours(work: Work, item: Item, look: Look) -> bool | None:
         return None
     if item.after.id is not None and seen.id is not None and item.after.id != seen.id:
         return False
+    same: bool | None = None
     if work.keep is not None and item.fingerprint and look.value is not None:
-        return work.keep.fingerprint(item.step.target, look.value) == item.fingerprint
+        same = work.keep.fingerprint(item.step.target, look.value) == item.fingerprint
+    if same is False or (same is None and item.verified == "mismatch"):
+        return False
     if item.after.version is not None and seen.version is not None:
         return item.after.version == seen.version
     if item.after.updated_at is not None and seen.updated_at is not None:
         return item.after.updated_at == seen.updated_at.isoformat()
-    return None
+    return same
 
 
 def _wanting(item: Item, same: bool | None, accept: Collection[str], *, inferred: bool) -> str:  # noqa: FBT001 - three-valued
@@ -181,20 +191,23 @@ def _wanting(item: Item, same: bool | None, accept: Collection[str], *, inferred
     )
 
 
-def _job(work: Work, act: _Act, rows: list[list[Any]]) -> Callable[[], Coroutine[Any, Any, None]]:
+def _job(
+    work: Work, item: Item, accept: Collection[str], rows: list[list[Any]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
     async def run() -> None:
         if work.stopped:
-            rows.append([act.item.n, "failed", work.stopped])
+            rows.append([item.n, "failed", work.stopped])
             return
-        problem: SecretBridgeError | None = None
-        try:
-            await _do(work, act)
-        except SecretBridgeError as error:
-            problem = error
-        if problem is not None and problem.applied is None and await _is_done(work, act):
-            problem = None
-        work.met(problem)
-        rows.append([act.item.n, "done" if problem is None else "failed", problem and sentence(problem)])
+        for act in await _acts(work, [item], accept, rows):
+            problem: SecretBridgeError | None = None
+            try:
+                await _do(work, act)
+            except SecretBridgeError as error:
+                problem = error
+            if problem is not None and problem.applied is None and await _is_done(work, act):
+                problem = None
+            work.met(problem)
+            rows.append([item.n, "done" if problem is None else "failed", problem and sentence(problem)])
 
     return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
-from secretbridge.migrate._same import differs, same_fields
+from secretbridge.migrate._same import differs, same_fields, withdrawn
 from secretbridge.migrate._side import completed
 from secretbridge.migrate._state import After, sentence
 
@@ -251,15 +251,17 @@ async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
             rows.append([item.n, None, item.after.row(), sentence(look)])
             continue
         look = completed(look, marks.get(item.step.target))  # noqa: PLW2901 - the same look, with more of it
-        after = After.of(look.secret, steady=target.steady) if look.secret is not None else item.after
-        rows.append([item.n, _verdict(work, fields, look), after.row(), None])
+        verdict = _verdict(work, item, fields, look)
+        # What reads back different is somebody else's: its marks must not be taken for this run's own.
+        seen = After() if verdict == "mismatch" else After.of(look.secret, steady=target.steady)
+        rows.append([item.n, verdict, item.after.joined(seen).row(), None])
     await work.log("verified", rows)
     for item, _ in written:
         work.tell("verified" if item.verified == "verified" else "failed", item)
 
 
-def _verdict(work: Work, fields: Fields, look: Look) -> str:
-    if look.secret is None:
+def _verdict(work: Work, item: Item, fields: Fields, look: Look) -> str:
+    if look.secret is None or (look.value is None and withdrawn(item.step, fields, look.secret)):
         return "mismatch"
     if look.value is None:
         return "unverifiable"  # there, and not handed out: inactive or expired
@@ -281,9 +283,11 @@ async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
             problem = sentence(error)
     for item in items:
         found = listed.get(item.step.target, [])
-        mine = next((row for row in found if row.id == item.after.id), found[0] if len(found) == 1 else None)
-        after = item.after if mine is None else After.of(mine, steady=target.steady)
-        gone = target.lists and problem is None and not found
+        mine = next((row for row in found if row.id == item.after.id), None)
+        if item.after.id is None and len(found) == 1:
+            mine = found[0]  # else one of another id is somebody else's, even under the same name
+        after = item.after.joined(After.of(mine, steady=target.steady))
+        gone = target.lists and problem is None and mine is None and (item.after.id is not None or not found)
         several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
         rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
     await work.log("verified", rows)

@@ -22,7 +22,7 @@ from secretbridge.errors import (
     Violation,
     WrongAddress,
 )
-from secretbridge.providers._address import path_problem
+from secretbridge.providers._address import path_problem, plain_address
 from secretbridge.providers._credential import Credential, HeaderAuth
 from secretbridge.providers._http import HttpProvider, read_json, to_json
 from secretbridge.providers._refusal import Fault, Kind
@@ -144,7 +144,7 @@ class Appfarm(HttpProvider):
     @property
     def store(self) -> str:
         """Which endpoint this is; its host selects the environment."""
-        return f"{self._base}{self._path}"
+        return f"{plain_address(self._base)}{self._path}"
 
     @property
     def declared(self) -> frozenset[str]:

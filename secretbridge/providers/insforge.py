@@ -19,7 +19,7 @@ from secretbridge.errors import (
     Unverified,
     Violation,
 )
-from secretbridge.providers._address import quoted
+from secretbridge.providers._address import plain_address, quoted
 from secretbridge.providers._credential import Credential, HeaderAuth
 from secretbridge.providers._http import HttpProvider, is_past, to_json
 from secretbridge.providers._insforge_answers import (
@@ -125,7 +125,7 @@ class InsForge(HttpProvider):
     @property
     def store(self) -> str:
         """Which project this is."""
-        return self._base
+        return plain_address(self._base)
 
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
         """Measure the body: the limit is in bytes, and the server answers 500 beyond it."""

@@ -24,7 +24,7 @@ from secretbridge.errors import (
     SecretExists,
     SecretNotFound,
 )
-from secretbridge.providers._address import quoted
+from secretbridge.providers._address import plain_address, quoted
 from secretbridge.providers._credential import Credential, HeaderAuth, one_of
 from secretbridge.providers._http import Answer, HttpProvider, Moment, to_json
 from secretbridge.providers._refusal import Fault, Kind
@@ -157,7 +157,7 @@ class Wix(HttpProvider):
     @property
     def store(self) -> str:
         """Which site or account this is; Wix has several addresses for one."""
-        return f"{urlsplit(self._base).netloc} {self._owner}"
+        return f"{urlsplit(plain_address(self._base)).netloc} {self._owner}"
 
     async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:  # noqa: ARG002 - no pages
         """Give all secrets without their values: the API has no pages."""

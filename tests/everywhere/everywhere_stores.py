@@ -49,6 +49,8 @@ class Stores:
     insforge: InsForgeStandIn = field(default_factory=InsForgeStandIn)
     ionet: IoNetStandIn = field(default_factory=IoNetStandIn)
     appfarm: AppfarmStandIn = field(default_factory=AppfarmStandIn)
+    #: Where a service was reached by a child: a run is gone on with at the same address.
+    urls: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for service in (self.wix, self.insforge, self.ionet, self.appfarm):
@@ -80,7 +82,8 @@ class Stores:
         if service is not None:
             given["transport"] = service.transport()
         kind = SecretBridge if face == "blocking" else AsyncSecretBridge
-        return kind(self.provider(name), **given)
+        at = {"base_url": self.urls[name]} if name in self.urls else {}
+        return kind(self.provider(name, **at), **given)
 
     def value(self, name: str) -> str:
         service = getattr(self, name, None)

@@ -119,6 +119,7 @@ def run_of(stores: Stores) -> str:
 
 def killed(stores: Stores, when: str, step: int) -> int:
     with stores.wix.serve() as wix, stores.ionet.serve() as ionet:
+        stores.urls.update(wix=wix, ionet=ionet)
         arguments = [wix, stores.wix.site_id, stores.wix.api_key, ionet, stores.ionet.api_key]
         done = subprocess.run(
             [sys.executable, "-c", _CHILD, *arguments, str(stores.folder), when, str(step)],
@@ -153,6 +154,7 @@ def test_a_run_killed_when_the_server_has_made_the_change_finds_it_made(stores: 
     pids: list[int] = []
     at_a_write(service, after=lambda: list(map(os.kill, pids, [9])))
     with stores.wix.serve() as wix, stores.ionet.serve() as ionet:
+        stores.urls.update(wix=wix, ionet=ionet)
         arguments = [wix, stores.wix.site_id, stores.wix.api_key, ionet, stores.ionet.api_key]
         child = subprocess.Popen(
             [sys.executable, "-c", _CHILD, *arguments, str(stores.folder), "never", "0"],
