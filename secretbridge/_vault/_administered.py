@@ -250,6 +250,7 @@ class AdministeredVault(GovernedVault):
     def rekey(self, *, progress: Callable[[int, int], object] | None, batch: int) -> None:
         """Bring everything under a new data key; see :func:`_rekey.rekey`."""
         act = Act(_records.REKEYED, "rekey", (ADMINISTER,))
+        self._look(act, lambda _: None, noted=False)  # before anything is counted or told
         write = partial(self._write, act=act)
         _rekey.rekey(write, self._snapshot, self._keyring, progress=progress, batch=batch)
 
@@ -330,6 +331,7 @@ class AdministeredVault(GovernedVault):
             raise _refusals.not_purgeable(name)
         _decisions.check_reach(change.rights, held.record, shared=held.shared, word="purge")
         removal.one(change, held)
+        removal.beside(change, held)
 
     def _purge_all(self, removal: _purge.Removal) -> None:
         act = Act(_records.PURGED, "purge", (ADMINISTER,))
