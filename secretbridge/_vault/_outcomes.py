@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from secretbridge._vault import _records
+from secretbridge._vault._keys import RootReplaced
 from secretbridge.errors import (
     AccountExpired,
     Conflict,
@@ -31,6 +32,7 @@ _REFUSALS: Final[tuple[tuple[type[SecretBridgeError], int, str], ...]] = (
     (NotEnvironmentSpecific, 6, "not environment-specific"),
     (OutOfScope, 7, "out of scope"),
     (AccountExpired, 8, "account expired"),
+    (RootReplaced, 13, "root key replaced"),
     (VaultLocked, 9, "account removed"),
     (SecretExpired, 10, "expired"),
     (ValueNotTold, 11, "no value"),

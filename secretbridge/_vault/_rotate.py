@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from secretbridge._vault import _crypto, _keys, _records, _slots
 from secretbridge._vault._keys import root_replaced
@@ -28,6 +28,9 @@ class Plan(NamedTuple):
 
     def __repr__(self) -> str:
         return "Plan()"  # it holds the root key
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a plan is not pickled: the root key would be in it")
 
 
 def planned(

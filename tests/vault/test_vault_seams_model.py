@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from vault_place import Text
 
 from secretbridge._vault import KeyFile
 from secretbridge._vault._administered import AdministeredVault
 from secretbridge.errors import SecretExists, SecretLocked, SecretNotFound, ValueNotTold
-from vault_place import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,10 +230,8 @@ class EverythingAgainstModel(RuleBasedStateMachine):
             if steps < 0:
                 raise BrokenOffError
 
-        try:
+        with suppress(BrokenOffError):
             self._handles[where].rekey(progress=told, batch=2)
-        except BrokenOffError:
-            pass
 
     @rule(where=HANDLES)
     def rotate_root(self, where: tuple[str, int]) -> None:
