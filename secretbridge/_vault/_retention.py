@@ -49,7 +49,12 @@ def lines_of(change: Change, secret: bytes, environment: int, sequence: int) -> 
             raise damaged()
         last = found[-1]
         if last.secret == secret:
-            return
+            # Two in a row without a content are where nothing is kept any more, or they are a deletion and
+            # what sharing left behind: which of the two is sealed.
+            if last.kept or not last.previous or not change.entry(last.sequence).leaves_nothing:
+                return
+            sequence = last.previous
+            continue
         # A renaming carried the value over to that secret: sealed in its line is where ours goes on.
         entry = change.entry(last.sequence)
         moved = entry.moved

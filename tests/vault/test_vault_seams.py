@@ -225,12 +225,12 @@ def test_who_may_not_rekey_is_told_nothing_of_a_rekey_under_way(
     for name in ("A", "B", "C"):
         here.create(name, {"value": text(name)})
     part_of_a_rekey(here)
+    told: list[tuple[int, int]] = []
     with (
         closing(as_account(place, here, lambda _, ada: ada)) as ada,
         pytest.raises(GrantMissing) as caught,
     ):
         ada.rekey(progress=lambda done, total: told.append((done, total)), batch=10)
-            ada.rekey(progress=lambda done, total: told.append((done, total)), batch=10)
     assert (told, caught.value.applied) == ([], False)
 
 
@@ -282,3 +282,33 @@ def test_what_holds_a_key_is_not_pickled(place: Place, here: AdministeredVault) 
             pickle.dumps(each)
         refused += 1
     assert refused == 4
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_purging_reaches_what_is_behind_deletions_and_what_sharing_left(
+    here: AdministeredVault, there: AdministeredVault, text: Wrap, times: int
+) -> None:
+    here.create("KEY", {"value": text("1")})
+    here.delete(name="KEY")
+    for _ in range(times):
+        there.create("KEY", {"value": text("theirs")})
+        there.share("KEY", ())
+        there.delete(name="KEY")
+    here.purge(None, older_versions=False, deleted=True)
+    kept = here._snapshot(lambda rows: [row.sequence for row in rows.all_log() if row.history is not None])
+    assert (here.verify().secrets, kept) == (0, [])
+
+
+def test_purging_reaches_what_is_behind_a_renaming_whose_content_is_gone(
+    here: AdministeredVault, there: AdministeredVault, text: Wrap
+) -> None:
+    for vault in (here, there):
+        vault.create("KEY", {"value": text("1")})
+    there.create("NEW", {"value": text("theirs")})
+    here.update({"new_name": "NEW"}, name="KEY")
+    here.update({"value": text("2")}, name="NEW")
+    here.purge("NEW", older_versions=True, deleted=False)
+    there.share("KEY", ())
+    here.purge("KEY", older_versions=True, deleted=False)
+    here.verify()
+    assert [each.purged or each.deleted for each in here.history(name="KEY")] == [False, True, True]
