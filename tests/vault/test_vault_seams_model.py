@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from vault_place import Text
+from pydantic import SecretStr
 
 from secretbridge._vault import KeyFile
 from secretbridge._vault._administered import AdministeredVault
@@ -19,10 +19,11 @@ from secretbridge.errors import SecretExists, SecretLocked, SecretNotFound, Valu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from secretbridge._vault import Record
 
-PLACES = ("development", "test")
-HANDLES = st.sampled_from([("development", 0), ("development", 1), ("test", 0)])
+T = TypeVar("T")
+
+PLACES = ("development", "test", "production")
+HANDLES = st.sampled_from([("development", 0), ("development", 1), ("test", 0), ("production", 0)])
 NAMES = st.sampled_from(["A", "B", "C"])
 REFUSALS = (SecretExists, SecretLocked, SecretNotFound, ValueNotTold)
 
@@ -47,7 +48,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        where = [("development", 0), ("development", 1), ("test", 0)]
+        where = [("development", 0), ("development", 1), ("test", 0), ("production", 0)]
         self._handles = {each: self._open(each[0]) for each in where}
 
     def _open(self, environment: str) -> AdministeredVault:
@@ -68,7 +69,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         self._written += 1
         return f"value {self._written}"
 
-    def _write(self, expected: type[Exception] | None, do: Callable[[], Record | None]) -> Record | None:
+    def _write(self, expected: type[Exception] | None, do: Callable[[], T]) -> T | None:
         got: type[Exception] | None = None
         made = None
         try:
@@ -88,7 +89,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
     def create(self, where: tuple[str, int], name: str) -> None:
         taken = self._visible(where[0], name) is not None
         value = self._text()
-        fields = {"value": Text(value)}
+        fields = {"value": SecretStr(value)}
         self._write(SecretExists if taken else None, lambda: self._handles[where].create(name, fields))
         if not taken:
             self._set(where[0], name, value)
@@ -97,7 +98,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
     def put(self, where: tuple[str, int], name: str) -> None:
         locked = self._locked(where[0], name)
         value = self._text()
-        fields = {"value": Text(value)}
+        fields = {"value": SecretStr(value)}
         self._write(SecretLocked if locked else None, lambda: self._handles[where].put(name, fields))
         if not locked:
             self._set(where[0], name, value)
@@ -110,7 +111,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
     @rule(where=HANDLES, name=NAMES)
     def update(self, where: tuple[str, int], name: str) -> None:
         value, expected = self._text(), self._expected(where, name)
-        self._write(expected, lambda: self._handles[where].update({"value": Text(value)}, name=name))
+        self._write(expected, lambda: self._handles[where].update({"value": SecretStr(value)}, name=name))
         if expected is None:
             self._set(where[0], name, value)
 
@@ -204,7 +205,17 @@ class EverythingAgainstModel(RuleBasedStateMachine):
 
     @rule(where=HANDLES, older=st.booleans(), deleted=st.booleans())
     def purge(self, where: tuple[str, int], *, older: bool, deleted: bool) -> None:
-        self._handles[where].purge(None, older_versions=older, deleted=deleted)
+        vault = self._handles[where]
+        vault.purge(None, older_versions=older, deleted=deleted)
+        for name in ("A", "B", "C") if older else ():
+            if self._visible(where[0], name) is not None:
+                told = vault.history(name=name)
+                kept = [
+                    each.version
+                    for each in told
+                    if not each.purged and not each.deleted and each.shared == (name in self._shared)
+                ]
+                assert kept == [told[0].version]
 
     @rule(where=HANDLES, name=NAMES)
     def purge_one(self, where: tuple[str, int], name: str) -> None:
@@ -250,7 +261,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
     def write_many(self, where: tuple[str, int], name: str, *, value: bool) -> None:
         locked = self._locked(where[0], name)
         text = self._text()
-        writes = [(name, Text(text)), *([] if value else [(name, None)])]
+        writes = [(name, SecretStr(text)), *([] if value else [(name, None)])]
         self._write(SecretLocked if locked else None, lambda: self._handles[where].write_many(writes))
         if locked:
             return
