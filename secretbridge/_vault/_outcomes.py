@@ -6,6 +6,7 @@ from typing import Final
 
 from secretbridge._vault import _records
 from secretbridge._vault._keys import RootReplaced
+from secretbridge._vault._slots import SlotNeeded
 from secretbridge.errors import (
     AccountExpired,
     Conflict,
@@ -37,6 +38,7 @@ _REFUSALS: Final[tuple[tuple[type[SecretBridgeError], int, str], ...]] = (
     (SecretExpired, 10, "expired"),
     (ValueNotTold, 11, "no value"),
     (InvalidRequest, 12, "invalid"),
+    (SlotNeeded, 14, "slot needed"),
 )
 REFUSALS: Final = tuple(kind for kind, _, _ in _REFUSALS)
 #: Refused to whoever asked: in the trail whether reads are audited or not.

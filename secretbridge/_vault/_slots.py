@@ -26,6 +26,10 @@ _UNLABELLED: Final = re.compile(f"(?:{'|'.join(KINDS.values())}) [0-9]+")
 _NOT_SHOWN: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
+class SlotNeeded(VaultError):
+    """The vault does not give up a slot: the owner's last one, or one whose loss nobody consented to."""
+
+
 def name_of(slot: Slot) -> str:
     """What a slot is called: its label, or its kind and number."""
     return slot.label or f"{KINDS.get(slot.kind, f'kind {slot.kind}')} {slot.number}"
@@ -116,12 +120,12 @@ def remove(rows: Rows, keyring: Keyring, which: int | str) -> Slot:
 
     Raises:
         InvalidRequest: there is none of this number or label.
-        VaultError: it is the last one of the vault's owner.
+        SlotNeeded: it is the last one of the vault's owner.
     """
     slots = checked(rows, keyring)
     slot = find(slots, which)
     if slot.principal == OWNER and sum(each.principal == OWNER for each in slots) == 1:
-        raise VaultError(
+        raise SlotNeeded(
             f"Slot {slot.number} ({name_of(slot)}) is the last one of the vault's owner: without it nobody "
             "could open the vault as its owner again.",
             advice="Add another slot first, or change this one.",

@@ -13,7 +13,7 @@ import pytest
 from secretbridge._credentials import AccountKey
 from secretbridge._vault import KeyFile, _openers, _reads, _rotate, _slots
 from secretbridge._vault._administered import AdministeredVault
-from secretbridge.errors import GrantMissing, OutOfScope, SecretExists, VaultLocked
+from secretbridge.errors import GrantMissing, OutOfScope, SecretExists, VaultError, VaultLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -312,3 +312,25 @@ def test_purging_reaches_what_is_behind_a_renaming_whose_content_is_gone(
     here.purge("KEY", older_versions=True, deleted=False)
     here.verify()
     assert [each.purged or each.deleted for each in here.history(name="KEY")] == [False, True, True]
+
+
+def test_what_would_lose_a_slot_is_refused_and_noted(place: Place, here: AdministeredVault) -> None:
+    key = AccountKey(AccountKey.generate())
+    here.add_principal(
+        "ada", "user", key, roles=["administrator"], permissions=[], environments=None, expires_at=None
+    )
+    head = here.audit_head().sequence
+    with closing(AdministeredVault.open(place.file, environment="development", credential=key)) as ada:
+        for attempt in (
+            lambda: ada.remove_slot(1),
+            lambda: ada.rotate_root([key], []),
+            lambda: ada.rotate_root([key], [1]),
+        ):
+            with pytest.raises(VaultError):
+                attempt()
+    told = [(entry.operation, entry.outcome, entry.principal) for entry in here.audit(head)]
+    assert told == [
+        ("slot removed", "slot needed", "ada"),
+        ("root rotated", "slot needed", "ada"),
+        ("root rotated", "slot needed", "ada"),
+    ]
