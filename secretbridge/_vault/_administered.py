@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from secretbridge._trail import AuditEntry, AuditHead, SlotInfo, Verified, VersionInfo
     from secretbridge._vault._change import Change
     from secretbridge._vault._move import Progress
+    from secretbridge._vault._openers import Opener, Slot
     from secretbridge._vault._records import Record
     from secretbridge._vault._rows import Rows
 
@@ -250,6 +251,7 @@ class AdministeredVault(GovernedVault):
     def rekey(self, *, progress: Callable[[int, int], object] | None, batch: int) -> None:
         """Bring everything under a new data key; see :func:`_rekey.rekey`."""
         act = Act(_records.REKEYED, "rekey", (ADMINISTER,))
+        self._look(act, lambda _: None, noted=False)  # before anything is counted or told
         write = partial(self._write, act=act)
         _rekey.rekey(write, self._snapshot, self._keyring, progress=progress, batch=batch)
 
@@ -264,11 +266,22 @@ class AdministeredVault(GovernedVault):
         openers = [_openers.opener(credential, new=False) for credential in keep]
         while True:
             slots = self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
-            plan = _rotate.planned(self._keyring, slots, openers, consent)
+            plan = self._planned(act, slots, openers, consent)
             work = partial(_rotate.rotated, keyring=self._keyring, plan=plan)
             if self._write(work, act):
                 self._keyring.root = plan.root
                 return [_slots.told(slot) for slot in sorted(plan.kept)]
+
+    def _planned(
+        self, act: Act, slots: tuple[Slot, ...], openers: Sequence[Opener], consent: Sequence[int | str]
+    ) -> _rotate.Plan:
+        refusal: _slots.SlotNeeded | None = None
+        try:
+            return _rotate.planned(self._keyring, slots, openers, consent)
+        except _slots.SlotNeeded as error:
+            refusal = error
+        self._refused(act, refusal)
+        raise refusal
 
     # Time
 
@@ -330,6 +343,7 @@ class AdministeredVault(GovernedVault):
             raise _refusals.not_purgeable(name)
         _decisions.check_reach(change.rights, held.record, shared=held.shared, word="purge")
         removal.one(change, held)
+        removal.beside(change, held)
 
     def _purge_all(self, removal: _purge.Removal) -> None:
         act = Act(_records.PURGED, "purge", (ADMINISTER,))

@@ -322,9 +322,9 @@ class Change:
         version = max(record.version, known + 1, self.state.version_floor + 1)
         record = replace(record, id=secret.hex(), version=version)
         moved = Moved(held.row.secret, held.row.version + 1, held.row.sequence)
-        old_name = held.record.name
+        old_name, sequence = held.record.name, self.state.sequence + 1
         self.save(_records.UPDATE, operation_id, record, there, fields, old_name=old_name, moved=moved)
-        self._leave(held)
+        self._leave(held, sequence)
         self.raise_floor(version)
         return record
 
@@ -382,12 +382,15 @@ class Change:
             _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
         )
 
-    def _leave(self, held: Held) -> None:
+    def _leave(self, held: Held, sequence: int) -> None:
         """What stays behind of a value that moved: a deleted one, made by the same line of the log."""
         version = held.row.version + 1
         gone = emptied(held.record, version)
         plain = _records.encode_record(gone, held.row.environment, deleted=True)
-        self._put(held.row.secret, held.row.environment, version, plain, held.row)
+        row = _sealed.seal_value(
+            self._keyring, held.row.secret, held.row.environment, version, sequence, plain
+        )
+        self._replace(held.row, row)
 
     def raise_floor(self, version: int) -> None:
         """Have every new name count its versions from above this one."""

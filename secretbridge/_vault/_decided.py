@@ -150,7 +150,7 @@ class Decided:
             refusal = error
         finally:
             if not written:
-                self._waiting.give_back(lines)
+                self._waiting.give_back(lines, self._flush)
         if refusal is not None:
             self._refused(act, refusal)
             raise refusal

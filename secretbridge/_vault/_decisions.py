@@ -129,6 +129,7 @@ def check_update(
     """
     if record.protected and word == "update" and len(changes) == 1 and changes.get("protected") is False:
         require(rights, word, _permissions.ADMINISTER, name=record.name)
+        check_reach(rights, record, shared=shared, word=word)
         return
     renames = changes.get("new_name", record.name) != record.name
     wanted = updating(None if renames else record.name)

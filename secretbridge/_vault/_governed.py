@@ -17,7 +17,7 @@ from secretbridge._vault import (
     _slots,
 )
 from secretbridge._vault._access import Vault
-from secretbridge._vault._change import confirm_miss
+from secretbridge._vault._change import confirm_miss, find_named
 from secretbridge._vault._decisions import Act
 from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
 from secretbridge._vault._rows import SHARED
@@ -225,7 +225,7 @@ class GovernedVault(Vault):
         """
 
         def look(rows: Rows) -> SecretInfo:
-            row = rows.secret_by_name(self._keyring.name_index(name))
+            row = find_named(rows, self._keyring, name, self._environment)[0]
             living = [] if row is None else self._living(rows, row.id)
             if row is None or not living:
                 confirm_miss(rows, self._keyring, name, b"")

@@ -160,6 +160,8 @@ def last_living(rows: Rows, keyring: Keyring, held: Held, environment: int) -> R
 
 def renewed(change: Change, held: Held, then: Record) -> Record:
     """The next version of a secret, with the content of an older one: all but name and ``protected``."""
+    # A deleted value may have been seen shared since, under versions higher than its own.
+    floor = change.state.version_floor if held.deleted else 0
     return replace(
         held.record,
         value=then.value,
@@ -167,5 +169,5 @@ def renewed(change: Change, held: Held, then: Record) -> Record:
         active=then.active,
         expires_at=then.expires_at,
         updated_at=_records.moment(change.now),
-        version=held.record.version + 1,
+        version=max(held.record.version, floor) + 1,
     )

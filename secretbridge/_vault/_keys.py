@@ -235,9 +235,13 @@ class UnknownEpoch(VaultDamaged):
     """A row names a data key that the keyring does not know; somebody may have made it meanwhile."""
 
 
-def root_replaced() -> VaultLocked:
+class RootReplaced(VaultLocked):
+    """The vault has another root key than the one that was unlocked: not a matter of who asks."""
+
+
+def root_replaced() -> RootReplaced:
     """The error where the vault's root key is no longer the one that was unlocked."""
-    return VaultLocked(
+    return RootReplaced(
         "The vault's root key was replaced while it was open here.",
         advice="Open the vault again, with a credential that was kept.",
     )

@@ -10,7 +10,7 @@ import os
 import struct
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from secretbridge import _credentials
 from secretbridge._vault import _crypto, _files
@@ -99,6 +99,9 @@ class Opener:
         self._key = key
         self._prepared: tuple[bytes, bytes | None] | None = None
         self._stretched: dict[tuple[bytes, Argon2], bytes] = {}
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("what opens a vault is not pickled: its key would be in it")
 
     def prepare(self, argon2: Argon2 = ARGON2_DEFAULT) -> None:
         """Do the slow part of the next new slot now, while no lock is held."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from secretbridge._vault import _records
+from secretbridge._vault._keys import RootReplaced
+from secretbridge._vault._slots import SlotNeeded
 from secretbridge.errors import (
     AccountExpired,
     Conflict,
@@ -31,10 +33,12 @@ _REFUSALS: Final[tuple[tuple[type[SecretBridgeError], int, str], ...]] = (
     (NotEnvironmentSpecific, 6, "not environment-specific"),
     (OutOfScope, 7, "out of scope"),
     (AccountExpired, 8, "account expired"),
+    (RootReplaced, 13, "root key replaced"),
     (VaultLocked, 9, "account removed"),
     (SecretExpired, 10, "expired"),
     (ValueNotTold, 11, "no value"),
     (InvalidRequest, 12, "invalid"),
+    (SlotNeeded, 14, "slot needed"),
 )
 REFUSALS: Final = tuple(kind for kind, _, _ in _REFUSALS)
 #: Refused to whoever asked: in the trail whether reads are audited or not.

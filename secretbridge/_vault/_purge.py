@@ -45,7 +45,9 @@ class Removal:
         rows = change.rows.values_after(after.secret, after.environment, BATCH)
         for row in rows:
             held = change.opened(row)
-            if not held.record.elsewhere:
+            if held.record.elsewhere:
+                self.left_behind(change, held)
+            else:
                 self.one(change, held)
         if len(rows) == BATCH:
             return Place(after.environment, rows[-1].secret)
@@ -71,6 +73,38 @@ class Removal:
         else:
             going = _retention.outlived(lines, change.policy, change.now)
             self.versions += _retention.drop(change, row.secret, row.environment, name, going)
+
+    def beside(self, change: Change, held: Held) -> None:
+        """Remove what is to be removed where this value stood before it was shared, or when it was."""
+        if not held.shared and change.rights.environments is not None:
+            return  # what was shared is everybody's
+        place = change.environment if held.shared else EVERYWHERE
+        row = change.rows.value(held.row.secret, place)
+        other = change.opened(row) if row is not None else None
+        if other is not None and other.record.elsewhere:
+            self.left_behind(change, other)
+
+    def left_behind(self, change: Change, held: Held) -> None:
+        """Remove older contents where nothing stands any more because the value is elsewhere."""
+        row = held.row
+        lines = list(_retention.lines_of(change, row.secret, row.environment, row.sequence))
+        needed = row.environment == EVERYWHERE and _undeletes_to(change, row.secret, lines)
+        if self.older_versions:
+            going = _retention.older(lines) if needed else lines
+        else:
+            going = _retention.outlived(lines, change.policy, change.now, newer=not needed)
+        self.versions += _retention.drop(change, row.secret, row.environment, held.record.name, going)
+
+
+def _undeletes_to(change: Change, secret: bytes, shared: list[_retention.Line]) -> bool:
+    """Whether undelete() would bring the newest of these shared contents back in some environment."""
+    newest = next((line.version for line in shared if line.kept), 0)
+    for each in change.everywhere(secret) if newest else ():
+        if each.deleted and not each.shared:
+            lines = _retention.lines_of(change, secret, each.row.environment, each.row.sequence)
+            if newest > next((line.version for line in lines if line.kept), 0):
+                return True
+    return False
 
 
 def _forget(change: Change, held: Held, lines: list[_retention.Line]) -> int:

@@ -79,15 +79,19 @@ class Batch:
         with self._lock:
             self._lines.append(line)
             full = len(self._lines) >= BATCH
-            if self._timer is None:
-                self._timer = threading.Timer(seconds, flush)
-                self._timer.daemon = True
-                self._timer.start()
-                # Only while lines wait: what is registered is kept alive.
-                self._flush = flush
-                atexit.register(flush)
+            self._wind(flush, seconds)
         if full:
             flush()
+
+    def _wind(self, flush: Callable[[], None], seconds: float) -> None:
+        """See to it that what waits is written after a time, and at the program's end."""
+        if self._timer is None:
+            self._timer = threading.Timer(seconds, flush)
+            self._timer.daemon = True
+            self._timer.start()
+            # Only while lines wait: what is registered is kept alive.
+            self._flush = flush
+            atexit.register(flush)
 
     def take(self) -> list[Line]:
         """What waits, from now on the caller's; given back with :meth:`give_back` if it is not written."""
@@ -103,11 +107,21 @@ class Batch:
             atexit.unregister(flush)
         return lines
 
-    def give_back(self, lines: list[Line]) -> None:
-        """Let these wait again, before the others; the oldest go where it would be more than a batch."""
+    def give_back(
+        self, lines: list[Line], flush: Callable[[], None] | None = None, *, seconds: float = SECONDS
+    ) -> None:
+        """Let these wait again, before the others; the oldest go where it would be more than a batch.
+
+        Args:
+            lines: what was taken.
+            flush: as for :meth:`add`; None where it was just tried, and the next line is waited for.
+            seconds: how long they wait at most.
+        """
         if lines:
             with self._lock:
                 self._lines = [*lines, *self._lines][-BATCH:]
+                if flush is not None:
+                    self._wind(flush, seconds)
 
 
 def write_all(change: Change, lines: list[Line]) -> None:

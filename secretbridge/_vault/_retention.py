@@ -49,7 +49,12 @@ def lines_of(change: Change, secret: bytes, environment: int, sequence: int) -> 
             raise damaged()
         last = found[-1]
         if last.secret == secret:
-            return
+            # Two in a row without a content are where nothing is kept any more, or they are a deletion and
+            # what sharing left behind: which of the two is sealed.
+            if last.kept or not last.previous or not change.entry(last.sequence).leaves_nothing:
+                return
+            sequence = last.previous
+            continue
         # A renaming carried the value over to that secret: sealed in its line is where ours goes on.
         entry = change.entry(last.sequence)
         moved = entry.moved
@@ -63,10 +68,17 @@ def _made_at(operation_id: bytes) -> int:
     return int.from_bytes(operation_id[:_TIME_BYTES], "big")
 
 
-def outlived(lines: list[Line], policy: Policy, now: int) -> list[Line]:
-    """Which versions the rules do not keep. The newest one with a content always stays."""
+def outlived(lines: list[Line], policy: Policy, now: int, *, newer: int = 0) -> list[Line]:
+    """Which versions the rules do not keep. The newest one with a content always stays.
+
+    Args:
+        lines: the versions, newest first.
+        policy: the rules.
+        now: microseconds since 1970.
+        newer: newer versions that are kept elsewhere: of a value that was shared since, or is not any more.
+    """
     oldest = now - policy.keep_days * _DAY if policy.keep_days is not None else None
-    contents, replaced_at = 0, None
+    contents, replaced_at = newer, None
     for place, line in enumerate(lines):
         contents += line.kept
         too_many = policy.keep_versions is not None and contents > policy.keep_versions

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from secretbridge._vault import _crypto, _keys, _records, _slots
 from secretbridge._vault._keys import root_replaced
 from secretbridge._vault._openers import OWNER
-from secretbridge.errors import InvalidRequest, VaultError, Violation
+from secretbridge._vault._slots import SlotNeeded
+from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,9 @@ class Plan(NamedTuple):
     def __repr__(self) -> str:
         return "Plan()"  # it holds the root key
 
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a plan is not pickled: the root key would be in it")
+
 
 def planned(
     keyring: Keyring, slots: tuple[Slot, ...], keep: Sequence[Opener], consent: Sequence[int | str]
@@ -37,7 +41,7 @@ def planned(
 
     Raises:
         VaultLocked: a credential to keep opens no slot.
-        VaultError: a slot would be dropped without consent, or no slot of the owner would be left.
+        SlotNeeded: a slot would be dropped without consent, or no slot of the owner would be left.
         InvalidRequest: the consent names a slot that is not there, or one that is kept.
     """
     root = os.urandom(_crypto.KEY_BYTES)
@@ -58,12 +62,12 @@ def planned(
             violations=[Violation("consent", f"names what is kept: {named}", "give one or the other")]
         )
     if without := tuple(slot for slot in dropped if slot.number not in agreed):
-        raise VaultError(
+        raise SlotNeeded(
             f"A new root key would drop slots whose credential is not given: {_named(without)}.",
             advice="Give their credentials in keep=, or name them in consent= to drop them.",
         )
     if not any(slot.principal == OWNER for slot in kept.values()):
-        raise VaultError(
+        raise SlotNeeded(
             "No slot of the vault's owner would be left.", advice="Give a credential of the owner's in keep=."
         )
     return Plan(root, slots, tuple(kept.values()), dropped)

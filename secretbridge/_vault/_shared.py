@@ -62,7 +62,8 @@ def share(
     if lost:
         raise _refusals.would_lose(name, lost)
     everybodys = next((each for each in all_held if each.shared), None)
-    version = max(each.row.version for each in all_held) + 1
+    # An environment whose value was purged may have shown higher versions than any that is held.
+    version = max(change.state.version_floor, *(each.row.version for each in all_held)) + 1
     for each in all_held:
         if not each.shared:
             _leave(change, _records.SHARED, each)
@@ -109,6 +110,7 @@ def unshare(
         change.save(_records.UNSHARED, id_, record, over, 0, environment=environment)
         told = record if environment == here else told
     _leave(change, _records.UNSHARED, held)
+    change.raise_floor(held.row.version)  # for environments that come later: its versions are theirs too
     change.reflag(secret, secret.flags & ~SHARED)
     return told
 

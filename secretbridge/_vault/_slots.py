@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 #: Characters of a label.
 LONGEST_LABEL: Final = 100
 
+_UNLABELLED: Final = re.compile(f"(?:{'|'.join(KINDS.values())}) [0-9]+")
 _NOT_SHOWN: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class SlotNeeded(VaultError):
+    """The vault does not give up a slot: the owner's last one, or one whose loss nobody consented to."""
 
 
 def name_of(slot: Slot) -> str:
@@ -48,6 +53,9 @@ def label_violations(label: object) -> list[Violation]:
         return [Violation("label", f"has {len(label)} characters", f"at most {LONGEST_LABEL}")]
     if _NOT_SHOWN.search(label):
         return [Violation("label", "holds a character that is not shown", "give a few words")]
+    if _UNLABELLED.fullmatch(label):
+        # Slots without a label are called so; one of that number could not be added any more.
+        return [Violation("label", "is what a slot without a label is called", "give other words")]
     return []
 
 
@@ -100,7 +108,7 @@ def add(rows: Rows, keyring: Keyring, opener: Opener, *, label: str = "", princi
     slot = opener.new_slot(keyring.vault, keyring.root, number=number, label=label, principal=principal)
     for other in slots:
         if name_of(other) == name_of(slot):
-            taken = f"{label!r} is that of slot {other.number}"
+            taken = f"{name_of(slot)!r} is that of slot {other.number}"
             raise InvalidRequest(violations=[Violation("label", taken, "give another")])
     rows.insert_slot(slot)
     _bind(rows, keyring)
@@ -112,12 +120,12 @@ def remove(rows: Rows, keyring: Keyring, which: int | str) -> Slot:
 
     Raises:
         InvalidRequest: there is none of this number or label.
-        VaultError: it is the last one of the vault's owner.
+        SlotNeeded: it is the last one of the vault's owner.
     """
     slots = checked(rows, keyring)
     slot = find(slots, which)
     if slot.principal == OWNER and sum(each.principal == OWNER for each in slots) == 1:
-        raise VaultError(
+        raise SlotNeeded(
             f"Slot {slot.number} ({name_of(slot)}) is the last one of the vault's owner: without it nobody "
             "could open the vault as its owner again.",
             advice="Add another slot first, or change this one.",
