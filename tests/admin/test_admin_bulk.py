@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("admin_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 T = TypeVar("T")
 
 
