@@ -62,18 +62,22 @@ class Home:
     def copied(self) -> Callable[[], None]:
         """What puts the vault back as it is now; it must be closed, both times."""
         if self.server is None:
-            content = self.file.read_bytes()
-            return lambda: self.file.write_bytes(content) and None
-        rows = {table: self.sql(f"SELECT * FROM {table}") for table in TABLES}  # noqa: S608 - a name of ours
+            whole = self.file.read_bytes()
 
-        def put_back() -> None:
-            for table, content in rows.items():
+            def put_file_back() -> None:
+                self.file.write_bytes(whole)
+
+            return put_file_back
+        tables = {table: self.sql(f"SELECT * FROM {table}") for table in TABLES}  # noqa: S608 - a name of ours
+
+        def put_rows_back() -> None:
+            for table, rows in tables.items():
                 self.sql(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
-                for row in content:
+                for row in rows:
                     places = ", ".join("?" * len(row))
                     self.sql(f"INSERT INTO {table} VALUES ({places})", *row)  # noqa: S608 - a name of ours
 
-        return put_back
+        return put_rows_back
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """What somebody with the file and SQLite, or a superuser, can do to it; the vault must be closed."""

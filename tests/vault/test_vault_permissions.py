@@ -183,7 +183,7 @@ def test_an_operation_takes_exactly_its_permissions(
     place: Place, owner: AdministeredVault, kind: str, verb: str
 ) -> None:
     work, any_of = TABLE[verb]
-    tried = ALL
+    tried: tuple[str, ...] = ALL
     if kind == "postgres":  # a sample: the decision is the same, only the store differs
         tried = (any_of[-1], *[each for each in ALL if each not in any_of][:1])
     account(owner, "somebody")
@@ -248,7 +248,7 @@ SERVICE = [
 
 
 @pytest.mark.parametrize(("shared", "locked", "granted", "told"), SERVICE)
-@pytest.mark.parametrize("verb", ["update", "put"])
+@pytest.mark.parametrize(("kind", "verb"), [("sqlite", "update"), ("sqlite", "put"), ("postgres", "update")])
 def test_a_service_account_is_told_all_that_its_update_lacks(
     place: Place,
     owner: AdministeredVault,

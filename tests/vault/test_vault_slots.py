@@ -300,6 +300,7 @@ class Broken(Kms):
         return self.unwraps  # type: ignore[return-value] # that is what is wrong
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # tried out before any store
 @pytest.mark.parametrize(
     ("wrapper", "why"),
     [
