@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from vault_place import Place
 
 from secretbridge import KeyFile
 from secretbridge._vault import _crypto, _rekey
@@ -24,7 +23,7 @@ from secretbridge.errors import SecretExists, SecretNotFound, VaultBusy, VaultDa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vault_place import Text
+    from vault_place import Place, Text
 
     Wrap = Callable[[str], Text]
 
@@ -229,9 +228,11 @@ def test_each_way_of_looking_learns_of_a_new_data_key(
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])  # its trace is listened to
-def test_a_read_costs_one_statement_while_there_is_one_data_key(admin: AdministeredVault) -> None:
+def test_a_read_costs_one_statement_while_there_is_one_data_key(
+    place: Place, admin: AdministeredVault
+) -> None:
     statements: list[str] = []
-    connection = Place.in_file(admin)._connection
+    connection = place.in_file(admin)._connection
     assert connection is not None
     connection.set_trace_callback(statements.append)
     admin.get(name="KEY1")
@@ -303,7 +304,7 @@ def test_a_beginning_that_was_not_committed_leaves_no_trace(
         patch.setattr(admin._store, "_commit", failing)
         with pytest.raises(Stopped):
             admin.rekey(progress=None, batch=5)
-    connection = Place.in_file(admin)._connection
+    connection = place.in_file(admin)._connection
     assert connection is not None
     connection.execute("ROLLBACK")
     admin.update({"value": text("after")}, name="KEY1")

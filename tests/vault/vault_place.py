@@ -73,6 +73,11 @@ class Place:
         return Vault.open(self.location, environment=environment, credential=KeyFile(self.key), **options)  # type: ignore[arg-type] # busy_timeout is the one option that tests give
 
     @staticmethod
+    def text(text: str) -> Text:
+        """A secret text."""
+        return Text(text)
+
+    @staticmethod
     def in_file(vault: Vault) -> SqliteStore:
         """The store of a vault in a file."""
         assert isinstance(vault._store, SqliteStore)
