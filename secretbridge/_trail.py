@@ -203,7 +203,8 @@ class Purged(NamedTuple):
         secrets: how many deleted values were removed for good.
         versions: of how many versions what they held was dropped.
         pending: True where the vault's files may still hold it, because somebody was reading from the
-            journal: purge again later, or close the vault everywhere.
+            journal: purge again later, or close the vault everywhere. Always True on PostgreSQL, which keeps
+            dead rows until a vacuum.
     """
 
     secrets: int

@@ -208,8 +208,9 @@ class Rows:
         return ValueRow(*row) if row else None
 
     def values(self, secret: bytes) -> list[ValueRow]:
-        """A secret's values in all environments."""
-        return [ValueRow(*row) for row in self._execute(f"{_VALUE} WHERE secret = ?", (secret,))]
+        """A secret's values in all environments, in their order."""
+        rows = self._execute(f"{_VALUE} WHERE secret = ? ORDER BY environment", (secret,))
+        return [ValueRow(*row) for row in rows]
 
     def counted_secrets(self, name_index: bytes) -> tuple[int, int]:
         """How many names there are, and how often this one is among them by the other index. O(n)."""

@@ -14,9 +14,10 @@ import pytest
 
 from secretbridge import Local, SecretBridge
 from secretbridge._admin import Vault
+from secretbridge._vault._schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from postgres_server import Server
@@ -41,6 +42,13 @@ class Home:
     def file(self) -> Path:
         return self.folder / "data" / "vault.db"
 
+    def there(self) -> bool:
+        """Whether anything was made of the vault."""
+        if self.server is None:
+            return self.file.exists()
+        with self.server.connect() as server:
+            return server.execute("SELECT to_regnamespace(%s)", (self.schema,)).fetchone() != (None,)
+
     @property
     def key(self) -> Path:
         return self.folder / "config" / "vault.key"
@@ -50,6 +58,26 @@ class Home:
 
     def vault(self, environment: str = "development", *, file: Path | None = None) -> Vault:
         return Vault(file or self.location, environment, key_file=self.key)
+
+    def copied(self) -> Callable[[], None]:
+        """What puts the vault back as it is now; it must be closed, both times."""
+        if self.server is None:
+            whole = self.file.read_bytes()
+
+            def put_file_back() -> None:
+                self.file.write_bytes(whole)
+
+            return put_file_back
+        tables = {table: self.sql(f"SELECT * FROM {table}") for table in TABLES}  # noqa: S608 - a name of ours
+
+        def put_rows_back() -> None:
+            for table, rows in tables.items():
+                self.sql(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
+                for row in rows:
+                    places = ", ".join("?" * len(row))
+                    self.sql(f"INSERT INTO {table} VALUES ({places})", *row)  # noqa: S608 - a name of ours
+
+        return put_rows_back
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """What somebody with the file and SQLite, or a superuser, can do to it; the vault must be closed."""

@@ -22,6 +22,7 @@ NAMES = st.sampled_from(["A", "B", "C"])
 PLACES = st.sampled_from(["test", "production"])
 
 
+# In a file: too many writes for every run on PostgreSQL; test_admin_purge.py runs on both.
 class VaultInTime(RuleBasedStateMachine):
     """What is there now, what undelete() would bring back, and the newest version ever seen of a name."""
 

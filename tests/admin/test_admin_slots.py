@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("admin_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 PUBLIC = sorted(name for name in vars(Slots) if not name.startswith("_"))
 
 
@@ -51,10 +58,10 @@ def test_slots_are_listed_added_changed_and_removed(
     assert (added.number, added.kind, added.label, added.principal) == (2, "environment variable", "ci", None)
     second = KeyFile(home.folder / "config" / "second.key")
     assert admin.slots.change("ci", second).kind == "key file"
-    with SecretBridge(Local(home.file, credential=second)) as other:
+    with SecretBridge(Local(home.location, credential=second)) as other:
         assert other.get_secret("KEY").reveal() == "v"
     with (
-        SecretBridge(Local(home.file, credential=EnvironmentKey("VAULT_KEY"))) as other,
+        SecretBridge(Local(home.location, credential=EnvironmentKey("VAULT_KEY"))) as other,
         pytest.raises(VaultLocked, match="This environment variable does not open the vault") as caught,
     ):
         other.get_secret("KEY")
@@ -87,13 +94,14 @@ WRONG: list[Callable[[Vault], Any]] = [
 ]
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # refused before any store
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_malformed_call_is_refused_before_the_vault_is_opened(
     home: Home, wrong: Callable[[Vault], Any]
 ) -> None:
     with home.vault() as vault, pytest.raises(InvalidRequest):
         wrong(vault)
-    assert not home.file.exists()
+    assert not home.there()
 
 
 def test_keys_are_made_anew_while_a_bridge_works(home: Home, admin: Vault, bridge: SecretBridge) -> None:
@@ -121,7 +129,7 @@ def test_keys_are_made_anew_while_a_bridge_works(home: Home, admin: Vault, bridg
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_the_async_face_does_it_all(home: Home, backend: str) -> None:
     async def work() -> None:
-        async with AsyncVault(home.file, key_file=home.key) as vault:
+        async with AsyncVault(home.location, key_file=home.key) as vault:
             second = KeyFile(home.folder / "config" / "second.key")
             assert (await vault.slots.add(second, label="second")).number == 2
             assert (await vault.slots.change(2, KeyFile(home.folder / "config" / "third.key"))).number == 2
@@ -134,6 +142,7 @@ def test_the_async_face_does_it_all(home: Home, backend: str) -> None:
     anyio.run(work, backend=backend)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # its folder is looked for
 def test_a_passphrase_is_asked_for_before_anything_is_locked(home: Home) -> None:
     files: list[bool] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import pwd
@@ -10,10 +11,11 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -43,6 +45,10 @@ _BLOBS = (
     """CREATE FUNCTION randomblob(size integer) RETURNS bytea LANGUAGE sql
         RETURN substr(uuid_send(gen_random_uuid()), 1, size)""",
 )
+
+
+#: prctl's number for: send me this signal when whoever started me ends.
+_PDEATHSIG: Final = 1
 
 
 class Server:
@@ -85,6 +91,11 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        libc = ctypes.CDLL(None)  # found here: between fork and exec nothing should be loaded
+
+        def end_with_the_tests() -> None:
+            libc.prctl(_PDEATHSIG, signal.SIGQUIT)
+
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self.data, "-k", self.folder, *settings],
@@ -92,6 +103,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the tests; they stop it
+                preexec_fn=end_with_the_tests if sys.platform == "linux" else None,  # noqa: PLW1509 - it calls one function of libc's
                 **self._as,
             )
         while True:

@@ -17,9 +17,10 @@ import psycopg
 import pytest
 from authorities import Authority
 
-from secretbridge import Local, SecretBridge
+from secretbridge import AccountKey, Local, SecretBridge
 from secretbridge._location import PostgresUrl
 from secretbridge._vault import KeyFile, Vault, _postgres_schema, _postgres_session, _schema
+from secretbridge._vault._administered import AdministeredVault
 from secretbridge.errors import (
     Conflict,
     VaultBusy,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from postgres_place import Spot, Text, Wire
     from postgres_server import Server
 
+    from secretbridge._credentials import Credential
     from secretbridge._vault._rows import Rows
 
     Wrap = Callable[[str], Text]
@@ -55,12 +57,35 @@ def a_role(spot: Spot, *grants: str, options: str = "LOGIN") -> str:
     return role
 
 
-def documented_grants(spot: Spot) -> str:
-    """An everyday role, with exactly what the document gives it."""
-    block = DOCUMENT.partition("```sql\nGRANT")[2].partition("```")[0]
-    text = f"GRANT{block}".replace("SCHEMA secretbridge", f"SCHEMA {spot.schema}")
-    text = text.replace("secretbridge.", f"{spot.schema}.").replace("payments", "ROLE")
-    return a_role(spot, *filter(str.strip, text.split(";\n")))
+def documented_grants(spot: Spot, role: str = "payments") -> str:
+    """A role with exactly what the document gives one, by default the everyday one."""
+    text = "\n".join(re.findall(rf"^GRANT .* TO {role};$", DOCUMENT, re.MULTILINE))
+    text = text.replace("SCHEMA secretbridge", f"SCHEMA {spot.schema}")
+    text = text.replace("secretbridge.", f"{spot.schema}.").replace(role, "ROLE")
+    return a_role(spot, *text.splitlines())
+
+
+def administered(
+    spot: Spot, role: str = "postgres", credential: Credential | None = None
+) -> AdministeredVault:
+    return AdministeredVault.open(
+        PostgresUrl(spot.url(user=role)),
+        environment="development",
+        credential=credential or KeyFile(spot.key),
+    )
+
+
+def an_account(vault: AdministeredVault, *roles: str) -> AccountKey:
+    key = AccountKey(AccountKey.generate())
+    vault.add_principal(
+        "robot", "service", key, roles=roles, permissions=(), environments=None, expires_at=None
+    )
+    return key
+
+
+def stop(done: int, _total: int) -> None:
+    if done:
+        raise LookupError
 
 
 def described(error: VaultError) -> tuple[type[VaultError], bool | None, bool, BaseException | None]:
@@ -84,6 +109,101 @@ def test_the_everyday_role_of_the_document_does_the_everyday_work(
         assert [record.name for record in daily.list()[0]] == ["A"]
         assert daily.verify() == vault.verify()
         assert spot.store(daily).read_only is False
+
+
+def test_the_everyday_role_works_on_under_retention_on_shared_secrets_with_audited_reads_and_in_a_rekey(
+    spot: Spot, text: Wrap
+) -> None:
+    with closing(administered(spot)) as owner:
+        owner._create_many((name, {"value": text("v")}) for name in ("A", "B", "C", "SHARED"))
+        owner.share("SHARED", ())
+        owner.set_retention(1, 1)
+        owner.set_audit_reads("durable")
+        key = an_account(owner, "writer", "reader")
+        role = documented_grants(spot)
+        with closing(administered(spot, role)) as daily, closing(administered(spot, role, key)) as robot:
+            for vault in (daily, robot):
+                assert vault.put("A", {"value": text("w")}).version > 1
+                assert vault.get(name="SHARED").value == "v"
+            assert [step.purged for step in daily.history(name="A")] == [False, True, True]
+            owner.set_audit_reads("batched")
+            with pytest.raises(LookupError):
+                owner.rekey(progress=stop, batch=1)
+            assert daily.update({"value": text("x")}, name="SHARED").version == 3
+            assert daily.update({"new_name": "D"}, name="B").name == "D"
+            daily.delete(name="C")
+            assert daily.create("C", {"value": text("y")}).version > 1
+            assert robot.update({"value": text("z")}, name="A").version == 4
+            assert daily.verify() == owner.verify()
+            owner.rekey(progress=None, batch=100)
+            daily.delete(name="SHARED")
+            assert [record.name for record in robot.list()[0]] == ["A", "D", "C"]
+        assert {entry.outcome for entry in owner.audit(0)} == {"done"}
+        assert owner.verify_audit(None) == owner.audit_head()
+
+
+def test_the_administering_role_of_the_document_does_everything_but_the_tables(
+    spot: Spot, text: Wrap
+) -> None:
+    administered(spot).close()
+    role = documented_grants(spot, "vault_admin")
+    second = KeyFile(spot.key.with_name("second.key"))
+    with closing(administered(spot, role)) as admin:
+        admin._create_many((name, {"value": text("v")}) for name in ("A", "B", "C"))
+        admin.delete(name="B")
+        admin.undelete("B")
+        admin.restore("A", 1)
+        admin.share("A", ())
+        admin.unshare("A")
+        admin.add_environment("qa")
+        admin.rename_environment("qa", "trial")
+        admin.set_retention(2, None)
+        admin.set_audit_reads("durable")
+        key = an_account(admin, "reader")
+        admin.renew_key("robot", key)
+        admin.remove_principal("robot")
+        admin.add_slot(second, "second")
+        admin.change_slot("second", second)
+        admin.delete(name="C")
+        assert admin.purge(None, older_versions=True, deleted=True)[:1] == (1,)
+        admin.rekey(progress=None, batch=2)
+        assert [slot.number for slot in admin.rotate_root([KeyFile(spot.key)], ["second"])] == [1]
+        admin.rekey(progress=None, batch=100)
+        admin.set_audit_reads("off")
+        assert admin.verify() == admin.backup(spot.folder / "copy.db", overwrite=False)
+    for statement in (
+        "DELETE FROM log",
+        "DELETE FROM state",
+        "UPDATE log SET sequence = 9",
+        "DROP TABLE log",
+    ):
+        with (
+            spot.server.connect(spot.schema, user=role) as session,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            session.execute(statement.encode())
+
+
+def test_the_everyday_role_administers_nothing_whatever_the_vault_permits(spot: Spot, text: Wrap) -> None:
+    with closing(administered(spot)) as owner:
+        an_account(owner, "reader")
+        owner.create("GONE", {"value": text("v")})
+        owner.delete(name="GONE")
+        before = owner.verify()
+        with closing(administered(spot, documented_grants(spot))) as daily:
+            attempts: list[Callable[[], object]] = [
+                lambda: daily.add_slot(KeyFile(spot.key.with_name("second.key")), "second"),
+                lambda: daily.remove_principal("robot"),
+                lambda: daily.rekey(progress=None, batch=10),
+                lambda: daily.rotate_root([KeyFile(spot.key)], [2]),
+                lambda: daily.set_retention(1, None),
+                lambda: daily.purge(None, older_versions=False, deleted=True),
+            ]
+            for attempt in attempts:
+                with pytest.raises(VaultReadOnly, match="may not do this") as caught:
+                    attempt()
+                assert (caught.value.applied, caught.value.__context__) == (False, None)
+        assert owner.verify() == before
 
 
 @pytest.mark.parametrize(
@@ -121,6 +241,10 @@ def test_a_role_that_may_only_read_reads_and_writes_nothing(spot: Spot, vault: V
             reader.update({"value": text("w")}, name="A")
         assert described(caught.value) == (VaultReadOnly, False, False, None)
         assert reader.verify() == (1, 1, 2)
+        with closing(administered(spot)) as owner:
+            owner.set_audit_reads("durable")
+        with pytest.raises(VaultReadOnly):  # a read that cannot be noted
+            reader.get(name="A")
 
 
 def test_a_role_without_any_grant_is_told_so(spot: Spot, vault: Vault) -> None:

@@ -28,14 +28,23 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 ROOT = Path(__file__).parents[2]
 READING = """
 import os, sys
 from pathlib import Path
+from secretbridge._location import PostgresUrl
 from secretbridge._vault import KeyFile
 from secretbridge._vault._administered import AdministeredVault
-file, key = map(Path, sys.argv[1:3])
-vault = AdministeredVault.open(file, environment="development", credential=KeyFile(key))
+place = PostgresUrl(sys.argv[1]) if "://" in sys.argv[1] else Path(sys.argv[1])
+key = Path(sys.argv[2])
+vault = AdministeredVault.open(place, environment="development", credential=KeyFile(key))
 for _ in range(int(sys.argv[3])):
     vault.get(name="KEY")
 print("read", flush=True)
@@ -43,7 +52,7 @@ print("read", flush=True)
 
 
 def opened(place: Place, environment: str = "development") -> AdministeredVault:
-    return AdministeredVault.open(place.file, environment=environment, credential=KeyFile(place.key))
+    return AdministeredVault.open(place.location, environment=environment, credential=KeyFile(place.key))
 
 
 @pytest.fixture
@@ -164,8 +173,7 @@ def test_durable_reads_are_in_the_trail_before_the_value_is_handed_out(
 
 def test_a_durable_read_that_cannot_be_written_gives_no_value(place: Place, admin: AdministeredVault) -> None:
     admin.set_audit_reads("durable")
-    place.in_file(admin).read_only = True
-    with pytest.raises(VaultReadOnly):
+    with place.refusing_writes(admin), pytest.raises(VaultReadOnly):
         admin.get(name="KEY")
 
 
@@ -232,14 +240,13 @@ def test_what_waits_outlasts_a_refused_write(place: Place, admin: AdministeredVa
 
 
 def test_what_waits_is_kept_while_it_cannot_be_written_up_to_a_batch(
-    admin: AdministeredVault, monkeypatch: pytest.MonkeyPatch
+    place: Place, admin: AdministeredVault
 ) -> None:
     admin.set_audit_reads("batched")
-    monkeypatch.setattr(admin._store, "read_only", True)
-    for _ in range(_reads.BATCH + 5):
-        admin.get(name="KEY")
-    assert len(admin._waiting._lines) == _reads.BATCH
-    monkeypatch.setattr(admin._store, "read_only", False)
+    with place.refusing_writes(admin):
+        for _ in range(_reads.BATCH + 5):
+            admin.get(name="KEY")
+        assert len(admin._waiting._lines) == _reads.BATCH
     admin._flush()
     assert admin._waiting._lines == []
 
@@ -250,7 +257,7 @@ def test_a_killed_process_loses_what_its_mode_says(
 ) -> None:
     admin.set_audit_reads(mode)  # type: ignore[arg-type] # one of the three
     with subprocess.Popen(
-        [sys.executable, "-c", f"{READING}\nimport time; time.sleep(60)", place.file, place.key, "20"],
+        [sys.executable, "-c", f"{READING}\nimport time; time.sleep(60)", place.address, place.key, "20"],
         env={"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
@@ -265,7 +272,7 @@ def test_a_killed_process_loses_what_its_mode_says(
 def test_a_process_that_ends_without_closing_writes_its_batch(place: Place, admin: AdministeredVault) -> None:
     admin.set_audit_reads("batched")
     subprocess.run(
-        [sys.executable, "-c", READING, place.file, place.key, "20"],
+        [sys.executable, "-c", READING, place.address, place.key, "20"],
         env={"PYTHONPATH": str(ROOT)},
         check=True,
         capture_output=True,
@@ -280,7 +287,7 @@ def test_a_forked_child_does_not_write_its_parents_batch(place: Place, admin: Ad
         "if pid: os.waitpid(pid, 0)\nelse: os._exit(0)"
     )
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", forking, place.file, place.key, "3"],
+        [sys.executable, "-W", "ignore", "-c", forking, place.address, place.key, "3"],
         env={"PYTHONPATH": str(ROOT)},
         check=True,
         capture_output=True,
@@ -296,7 +303,7 @@ def test_an_account_refused_at_the_door_is_in_the_trail(place: Place, admin: Adm
         "late", "service", key, roles=["reader"], permissions=(), environments=None, expires_at=past
     )
     with suppress(SecretBridgeError):
-        AdministeredVault.open(place.file, environment="test", credential=key)
+        AdministeredVault.open(place.location, environment="test", credential=key)
     [line] = list(admin.audit(3))
     assert (line.operation, line.outcome, line.principal, line.environment) == (
         "open",

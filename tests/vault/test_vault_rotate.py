@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 PRINCIPAL = bytes(range(16))
 
 
@@ -53,7 +60,7 @@ def a_fast_kdf(monkeypatch: pytest.MonkeyPatch) -> list[_crypto.Argon2]:
 
 def opened(place: Place, credential: Credential | None = None) -> AdministeredVault:
     return AdministeredVault.open(
-        place.file, environment="development", credential=credential or KeyFile(place.key)
+        place.location, environment="development", credential=credential or KeyFile(place.key)
     )
 
 
@@ -180,6 +187,7 @@ def test_a_rotation_in_the_middle_of_a_rekey_takes_both_data_keys_along(
         assert again.verify() == admin.verify()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # a file is copied
 def test_only_a_new_root_and_a_new_data_key_together_revoke(place: Place, admin: AdministeredVault) -> None:
     """The old copy and the old credential open the old copy, whatever happens to the vault."""
     admin.close()
@@ -222,9 +230,7 @@ def test_slots_that_change_meanwhile_are_planned_for_anew(
 
 
 def test_a_data_key_exchanged_in_the_file_is_not_rewrapped(place: Place, admin: AdministeredVault) -> None:
-    connection = place.in_file(admin)._connection
-    assert connection is not None
-    connection.execute("UPDATE data_key SET wrapped = zeroblob(92)")
+    place.sql("UPDATE data_key SET wrapped = zeroblob(92)")
     with pytest.raises(SecretBridgeError) as caught:
         admin.rotate_root([KeyFile(place.key)], [2, 3])
     assert isinstance(caught.value, VaultLocked)

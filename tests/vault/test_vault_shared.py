@@ -27,11 +27,18 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 ENVIRONMENTS = ("development", "test", "staging", "production")
 
 
 def opened(place: Place, environment: str = "development") -> AdministeredVault:
-    return AdministeredVault.open(place.file, environment=environment, credential=KeyFile(place.key))
+    return AdministeredVault.open(place.location, environment=environment, credential=KeyFile(place.key))
 
 
 @pytest.fixture

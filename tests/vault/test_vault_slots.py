@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 CANARY = "canary-passphrase-7"
 
 
@@ -95,7 +102,7 @@ def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
 
 def opened(place: Place, credential: Credential | None = None) -> AdministeredVault:
     return AdministeredVault.open(
-        place.file, environment="development", credential=credential or KeyFile(place.key)
+        place.location, environment="development", credential=credential or KeyFile(place.key)
     )
 
 
@@ -150,7 +157,7 @@ def test_a_vault_is_created_by_any_kind_but_an_accounts_key(
                 assert told(vault) == [(1, kind, f"{kind} 1")]
     with pytest.raises(VaultLocked, match="the key of an account makes none"):
         opened(place, AccountKey(AccountKey.generate()))
-    assert not place.file.exists()
+    assert not place.there()
 
 
 def test_changing_a_passphrase_costs_one_key_derivation_and_rewrites_one_slot(
@@ -228,13 +235,11 @@ def test_a_slot_or_label_that_is_not_there_or_taken_is_refused(admin: Administer
 def test_a_slot_put_in_while_the_vault_is_open_is_never_made_good(
     place: Place, admin: AdministeredVault
 ) -> None:
-    connection = place.in_file(admin)._connection
-    assert connection is not None
-    connection.execute("INSERT INTO slot SELECT 2, kind, parameters, wrapped FROM slot")
+    place.sql("INSERT INTO slot SELECT 2, kind, parameters, wrapped FROM slot")
     for work in (admin.slots, lambda: admin.add_slot(Passphrase("p"), ""), lambda: admin.remove_slot(2)):
         with pytest.raises(VaultDamaged):
             work()
-    connection.execute("DELETE FROM vault")
+    place.sql("DELETE FROM vault")
     with pytest.raises(VaultDamaged):
         admin.slots()
 
@@ -295,6 +300,7 @@ class Broken(Kms):
         return self.unwraps  # type: ignore[return-value] # that is what is wrong
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # tried out before any store
 @pytest.mark.parametrize(
     ("wrapper", "why"),
     [
@@ -431,6 +437,7 @@ def test_no_credential_shows_or_pickles_its_secret() -> None:
     assert key.get_secret_value() not in repr(key)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are read; PostgreSQL's are in tests/postgres
 def test_nothing_that_opens_the_vault_shows_in_errors_or_in_any_file(
     place: Place, admin: AdministeredVault, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ It is in a file. A module whose tests hold for every store overrides the fixture
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import pytest
 
 from secretbridge._location import PostgresUrl
 from secretbridge._vault import KeyFile, Vault
+from secretbridge._vault._postgres import PostgresStore
 from secretbridge._vault._store import SqliteStore
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ class Place:
     def file(self) -> Path:
         return self.folder / "data" / "vault.db"
 
+    def there(self) -> bool:
+        """Whether anything was made of the vault."""
+        if self.server is None:
+            return self.file.exists()
+        with self.server.connect() as server:
+            return server.execute("SELECT to_regnamespace(%s)", (self.schema,)).fetchone() != (None,)
+
     @property
     def key(self) -> Path:
         return self.folder / "config" / "vault.key"
@@ -65,10 +73,30 @@ class Place:
         return Vault.open(self.location, environment=environment, credential=KeyFile(self.key), **options)  # type: ignore[arg-type] # busy_timeout is the one option that tests give
 
     @staticmethod
+    def text(text: str) -> Text:
+        """A secret text."""
+        return Text(text)
+
+    @staticmethod
     def in_file(vault: Vault) -> SqliteStore:
         """The store of a vault in a file."""
         assert isinstance(vault._store, SqliteStore)
         return vault._store
+
+    @contextmanager
+    def refusing_writes(self, vault: Vault) -> Iterator[None]:
+        """As a read-only file, or a server that became a standby, while the vault is open."""
+        store = vault._store
+        if isinstance(store, SqliteStore):
+            store.read_only = True
+            yield
+            store.read_only = False
+            return
+        assert isinstance(store, PostgresStore)
+        assert store._writer.session is not None
+        store._writer.session.execute("SET default_transaction_read_only = on")
+        yield
+        store._writer.session.execute("SET default_transaction_read_only = off")
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """What somebody with the file and SQLite, or a superuser, can do to it; the vault must be closed."""
