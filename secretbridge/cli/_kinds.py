@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     _Kind = click.ParamType  # generic from click 8.5 on
 
-__all__ = ["ConnectionName", "Moment", "OneOf", "Place", "SecretName", "Span", "Whole"]
+__all__ = ["ConnectionName", "Moment", "OneOf", "Place", "RunId", "SecretName", "Span", "Whole"]
 
 _SPAN: Final = re.compile(r"([0-9]{1,6})(m|h|d|w)")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -134,6 +134,30 @@ class ConnectionName(_Kind):
         from secretbridge.cli._complete import connection_names, offered
 
         return offered(connection_names(ctx.params.get("config")), incomplete)
+
+
+class RunId(_Kind):
+    """The id of a run, as ``runs`` lists it."""
+
+    name = "run"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it."""
+        text = str(value)
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", text):
+            return text
+        return self.fail("takes the id of a run; secretbridge runs lists them", param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        param: click.Parameter,  # noqa: ARG002 - click's
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Offer the runs that have a journal."""
+        from secretbridge.cli._complete import offered, run_ids
+
+        return offered(run_ids(), incomplete)
 
 
 class SecretName(_Kind):

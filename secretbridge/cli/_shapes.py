@@ -29,7 +29,15 @@ __all__ = [
     "History",
     "Init",
     "Listing",
+    "LossRow",
+    "Migration",
     "NotTold",
+    "OutcomeRow",
+    "PlanReport",
+    "PlanStep",
+    "RunList",
+    "RunReport",
+    "RunRow",
     "SecretRow",
     "VaultAnchor",
     "Verification",
@@ -213,6 +221,105 @@ class Expiring(TypedDict):
     not_told: list[NotTold]
 
 
+class LossRow(TypedDict):
+    """Something that a migration does not carry, or does for good."""
+
+    kind: str
+    text: str
+
+
+class PlanStep(TypedDict):
+    """What is to be done about one secret."""
+
+    source: str
+    target: str
+    action: Literal["create", "update", "skip", "refuse"]
+    reason: str
+    fields: list[str]
+    losses: list[LossRow]
+
+
+class PlanReport(TypedDict):
+    """``plan``; ``file`` is that of ``--out``."""
+
+    id: str
+    made_at: Time
+    fingerprint: str
+    source: str
+    target: str
+    counts: dict[str, int]
+    steps: list[PlanStep]
+    warnings: list[str]
+    source_requests: int
+    target_requests: int
+    seconds: float
+    file: str | None
+
+
+class OutcomeRow(TypedDict):
+    """What came of one secret of a run."""
+
+    source: str
+    target: str
+    action: Literal["create", "update", "skip", "refuse"]
+    state: Literal["done", "skipped", "refused", "pending", "failed", "unknown", "undone"]
+    reason: str
+    verified: Literal["verified", "mismatch", "unverifiable"] | None
+    guarantee: Literal["atomic", "checked", "best-effort"] | None
+    owner: Literal["recorded", "inferred"] | None
+    resent: bool
+    restorable: bool
+    source_deleted: bool
+    error: str | None
+    losses: list[LossRow]
+
+
+class RunReport(TypedDict):
+    """``resume``, ``undo``: a run as it stands."""
+
+    id: str
+    plan: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone"]
+    who: str
+    started_at: str
+    finished_at: str | None
+    journal: str
+    source: str
+    target: str
+    warnings: list[str]
+    counts: dict[str, int]
+    outcomes: list[OutcomeRow]
+    pruned: list[OutcomeRow]
+
+
+class Migration(TypedDict):
+    """``migrate``; no run where it was refused or only tried."""
+
+    plan: PlanReport
+    run: RunReport | None
+    dry_run: bool
+
+
+class RunRow(TypedDict):
+    """A migration that was begun."""
+
+    id: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone", "damaged"]
+    started_at: str
+    who: str
+    source: str
+    target: str
+    secrets: int
+    journal: str
+    with_vault: bool
+
+
+class RunList(TypedDict):
+    """``runs``; newest first."""
+
+    runs: list[RunRow]
+
+
 class Verification(TypedDict):
     """``vault verify``."""
 
@@ -302,6 +409,11 @@ SHAPES: dict[str, Any] = {
     "history": History,
     "restore": Change,
     "undelete": Change,
+    "plan": PlanReport,
+    "migrate": Migration,
+    "runs": RunList,
+    "resume": RunReport,
+    "undo": RunReport,
     "vault verify": Verification,
     "vault audit": AuditLine,
     "vault anchor": VaultAnchor,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["shell"]
 
+_MOVED = ("--select", "TOKEN", "--accept", "versions", "--accept", "description")
 #: In this order: one builds on the other. Each comes plain, and again with --json and --verbose where it can.
 STEPS: tuple[tuple[str, ...], ...] = (
     ("create", "TOKEN", "--to", "prod", "--stdin"),
@@ -42,6 +43,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("vault", "audit", "--json"),
     ("vault", "anchor"),
     ("vault", "backup", "copy.db"),
+    ("plan", "prod", "moved", "--out", "plan.json", "--json"),
+    ("migrate", "prod", "moved", "--plan", "plan.json", "--yes", "--json", "--verbose"),
+    ("runs", "--json"),
+    ("resume", "RUN", "prod", "moved", "--json"),
+    ("undo", "RUN", "moved", "--yes"),
+    ("migrate", "vault", "prod", *_MOVED, "--on-conflict", "update", "--no-undo", "--yes"),
     ("capabilities", "prod", "--json"),
     ("connections", "list", "--json"),
     ("connections", "check"),
@@ -63,6 +70,7 @@ def vendor(shell: Shell) -> Iterator[InsForgeStandIn]:
         shell.write(
             f'[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "file:key.txt"\n'
             "retry = { attempts = 1 }\n"
+            '[connections.moved]\nprovider = "dotenv"\npath = "moved.env"\n'
         )
         yield standin
 
@@ -114,10 +122,14 @@ def written(folder: Path) -> str:
 def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsForgeStandIn) -> None:
     leaks: list[object] = []
     done: set[str] = set()
-    for words in STEPS:
+    run = ""
+    for step in STEPS:
+        words = tuple(run if word == "RUN" else word for word in step)
         result, shown = watched(*words)
         assert result.code == 0, (words, result.err)
         leaks += [(words, found) for found in found_in(f"{result.out}\n{result.err}\n{shown}")]
+        if words[0] == "runs":
+            run = result.json["runs"][0]["id"]
         done.add(" ".join(words[: 2 if words[0] in {"vault", "connections"} else 1]))
     assert leaks == []
     assert found_in(written(shell.folder)) == []

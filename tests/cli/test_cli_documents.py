@@ -94,6 +94,22 @@ CALLS: dict[str, tuple[str, ...]] = {
     "history": ("TOKEN",),
     "restore": ("TOKEN", "1"),
     "undelete": ("GONE",),
+    "plan": (
+        "vault",
+        "prod-wix",
+        "--accept",
+        "versions",
+        "--accept",
+        "description",
+        "--accept",
+        "expiry",
+        "--on-conflict",
+        "skip",
+    ),
+    "migrate": ("prod-insforge", "prod-wix", "--accept", "expiry", "--yes"),
+    "runs": (),
+    "resume": ("RUN", "prod-insforge", "prod-wix"),
+    "undo": ("RUN", "prod-wix", "--yes"),
     "vault verify": (),
     "vault audit": ("--after", "3"),
     "vault anchor": (),
@@ -104,7 +120,11 @@ CALLS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("command", SHAPES.keys() - {"error"})
 def test_what_a_command_prints_is_what_its_schema_says(filled: Shell, command: str) -> None:
-    done = filled.ok(*command.split(), *CALLS[command], "--json")
+    words = CALLS[command]
+    if "RUN" in words or command == "runs":
+        run = filled.ok("migrate", *CALLS["migrate"], "--json").json["run"]["id"]
+        words = tuple(word.replace("RUN", run) for word in words)
+    done = filled.ok(*command.split(), *words, "--json")
     told: list[Any] = []
     lines = done.out.splitlines() if command == "vault audit" else [done.out]
     told = [json.loads(line) for line in lines]
