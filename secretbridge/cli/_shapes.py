@@ -14,6 +14,7 @@ __all__ = [
     "Capability",
     "CapabilityList",
     "Change",
+    "ChangeEverywhere",
     "Check",
     "Checks",
     "Compared",
@@ -33,6 +34,7 @@ __all__ = [
     "Migration",
     "NotTold",
     "OutcomeRow",
+    "PlaceRow",
     "PlanReport",
     "PlanStep",
     "RunList",
@@ -94,6 +96,29 @@ class Change(TypedDict):
     dry_run: bool
     applied: bool
     secret: SecretRow | None
+
+
+class PlaceRow(TypedDict):
+    """What came of a change in one store."""
+
+    target: str
+    secret: str
+    provider: str
+    state: Literal["updated", "not applied", "unknown", "restored", "left out", "would update"]
+    seconds: float
+    guarantee: Literal["atomic", "checked", "best-effort"] | None
+    verified: bool | None
+    version: int | None
+    why: str | None
+
+
+class ChangeEverywhere(TypedDict):
+    """``update`` with several ``--to``."""
+
+    name: str
+    fields: list[str]
+    complete: bool
+    results: list[PlaceRow]
 
 
 class Version(TypedDict):
@@ -399,6 +424,7 @@ SHAPES: dict[str, Any] = {
     "list": Listing,
     "get": Found,
     "update": Change,
+    "update (several)": ChangeEverywhere,
     "create": Change,
     "put": Change,
     "delete": Change,

@@ -28,6 +28,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("put", "OTHER", "--to", "vault", "--stdin"),
     ("update", "TOKEN", "--to", "vault", "--file", "value.txt", "--verify"),
     ("update", "TOKEN", "--to", "prod", "--stdin", "--dry-run"),
+    ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin", "--verify", "--json"),
+    ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin", "--dry-run"),
     ("list", "vault", "--json"),
     ("get", "TOKEN", "--in", "prod", "--json"),
     ("get", "TOKEN", "--in", "vault", "--out", "written.txt"),
@@ -134,7 +136,7 @@ def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsFo
     assert leaks == []
     assert found_in(written(shell.folder)) == []
     assert vendor.secret("TOKEN").value == (shell.folder / "written.txt").read_text() == VALUE
-    assert SHAPES.keys() | {"run", "completion"} == done | {"error"}
+    assert SHAPES.keys() | {"run", "completion"} == done | {"error", "update (several)"}
 
 
 def test_a_vendor_that_echoes_everything_gets_nothing_shown(shell: Shell, vendor: InsForgeStandIn) -> None:
