@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SHAPES",
+    "AccountChange",
+    "AccountList",
+    "AccountRow",
     "AuditLine",
     "Backup",
     "Capability",
@@ -22,6 +25,7 @@ __all__ = [
     "ConnectionList",
     "ConnectionRow",
     "Diff",
+    "EnvironmentList",
     "ErrorDetails",
     "ErrorReport",
     "Expiring",
@@ -32,15 +36,21 @@ __all__ = [
     "Listing",
     "LossRow",
     "Migration",
+    "Moved",
     "NotTold",
     "OutcomeRow",
     "PlaceRow",
     "PlanReport",
     "PlanStep",
+    "PurgedRow",
+    "Rekeyed",
+    "RetentionRow",
     "RunList",
     "RunReport",
     "RunRow",
     "SecretRow",
+    "SlotRow",
+    "Slots",
     "VaultAnchor",
     "Verification",
     "Version",
@@ -86,10 +96,12 @@ class Found(TypedDict):
 
 
 class Change(TypedDict):
-    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore``, ``undelete``."""
+    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore``, ``undelete`` and like ones."""
 
     connection: str
-    operation: Literal["create", "put", "update", "lock", "unlock", "delete", "restore", "undelete"]
+    operation: Literal[
+        "create", "put", "update", "lock", "unlock", "delete", "restore", "undelete", "share", "unshare"
+    ]
     name: str | None
     id: str | None
     fields: list[str]
@@ -363,6 +375,90 @@ class Backup(TypedDict):
     entries: int
 
 
+class SlotRow(TypedDict):
+    """A way into a vault."""
+
+    number: int
+    kind: str
+    label: str
+    principal: str | None
+
+
+class Slots(TypedDict):
+    """``vault slots``, ``vault rotate-root``: the slots that are there, or the one it was about."""
+
+    vault: str
+    slots: list[SlotRow]
+
+
+class Rekeyed(TypedDict):
+    """``vault rekey``."""
+
+    vault: str
+    operation: Literal["rekey"]
+
+
+class PurgedRow(TypedDict):
+    """``vault purge``."""
+
+    vault: str
+    secrets: int
+    versions: int
+    pending: bool
+
+
+class RetentionRow(TypedDict):
+    """``vault retention``; null is no limit."""
+
+    vault: str
+    versions: int | None
+    days: int | None
+
+
+class EnvironmentList(TypedDict):
+    """``vault environments``."""
+
+    vault: str
+    environments: list[str]
+
+
+class AccountRow(TypedDict):
+    """Somebody beside the owner; no environments named means all."""
+
+    name: str
+    kind: Literal["user", "service"]
+    roles: list[str]
+    permissions: list[str]
+    environments: list[str] | None
+    expires_at: Time | None
+
+
+class AccountList(TypedDict):
+    """``vault accounts list``."""
+
+    vault: str
+    accounts: list[AccountRow]
+
+
+class AccountChange(TypedDict):
+    """``vault accounts add``, ``grant``, ``revoke``, ``remove``; the key only with ``--reveal``."""
+
+    vault: str
+    account: str
+    operation: Literal["add", "grant", "revoke", "remove"]
+    file: str | None
+    key: NotRequired[str]
+
+
+class Moved(TypedDict):
+    """``vault move``."""
+
+    location: str
+    secrets: int
+    values: int
+    entries: int
+
+
 class VaultAnchor(TypedDict):
     """``vault anchor``."""
 
@@ -444,6 +540,17 @@ SHAPES: dict[str, Any] = {
     "vault audit": AuditLine,
     "vault anchor": VaultAnchor,
     "vault backup": Backup,
+    **{f"vault slots {verb}": Slots for verb in ("list", "add", "change", "remove")},
+    "vault rekey": Rekeyed,
+    "vault rotate-root": Slots,
+    "vault purge": PurgedRow,
+    "vault retention": RetentionRow,
+    **{f"vault environments {verb}": EnvironmentList for verb in ("list", "add", "rename")},
+    "vault share": Change,
+    "vault unshare": Change,
+    "vault accounts list": AccountList,
+    **{f"vault accounts {verb}": AccountChange for verb in ("add", "grant", "revoke", "remove")},
+    "vault move": Moved,
     "doctor": Checks,
     "error": ErrorReport,
 }

@@ -51,6 +51,25 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("resume", "RUN", "prod", "moved", "--json"),
     ("undo", "RUN", "moved", "--yes"),
     ("migrate", "vault", "prod", *_MOVED, "--on-conflict", "update", "--no-undo", "--yes"),
+    ("vault", "slots", "list", "--json"),
+    ("vault", "slots", "add", "--passphrase-stdin", "--label", "spoken", "--json", "--verbose"),
+    ("vault", "slots", "change", "spoken", "--passphrase-stdin"),
+    ("vault", "slots", "remove", "spoken", "--yes"),
+    ("vault", "slots", "add", "--key-file", "second.key"),
+    ("vault", "accounts", "add", "deploy", "--role", "reader", "--out", "deploy.key", "--json"),
+    ("vault", "accounts", "list", "--json"),
+    ("vault", "accounts", "grant", "deploy", "--permission", "delete"),
+    ("vault", "accounts", "revoke", "deploy", "--permission", "delete"),
+    ("vault", "accounts", "remove", "deploy", "--yes"),
+    ("vault", "environments", "list", "--json"),
+    ("vault", "environments", "add", "qa"),
+    ("vault", "environments", "rename", "qa", "acceptance"),
+    ("vault", "share", "TOKEN", "--json"),
+    ("vault", "unshare", "TOKEN"),
+    ("vault", "retention", "--versions", "2", "--yes", "--json"),
+    ("vault", "purge", "--older-versions", "--yes", "--json"),
+    ("vault", "move", "elsewhere.db", "--json"),
+    ("vault", "rekey", "--yes", "--json"),
     ("capabilities", "prod", "--json"),
     ("connections", "list", "--json"),
     ("connections", "check"),
@@ -60,7 +79,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("init", "--json"),
     ("completion", "zsh"),
     ("run", "--only", "TOKEN", "prod", "--", "sh", "-c", 'test -n "$TOKEN"'),
+    ("vault", "rotate-root", "--key-file", "second.key", "--drop", "1", "--yes", "--json"),
 )
+
+
+def command_of(words: tuple[str, ...]) -> str:
+    """Give the command's whole name."""
+    return next(
+        " ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in {*SHAPES, "run", "completion"}
+    )
 
 
 @pytest.fixture
@@ -132,7 +159,7 @@ def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsFo
         leaks += [(words, found) for found in found_in(f"{result.out}\n{result.err}\n{shown}")]
         if words[0] == "runs":
             run = result.json["runs"][0]["id"]
-        done.add(" ".join(words[: 2 if words[0] in {"vault", "connections"} else 1]))
+        done.add(command_of(words))
     assert leaks == []
     assert found_in(written(shell.folder)) == []
     assert vendor.secret("TOKEN").value == (shell.folder / "written.txt").read_text() == VALUE

@@ -115,6 +115,25 @@ CALLS: dict[str, tuple[str, ...]] = {
     "vault audit": ("--after", "3"),
     "vault anchor": (),
     "vault backup": ("copy.db",),
+    "vault slots list": (),
+    "vault slots add": ("--key-file", "second.key", "--label", "second"),
+    "vault slots change": ("second", "--key-file", "third.key"),
+    "vault slots remove": ("second", "--yes"),
+    "vault rekey": ("--yes",),
+    "vault rotate-root": ("--key-file", "second.key", "--drop", "1", "--drop", "3", "--yes"),
+    "vault purge": ("TOKEN", "--older-versions", "--yes"),
+    "vault retention": ("--versions", "3", "--yes"),
+    "vault environments list": (),
+    "vault environments add": ("qa",),
+    "vault environments rename": ("test", "qa"),
+    "vault share": ("TOKEN",),
+    "vault unshare": ("SHARED",),
+    "vault accounts list": (),
+    "vault accounts add": ("other", "--role", "reader", "--reveal"),
+    "vault accounts grant": ("deploy", "--permission", "delete"),
+    "vault accounts revoke": ("deploy", "--role", "reader"),
+    "vault accounts remove": ("deploy", "--yes"),
+    "vault move": ("moved.db",),
     "doctor": (),
 }
 
@@ -122,6 +141,12 @@ CALLS: dict[str, tuple[str, ...]] = {
 @pytest.mark.parametrize("command", SHAPES.keys() - {"error"})
 def test_what_a_command_prints_is_what_its_schema_says(filled: Shell, command: str) -> None:
     words = CALLS[command]
+    if command.startswith("vault "):
+        if command != "vault slots add":
+            filled.ok("vault", "slots", "add", *CALLS["vault slots add"])
+        filled.ok("vault", "accounts", "add", "deploy", "--role", "reader", "--out", "deploy.key")
+        filled.put("SHARED", "v")
+        filled.ok("vault", "share", "SHARED")
     if "RUN" in words or command == "runs":
         run = filled.ok("migrate", *CALLS["migrate"], "--json").json["run"]["id"]
         words = tuple(word.replace("RUN", run) for word in words)
