@@ -96,7 +96,7 @@ class Found(TypedDict):
 
 
 class Change(TypedDict):
-    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore``, ``undelete`` and like ones."""
+    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore`` and others like them."""
 
     connection: str
     operation: Literal[

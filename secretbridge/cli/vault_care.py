@@ -190,4 +190,4 @@ def move(session: Session, store: str, location: str) -> None:
     if session.json:
         show_json({"location": location, **counted._asdict()})
     note(session, f"The new place holds all of {store}: {counted.secrets} names, {counted.values} values.")
-    note(session, "The old vault is as it was: name the new one in a connection; retire the old one.")
+    note(session, "The old vault is as it was: name the new one in a connection, then retire it.")
