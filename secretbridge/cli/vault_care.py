@@ -180,7 +180,7 @@ def move(session: Session, store: str, location: str) -> None:
     """
     if _PASSWORD.search(location):
         raise click.UsageError(
-            "The address holds a password, which is not taken from the command line: others can read it there."
+            "The address holds a password, which is not taken from the command line: others can read it."
             " Leave it out, and give it by PGPASSWORD or a password file. If it was a real one, change it."
         )
     with opened_vault(session, store) as vault:
