@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-__all__ = ["connection_names", "offered", "secret_names"]
+__all__ = ["connection_names", "offered", "run_ids", "secret_names"]
 
 #: What no shell takes for anything else. Other names are not offered: a shell puts them on the line as
 #: they are.
@@ -40,6 +40,15 @@ def connection_names(config: str | None) -> list[str]:
     with suppress(Exception):
         return names(config=config)
     return ["vault"]
+
+
+def run_ids() -> list[str]:
+    """Give the ids of the runs that were begun, the newest first."""
+    from secretbridge import migrate
+
+    with suppress(Exception):
+        return [one.id for one in migrate.runs()]
+    return []
 
 
 def secret_names(store: str, config: str | None) -> list[str]:

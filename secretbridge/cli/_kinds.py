@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     _Kind = click.ParamType  # generic from click 8.5 on
 
-__all__ = ["ConnectionName", "Moment", "OneOf", "Place", "SecretName", "Span", "Whole"]
+__all__ = ["ConnectionName", "Moment", "OneOf", "Place", "RunId", "SecretName", "Span", "Where", "Whole"]
 
 _SPAN: Final = re.compile(r"([0-9]{1,6})(m|h|d|w)")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -136,6 +136,30 @@ class ConnectionName(_Kind):
         return offered(connection_names(ctx.params.get("config")), incomplete)
 
 
+class RunId(_Kind):
+    """The id of a run, as ``runs`` lists it."""
+
+    name = "run"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it."""
+        text = str(value)
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", text):
+            return text
+        return self.fail("takes the id of a run; secretbridge runs lists them", param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        param: click.Parameter,  # noqa: ARG002 - click's
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Offer the runs that have a journal."""
+        from secretbridge.cli._complete import offered, run_ids
+
+        return offered(run_ids(), incomplete)
+
+
 class SecretName(_Kind):
     """A secret's name, as the store has it."""
 
@@ -157,7 +181,7 @@ class SecretName(_Kind):
         """Offer the names in the store, where that can be had without a prompt and without a network."""
         from secretbridge.cli._complete import offered, secret_names
 
-        store = ctx.params.get("store")
+        store = ctx.params.get("store") or next((one.store for one in ctx.params.get("to") or ()), None)
         return offered(secret_names(store, ctx.params.get("config")) if store else (), incomplete)
 
 
@@ -181,3 +205,28 @@ class Place(_Kind):
                 ConnectionName().convert(store, param, ctx), SecretName().convert(name, param, ctx)
             )
         return self.fail("takes CONNECTION:NAME, a secret in another store", param, ctx)
+
+
+class Target(NamedTuple):
+    """A store, and what the secret is called there if not as elsewhere."""
+
+    store: str
+    name: str | None
+
+
+class Where(_Kind):
+    """A store to write into, as CONNECTION or CONNECTION:NAME."""
+
+    name = "connection"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        """Read it."""
+        store, colon, name = str(value).partition(":")
+        meant = ConnectionName().convert(store, param, ctx)
+        return Target(meant, SecretName().convert(name, param, ctx) if colon else None)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Offer the names of all connections."""
+        return ConnectionName().shell_complete(ctx, param, incomplete)

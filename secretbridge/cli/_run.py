@@ -100,7 +100,7 @@ def _of_usage(error: click.UsageError) -> _trouble.Trouble:
             what += f" Did you mean {' or '.join(sorted(error.possibilities))}?"
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         what = f"{_called_here(error.param)} is missing."
-        if error.param.name == "store":
+        if error.param.name in {"store", "to"}:
             do = "Name a store: secretbridge connections list shows them, and vault is the embedded one."
     elif isinstance(error, click.BadParameter) and error.param is not None:
         what = f"{_called_here(error.param)} {error.message}."

@@ -9,11 +9,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SHAPES",
+    "AccountChange",
+    "AccountList",
+    "AccountRow",
     "AuditLine",
     "Backup",
     "Capability",
     "CapabilityList",
     "Change",
+    "ChangeEverywhere",
     "Check",
     "Checks",
     "Compared",
@@ -21,6 +25,7 @@ __all__ = [
     "ConnectionList",
     "ConnectionRow",
     "Diff",
+    "EnvironmentList",
     "ErrorDetails",
     "ErrorReport",
     "Expiring",
@@ -29,8 +34,23 @@ __all__ = [
     "History",
     "Init",
     "Listing",
+    "LossRow",
+    "Migration",
+    "Moved",
     "NotTold",
+    "OutcomeRow",
+    "PlaceRow",
+    "PlanReport",
+    "PlanStep",
+    "PurgedRow",
+    "Rekeyed",
+    "RetentionRow",
+    "RunList",
+    "RunReport",
+    "RunRow",
     "SecretRow",
+    "SlotRow",
+    "Slots",
     "VaultAnchor",
     "Verification",
     "Version",
@@ -76,16 +96,41 @@ class Found(TypedDict):
 
 
 class Change(TypedDict):
-    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore``, ``undelete``."""
+    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore`` and others like them."""
 
     connection: str
-    operation: Literal["create", "put", "update", "lock", "unlock", "delete", "restore", "undelete"]
+    operation: Literal[
+        "create", "put", "update", "lock", "unlock", "delete", "restore", "undelete", "share", "unshare"
+    ]
     name: str | None
     id: str | None
     fields: list[str]
     dry_run: bool
     applied: bool
     secret: SecretRow | None
+
+
+class PlaceRow(TypedDict):
+    """What came of a change in one store."""
+
+    target: str
+    secret: str
+    provider: str
+    state: Literal["updated", "not applied", "unknown", "restored", "left out", "would update"]
+    seconds: float
+    guarantee: Literal["atomic", "checked", "best-effort"] | None
+    verified: bool | None
+    version: int | None
+    why: str | None
+
+
+class ChangeEverywhere(TypedDict):
+    """``update`` with several ``--to``."""
+
+    name: str
+    fields: list[str]
+    complete: bool
+    results: list[PlaceRow]
 
 
 class Version(TypedDict):
@@ -215,6 +260,105 @@ class Expiring(TypedDict):
     not_told: list[NotTold]
 
 
+class LossRow(TypedDict):
+    """Something that a migration does not carry, or does for good."""
+
+    kind: str
+    text: str
+
+
+class PlanStep(TypedDict):
+    """What is to be done about one secret."""
+
+    source: str
+    target: str
+    action: Literal["create", "update", "skip", "refuse"]
+    reason: str
+    fields: list[str]
+    losses: list[LossRow]
+
+
+class PlanReport(TypedDict):
+    """``plan``; ``file`` is that of ``--out``."""
+
+    id: str
+    made_at: Time
+    fingerprint: str
+    source: str
+    target: str
+    counts: dict[str, int]
+    steps: list[PlanStep]
+    warnings: list[str]
+    source_requests: int
+    target_requests: int
+    seconds: float
+    file: str | None
+
+
+class OutcomeRow(TypedDict):
+    """What came of one secret of a run."""
+
+    source: str
+    target: str
+    action: Literal["create", "update", "skip", "refuse"]
+    state: Literal["done", "skipped", "refused", "pending", "failed", "unknown", "undone"]
+    reason: str
+    verified: Literal["verified", "mismatch", "unverifiable"] | None
+    guarantee: Literal["atomic", "checked", "best-effort"] | None
+    owner: Literal["recorded", "inferred"] | None
+    resent: bool
+    restorable: bool
+    source_deleted: bool
+    error: str | None
+    losses: list[LossRow]
+
+
+class RunReport(TypedDict):
+    """``resume``, ``undo``: a run as it stands."""
+
+    id: str
+    plan: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone"]
+    who: str
+    started_at: str
+    finished_at: str | None
+    journal: str
+    source: str
+    target: str
+    warnings: list[str]
+    counts: dict[str, int]
+    outcomes: list[OutcomeRow]
+    pruned: list[OutcomeRow]
+
+
+class Migration(TypedDict):
+    """``migrate``; no run where it was refused or only tried."""
+
+    plan: PlanReport
+    run: RunReport | None
+    dry_run: bool
+
+
+class RunRow(TypedDict):
+    """A migration that was begun."""
+
+    id: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone", "damaged"]
+    started_at: str
+    who: str
+    source: str
+    target: str
+    secrets: int
+    journal: str
+    with_vault: bool
+
+
+class RunList(TypedDict):
+    """``runs``; newest first."""
+
+    runs: list[RunRow]
+
+
 class Verification(TypedDict):
     """``vault verify``."""
 
@@ -228,6 +372,90 @@ class Backup(TypedDict):
     """``vault backup``."""
 
     file: str
+    secrets: int
+    values: int
+    entries: int
+
+
+class SlotRow(TypedDict):
+    """A way into a vault."""
+
+    number: int
+    kind: str
+    label: str
+    principal: str | None
+
+
+class Slots(TypedDict):
+    """``vault slots``, ``vault rotate-root``: the slots that are there, or the one it was about."""
+
+    vault: str
+    slots: list[SlotRow]
+
+
+class Rekeyed(TypedDict):
+    """``vault rekey``."""
+
+    vault: str
+    operation: Literal["rekey"]
+
+
+class PurgedRow(TypedDict):
+    """``vault purge``."""
+
+    vault: str
+    secrets: int
+    versions: int
+    pending: bool
+
+
+class RetentionRow(TypedDict):
+    """``vault retention``; null is no limit."""
+
+    vault: str
+    versions: int | None
+    days: int | None
+
+
+class EnvironmentList(TypedDict):
+    """``vault environments``."""
+
+    vault: str
+    environments: list[str]
+
+
+class AccountRow(TypedDict):
+    """Somebody beside the owner; no environments named means all."""
+
+    name: str
+    kind: Literal["user", "service"]
+    roles: list[str]
+    permissions: list[str]
+    environments: list[str] | None
+    expires_at: Time | None
+
+
+class AccountList(TypedDict):
+    """``vault accounts list``."""
+
+    vault: str
+    accounts: list[AccountRow]
+
+
+class AccountChange(TypedDict):
+    """``vault accounts add``, ``grant``, ``revoke``, ``remove``; the key only with ``--reveal``."""
+
+    vault: str
+    account: str
+    operation: Literal["add", "grant", "revoke", "remove"]
+    file: str | None
+    key: NotRequired[str]
+
+
+class Moved(TypedDict):
+    """``vault move``."""
+
+    location: str
     secrets: int
     values: int
     entries: int
@@ -295,6 +523,7 @@ SHAPES: dict[str, Any] = {
     "list": Listing,
     "get": Found,
     "update": Change,
+    "update (several)": ChangeEverywhere,
     "create": Change,
     "put": Change,
     "delete": Change,
@@ -305,10 +534,26 @@ SHAPES: dict[str, Any] = {
     "history": History,
     "restore": Change,
     "undelete": Change,
+    "plan": PlanReport,
+    "migrate": Migration,
+    "runs": RunList,
+    "resume": RunReport,
+    "undo": RunReport,
     "vault verify": Verification,
     "vault audit": AuditLine,
     "vault anchor": VaultAnchor,
     "vault backup": Backup,
+    **{f"vault slots {verb}": Slots for verb in ("list", "add", "change", "remove")},
+    "vault rekey": Rekeyed,
+    "vault rotate-root": Slots,
+    "vault purge": PurgedRow,
+    "vault retention": RetentionRow,
+    **{f"vault environments {verb}": EnvironmentList for verb in ("list", "add", "rename")},
+    "vault share": Change,
+    "vault unshare": Change,
+    "vault accounts list": AccountList,
+    **{f"vault accounts {verb}": AccountChange for verb in ("add", "grant", "revoke", "remove")},
+    "vault move": Moved,
     "doctor": Checks,
     "error": ErrorReport,
 }

@@ -21,15 +21,70 @@ _CONNECTIONS: Final = Family(
         "remove": Entry("connections", "remove", "Take a connection out of its file."),
     },
 )
+_SLOTS: Final = Family(
+    "slots",
+    help="The ways into a vault: each credential that opens it has a slot.",
+    short_help="The ways into a vault.",
+    table={
+        "list": Entry("vault_keys", "slots_list", "List the ways into a vault."),
+        "add": Entry("vault_keys", "slots_add", "Add a way into a vault; what opens it already stays."),
+        "change": Entry(
+            "vault_keys", "slots_change", "Put another credential into a slot, such as a new passphrase."
+        ),
+        "remove": Entry("vault_keys", "slots_remove", "Take a way into a vault away."),
+    },
+)
+_ENVIRONMENTS: Final = Family(
+    "environments",
+    help="The environments of a vault.",
+    short_help="The environments of a vault.",
+    table={
+        "list": Entry("vault_care", "environments_list", "List the environments of a vault."),
+        "add": Entry("vault_care", "environments_add", "Add an environment to a vault; none can be removed."),
+        "rename": Entry(
+            "vault_care", "environments_rename", "Give an environment another name; what it holds stays."
+        ),
+    },
+)
+_ACCOUNTS: Final = Family(
+    "accounts",
+    help="Who may do what in a vault, beside its owner.",
+    short_help="Who may do what in a vault, beside its owner.",
+    table={
+        "list": Entry("vault_accounts", "listing", "List the accounts of a vault."),
+        "add": Entry("vault_accounts", "add", "Add a service account to a vault, with a key of its own."),
+        "grant": Entry("vault_accounts", "grant", "Give an account roles or permissions."),
+        "revoke": Entry(
+            "vault_accounts", "revoke", "Take roles or permissions from an account; it holds at once."
+        ),
+        "remove": Entry("vault_accounts", "remove", "Remove an account and its key; it is refused at once."),
+    },
+)
 _VAULT: Final = Family(
     "vault",
-    help="Look after an embedded vault: its soundness, its audit trail, its backup.",
+    help="Look after an embedded vault: its soundness, its audit trail, its backup, its keys.",
     short_help="Look after an embedded vault.",
     table={
         "verify": Entry("vault", "verify", "Check a whole vault, and its audit trail against an anchor."),
         "audit": Entry("vault", "audit", "Print the audit trail of a vault."),
         "anchor": Entry("vault", "anchor", "Print where the audit trail is at, to be kept elsewhere."),
         "backup": Entry("vault", "backup", "Copy a vault as it is at one moment."),
+        "slots": _SLOTS,
+        "rekey": Entry("vault_keys", "rekey", "Encrypt everything in a vault anew."),
+        "rotate-root": Entry(
+            "vault_keys", "rotate_root", "Give a vault a new root key, for the credentials that are named."
+        ),
+        "purge": Entry("vault_care", "purge", "Remove for good what a vault need not keep."),
+        "retention": Entry("vault_care", "retention", "Show or set how much of its history a vault keeps."),
+        "environments": _ENVIRONMENTS,
+        "share": Entry(
+            "vault_care", "share", "Make this environment's value of a secret that of all environments."
+        ),
+        "unshare": Entry("vault_care", "unshare", "Give every environment its own copy of a shared secret."),
+        "accounts": _ACCOUNTS,
+        "move": Entry(
+            "vault_care", "move", "Copy a whole vault to where there is none: a file, or PostgreSQL."
+        ),
     },
 )
 
@@ -56,6 +111,11 @@ ROOT: Final = Family(
         "history": Entry("past", "history", "List the versions of a secret in a vault."),
         "restore": Entry("past", "restore", "Bring back an older version of a secret in a vault."),
         "undelete": Entry("past", "undelete", "Bring back a deleted secret in a vault."),
+        "plan": Entry("moving", "plan", "Say what a migration would do and lose."),
+        "migrate": Entry("moving", "migrate", "Copy secrets from one store to another, by a plan."),
+        "runs": Entry("runs", "runs", "List the migrations that were begun."),
+        "resume": Entry("runs", "resume", "Go on with a migration that was interrupted or did not do all."),
+        "undo": Entry("runs", "undo", "Take back what a migration did at its target."),
         "vault": _VAULT,
         "doctor": Entry("doctor", "doctor", "Check the installation and every connection, changing nothing."),
         "completion": Entry("completion", "completion", "Print the completion script for a shell."),

@@ -11,7 +11,7 @@ from secretbridge.cli._session import Code, Doing, Session, Stop
 if TYPE_CHECKING:
     from secretbridge.errors import SecretBridgeError, Violation
 
-__all__ = ["Trouble", "of_error", "of_interrupt", "of_stop", "of_surprise", "tell"]
+__all__ = ["Trouble", "in_words", "of_error", "of_interrupt", "of_stop", "of_surprise", "tell"]
 
 #: What the library calls by its Python name, and what it is called here.
 _WORDS: Final = (
@@ -30,6 +30,17 @@ _WORDS: Final = (
     (r"\blist_secrets\(\)", "secretbridge list"),
     (r"\b(history|restore|undelete)\(\)", r"secretbridge \1"),
     (r"\baudit_head\(\)", "secretbridge vault anchor"),
+    (r"\bskip_refused=True\b", "--skip-refused"),
+    (r"migrate\.runs\(\) shows the runs; journal= says where they are", "secretbridge runs shows the runs"),
+    (r"\bmigrate\.(resume|undo)\('([^']*)', …\)", r"secretbridge \1 \2"),
+    (r"\bmigrate\.runs\(\)", "secretbridge runs"),
+    (r'\bon_conflict="(\w+)"', r"--on-conflict \1"),
+    (r"\bundo\(…, (accept=\[[^\]]*\])\)", r"secretbridge undo with \1"),
+    (r"\bvalues_from=", "--values-from"),
+    (r"\bLeave vault= out, if that is so\b", "Leave --vault out, if that is so"),
+    (r"\bGive vault= as\b", "Give --vault as"),
+    (r"\bno vault= (keeps|was)\b", r"no vault \1"),
+    (r"\bundo\(\)", "secretbridge undo"),
 )  # fmt: skip
 _FIELDS: Final = {
     "new_name": "--rename",
@@ -41,10 +52,20 @@ _FIELDS: Final = {
     "tool_arg": "--tool-arg",
     "default_for_tool": "--default-for-tool",
     "if_version": "--if-version",
+    **{
+        rule: f"--{rule.replace('_', '-')}"
+        for rule in ("accept", "case", "exclude", "prefix", "rename", "select")
+    },
+    "on_conflict": "--on-conflict",
+    "run_id": "RUN",
+    "values_from": "--values-from",
+    "vault": "--vault",
     "id": "--id",
 }
 
 
+_ACCEPT: Final = re.compile(r"\baccept=\[[^\]]*\]")
+_WORD: Final = re.compile('"([a-z_]+)"')
 _NOTHING_APPLIED: Final = frozenset({Code.FAILED, Code.USAGE, Code.REFUSED})
 
 
@@ -70,13 +91,13 @@ class Trouble(NamedTuple):
 
 def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     """Put an error of the library into words."""
-    from secretbridge.errors import InvalidRequest, SecretProtected
+    from secretbridge.errors import InvalidRequest, PlanRefused, PlanStale, SecretProtected
 
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
         code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
-    elif isinstance(error, SecretProtected) and error.applied is False:
+    elif isinstance(error, (SecretProtected, PlanRefused, PlanStale)) and error.applied is False:
         code, ending = Code.REFUSED, "; nothing was changed"
     elif not doing.changes:
         code, ending = Code.FAILED, ""
@@ -91,8 +112,8 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     if violations and isinstance(error, InvalidRequest):
         why = tuple(_of_violation(one) for one in violations)
     else:
-        why = (_in_words(error.message),) if error.message else ()
-    do = _in_words(error.advice) or (doing.look if error.applied is None and doing.changes else "")
+        why = (in_words(error.message),) if error.message else ()
+    do = in_words(error.advice) or (doing.look if error.applied is None and doing.changes else "")
     return Trouble(
         code,
         f"Could not {doing.what}{ending}.",
@@ -172,14 +193,15 @@ def tell(session: Session, trouble: Trouble) -> Code:
     return trouble.code
 
 
-def _in_words(text: str) -> str:
+def in_words(text: str) -> str:
+    """Call what the library calls by its Python name by what it is called here."""
     for pattern, words in _WORDS:
         text = re.sub(pattern, words, text)
-    return text
+    return _ACCEPT.sub(lambda found: " ".join(f"--accept {word}" for word in _WORD.findall(found[0])), text)
 
 
 def _of_violation(one: Violation) -> str:
-    return _in_words(str(one._replace(field=_FIELDS.get(one.field, one.field))))
+    return in_words(str(one._replace(field=_FIELDS.get(one.field, one.field))))
 
 
 def _cause(error: SecretBridgeError) -> str:

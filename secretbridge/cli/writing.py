@@ -1,4 +1,4 @@
-"""``update``, ``create``, ``put``, ``delete``, ``lock`` and ``unlock``: one secret in one store."""
+"""``update``, ``create``, ``put``, ``delete``, ``lock`` and ``unlock``: one secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._fields import field_options, fields_of
-from secretbridge.cli._kinds import SecretName, Whole
+from secretbridge.cli._kinds import OneOf, SecretName, Where, Whole
 from secretbridge.cli._output import confirmed, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secretbridge import Secret, SecretBridge
+    from secretbridge.cli._kinds import Target
 
 __all__ = ["create", "delete", "lock", "put", "tell_change", "unlock", "update"]
 
@@ -29,29 +30,63 @@ _VERIFY = click.option("--verify", is_flag=True, help="Read back what can be rea
 @command("update")
 @name_argument(required=False)
 @id_option()
-@in_option(to=True)
+@click.option(
+    "--in",
+    "--to",
+    "to",
+    type=Where(),
+    multiple=True,
+    required=True,
+    metavar="CONNECTION[:NAME]",
+    help="The store, and what the secret is called there if not NAME; may be given several times.",
+)
 @value_options()
 @field_options(clears=True)
 @click.option("--rename", "new_name", type=SecretName(), metavar="NEW", help="The name it is to have.")
 @click.option("--if-version", type=Whole(1), metavar="N", help="Only if it is at this version (vault).")
+@click.option(
+    "--on-failure",
+    type=OneOf("keep", "restore"),
+    help="With several stores: leave what was done, or put the previous state back where that can be read.",
+)
+@click.option(
+    "--leave-out-unfit", is_flag=True, help="With several stores: leave out those that cannot hold it."
+)
 @_VERIFY
 @_DRY
-def update(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
+def update(
+    session: Session,
+    to: tuple[Target, ...],
+    name: str | None,
+    id: str | None,
+    **options: Any,  # noqa: ANN401 - click's own
+) -> None:
     """Change a secret; what is not given stays as it is.
 
     With neither a field nor a source of the value it asks for the value. A field is set by its option and
-    cleared by --clear.
+    cleared by --clear. With several --to all stores are checked first; then it is changed in all of them
+    side by side, and a failure in one stops no other: 3 tells that it was changed in some.
     """
     what = called(name, id)
+    several = len(to) > 1 or to[0].name is not None
     source = source_of(options)
     fields = fields_of(options)
     if options["new_name"] is not None:
         fields["new_name"] = options["new_name"]
+    if several and (name is None or options["if_version"] is not None):
+        raise click.UsageError("--id and --if-version belong to one store; with several, give NAME alone.")
+    if not several and (options["on_failure"] is not None or options["leave_out_unfit"]):
+        raise click.UsageError("--on-failure and --leave-out-unfit go with several --to.")
     if source.given() or not fields:
         fields = {"value": value_of(session, source, what), **fields}
+    if several and name is not None:
+        from secretbridge.cli._several import change_everywhere
+
+        change_everywhere(session, name, to, fields, options)
+        return
     how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
     _change(
-        session, "update", store, what, fields, name=name, id=id, dry_run=options["dry_run"],
+        session, "update", to[0].store, what, fields, name=name, id=id, dry_run=options["dry_run"],
         call=lambda bridge: bridge.update_secret(name, id=id, **fields, **how),
     )  # fmt: skip
 

@@ -143,6 +143,7 @@ class RunInfo:
         target: the target in words.
         secrets: how many secrets its plan has.
         journal: the journal's file.
+        with_vault: whether it began with ``vault=``: then ``resume()`` and ``undo()`` take the same one.
     """
 
     id: str
@@ -153,6 +154,7 @@ class RunInfo:
     target: str
     secrets: int
     journal: Path
+    with_vault: bool = False
 
 
 def _settled(one: Outcome) -> bool:

@@ -265,6 +265,7 @@ def _info(folder: Path, path: Path) -> RunInfo | None:
         target=str(info_of(begin["plan"]["target"])),
         secrets=begin["steps"],
         journal=path,
+        with_vault=begin["sealed"],
     )
 
 

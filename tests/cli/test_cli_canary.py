@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["shell"]
 
+_MOVED = ("--select", "TOKEN", "--accept", "versions", "--accept", "description")
 #: In this order: one builds on the other. Each comes plain, and again with --json and --verbose where it can.
 STEPS: tuple[tuple[str, ...], ...] = (
     ("create", "TOKEN", "--to", "prod", "--stdin"),
@@ -27,6 +28,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("put", "OTHER", "--to", "vault", "--stdin"),
     ("update", "TOKEN", "--to", "vault", "--file", "value.txt", "--verify"),
     ("update", "TOKEN", "--to", "prod", "--stdin", "--dry-run"),
+    ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin", "--verify", "--json"),
+    ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin", "--dry-run"),
     ("list", "vault", "--json"),
     ("get", "TOKEN", "--in", "prod", "--json"),
     ("get", "TOKEN", "--in", "vault", "--out", "written.txt"),
@@ -42,6 +45,31 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("vault", "audit", "--json"),
     ("vault", "anchor"),
     ("vault", "backup", "copy.db"),
+    ("plan", "prod", "moved", "--out", "plan.json", "--json"),
+    ("migrate", "prod", "moved", "--plan", "plan.json", "--yes", "--json", "--verbose"),
+    ("runs", "--json"),
+    ("resume", "RUN", "prod", "moved", "--json"),
+    ("undo", "RUN", "moved", "--yes"),
+    ("migrate", "vault", "prod", *_MOVED, "--on-conflict", "update", "--no-undo", "--yes"),
+    ("vault", "slots", "list", "--json"),
+    ("vault", "slots", "add", "--passphrase-stdin", "--label", "spoken", "--json", "--verbose"),
+    ("vault", "slots", "change", "spoken", "--passphrase-stdin"),
+    ("vault", "slots", "remove", "spoken", "--yes"),
+    ("vault", "slots", "add", "--key-file", "second.key"),
+    ("vault", "accounts", "add", "deploy", "--role", "reader", "--out", "deploy.key", "--json"),
+    ("vault", "accounts", "list", "--json"),
+    ("vault", "accounts", "grant", "deploy", "--permission", "delete"),
+    ("vault", "accounts", "revoke", "deploy", "--permission", "delete"),
+    ("vault", "accounts", "remove", "deploy", "--yes"),
+    ("vault", "environments", "list", "--json"),
+    ("vault", "environments", "add", "qa"),
+    ("vault", "environments", "rename", "qa", "acceptance"),
+    ("vault", "share", "TOKEN", "--json"),
+    ("vault", "unshare", "TOKEN"),
+    ("vault", "retention", "--versions", "2", "--yes", "--json"),
+    ("vault", "purge", "--older-versions", "--yes", "--json"),
+    ("vault", "move", "elsewhere.db", "--json"),
+    ("vault", "rekey", "--yes", "--json"),
     ("capabilities", "prod", "--json"),
     ("connections", "list", "--json"),
     ("connections", "check"),
@@ -51,7 +79,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("init", "--json"),
     ("completion", "zsh"),
     ("run", "--only", "TOKEN", "prod", "--", "sh", "-c", 'test -n "$TOKEN"'),
+    ("vault", "rotate-root", "--key-file", "second.key", "--drop", "1", "--yes", "--json"),
 )
+
+
+def command_of(words: tuple[str, ...]) -> str:
+    """Give the command's whole name."""
+    return next(
+        " ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in {*SHAPES, "run", "completion"}
+    )
 
 
 @pytest.fixture
@@ -63,6 +99,7 @@ def vendor(shell: Shell) -> Iterator[InsForgeStandIn]:
         shell.write(
             f'[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "file:key.txt"\n'
             "retry = { attempts = 1 }\n"
+            '[connections.moved]\nprovider = "dotenv"\npath = "moved.env"\n'
         )
         yield standin
 
@@ -114,15 +151,19 @@ def written(folder: Path) -> str:
 def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsForgeStandIn) -> None:
     leaks: list[object] = []
     done: set[str] = set()
-    for words in STEPS:
+    run = ""
+    for step in STEPS:
+        words = tuple(run if word == "RUN" else word for word in step)
         result, shown = watched(*words)
         assert result.code == 0, (words, result.err)
         leaks += [(words, found) for found in found_in(f"{result.out}\n{result.err}\n{shown}")]
-        done.add(" ".join(words[: 2 if words[0] in {"vault", "connections"} else 1]))
+        if words[0] == "runs":
+            run = result.json["runs"][0]["id"]
+        done.add(command_of(words))
     assert leaks == []
     assert found_in(written(shell.folder)) == []
     assert vendor.secret("TOKEN").value == (shell.folder / "written.txt").read_text() == VALUE
-    assert SHAPES.keys() | {"run", "completion"} == done | {"error"}
+    assert SHAPES.keys() | {"run", "completion"} == done | {"error", "update (several)"}
 
 
 def test_a_vendor_that_echoes_everything_gets_nothing_shown(shell: Shell, vendor: InsForgeStandIn) -> None:
