@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sybil import Sybil
+from sybil import Example, Sybil
 from sybil.integration.pytest import SybilItem
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.sybil import SybilCollection
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+    from postgres_server import Server
+
+pytest_plugins = ("postgres_server",)
 
 #: What would make a test depend on the machine it runs on.
 _ENVIRONMENT = (
@@ -28,6 +37,18 @@ _ENVIRONMENT = (
     "IONET_API_KEY",
     "IO_API_KEY",
     "NO_PROXY",
+    "PGDATABASE",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGOPTIONS",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "PGPORT",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGUSER",
     "SECRETBRIDGE_CONFIG",
     "SECRETBRIDGE_ENVIRONMENT",
     "SECRETBRIDGE_VAULT",
@@ -47,7 +68,7 @@ def a_clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     for name in _ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         folder = tmp_path / "user" / name.lower()
         folder.mkdir(parents=True, mode=0o700)
         monkeypatch.setenv(name, str(folder))
@@ -58,7 +79,7 @@ def _in_an_empty_folder(namespace: MutableMapping[str, object]) -> None:
     patch = pytest.MonkeyPatch()
     folder = tempfile.TemporaryDirectory(prefix="secretbridge-document-")
     patch.chdir(folder.name)
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         path = Path(folder.name, "user", name.lower())
         path.mkdir(parents=True, mode=0o700)
         patch.setenv(name, str(path))
@@ -78,12 +99,59 @@ def _leave_the_folder(namespace: MutableMapping[str, object]) -> None:
     leave()
 
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md"],
-    setup=_in_an_empty_folder,
-    teardown=_leave_the_folder,
+def _run_sql(example: Example) -> None:
+    """Run a document's SQL as a superuser, in its database once that is there."""
+    example.namespace["postgres"].run_sql(str(example.parsed), database="app")
+
+
+def _in_a_shell(example: Example) -> None:
+    """Run a block of commands as a user would type them; the command line is the one of this checkout."""
+    program = f'secretbridge() {{ {shlex.quote(sys.executable)} -m secretbridge "$@"; }}'
+    done = subprocess.run(  # noqa: S603 - the documents are ours
+        ["bash", "-euo", "pipefail", "-c", f"{program}\n{example.parsed}"],  # noqa: S607 - whichever bash there is
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+_ON_POSTGRES = "docs/postgresql.md"
+_COMMANDS = "docs/cli.md"
+
+pytest_collect_file = SybilCollection(
+    [
+        Sybil(
+            parsers=[PythonCodeBlockParser()],
+            patterns=["README.md", "docs/*.md"],
+            excludes=[_ON_POSTGRES, _COMMANDS],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+        ),
+        Sybil(
+            parsers=[PythonCodeBlockParser(), CodeBlockParser("sql", _run_sql)],
+            patterns=[_ON_POSTGRES],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+            fixtures=["postgres", "libpq_finds_it"],
+        ),
+        Sybil(
+            parsers=[PythonCodeBlockParser(), CodeBlockParser("sh", _in_a_shell)],
+            patterns=[_COMMANDS],
+            setup=_in_an_empty_folder,
+            teardown=_leave_the_folder,
+        ),
+    ]
 ).pytest()
+
+
+@pytest.fixture
+def libpq_finds_it(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL without a host means the tests' server."""
+    monkeypatch.setenv("PGHOST", str(postgres.folder))
 
 
 @pytest.hookimpl(trylast=True)

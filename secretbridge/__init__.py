@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from secretbridge import errors
+    from secretbridge import errors, migrate
     from secretbridge._admin import (
         Vault,
     )
@@ -24,8 +24,36 @@ if TYPE_CHECKING:
         Limit,
     )
     from secretbridge._config import (
+        Connection,
         connect,
         connect_async,
+        connect_vault,
+        connect_vault_async,
+        connection_names,
+        connections,
+    )
+    from secretbridge._credentials import (
+        AccountKey,
+        EnvironmentKey,
+        ExternalKey,
+        KeyFile,
+        KeyringKey,
+        KeyWrapper,
+        Passphrase,
+    )
+    from secretbridge._everywhere import (
+        resume_everywhere,
+        resume_everywhere_async,
+        update_everywhere,
+        update_everywhere_async,
+    )
+    from secretbridge._everywhere_results import (
+        EverywhereResult,
+        LeftOut,
+        NotApplied,
+        Restored,
+        Unknown,
+        Updated,
     )
     from secretbridge._models import (
         Retry,
@@ -35,12 +63,24 @@ if TYPE_CHECKING:
     from secretbridge._once import (
         update_secret,
     )
+    from secretbridge._rotate import (
+        resume_rotation,
+        resume_rotation_async,
+        rotate,
+        rotate_async,
+    )
+    from secretbridge._rotate_run import (
+        Rotation,
+    )
     from secretbridge._sync import (
         SecretBridge,
     )
     from secretbridge._trail import (
         AuditEntry,
         AuditHead,
+        PrincipalInfo,
+        SecretInfo,
+        SlotInfo,
         Verified,
         VersionInfo,
     )
@@ -52,18 +92,31 @@ if TYPE_CHECKING:
         __version__,
     )
     from secretbridge.errors import (
+        AccountExpired,
         AmbiguousSecret,
         AuthenticationError,
         Conflict,
+        GrantMissing,
         InvalidRequest,
+        JournalFailed,
+        JournalMismatch,
+        MigrationError,
+        MigrationIncomplete,
         NoReply,
+        NotEnvironmentSpecific,
         NotSent,
+        OutOfScope,
+        PartialUpdate,
         PermissionDenied,
+        PlanRefused,
+        PlanStale,
         ProviderError,
         ProviderUnavailable,
         QuotaExceeded,
         RateLimited,
         Rejected,
+        RotationIncomplete,
+        RunBusy,
         SecretBridgeError,
         SecretExists,
         SecretExpired,
@@ -112,6 +165,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSET",
+    "AccountExpired",
+    "AccountKey",
     "AmbiguousSecret",
     "Appfarm",
     "AsyncSecretBridge",
@@ -121,38 +176,67 @@ __all__ = [
     "AuthenticationError",
     "Capabilities",
     "Conflict",
+    "Connection",
     "Dotenv",
     "Environment",
+    "EnvironmentKey",
+    "EverywhereResult",
+    "ExternalKey",
+    "GrantMissing",
     "InsForge",
     "InvalidRequest",
     "IoNet",
+    "JournalFailed",
+    "JournalMismatch",
     "JsonFile",
+    "KeyFile",
+    "KeyWrapper",
+    "KeyringKey",
+    "LeftOut",
     "Limit",
     "Local",
+    "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
+    "NotApplied",
+    "NotEnvironmentSpecific",
     "NotSent",
+    "OutOfScope",
+    "PartialUpdate",
+    "Passphrase",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
+    "PrincipalInfo",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "Restored",
     "Retry",
+    "Rotation",
+    "RotationIncomplete",
+    "RunBusy",
     "Secret",
     "SecretBridge",
     "SecretBridgeError",
     "SecretExists",
     "SecretExpired",
+    "SecretInfo",
     "SecretLocked",
     "SecretNotFound",
     "SecretProtected",
+    "SlotInfo",
     "Timeout",
     "TransportError",
     "UnexpectedReply",
+    "Unknown",
     "Unset",
     "UnsupportedField",
     "UnsupportedOperation",
     "Unverified",
+    "Updated",
     "ValueNotTold",
     "Vault",
     "VaultBusy",
@@ -169,7 +253,20 @@ __all__ = [
     "__version__",
     "connect",
     "connect_async",
+    "connect_vault",
+    "connect_vault_async",
+    "connection_names",
+    "connections",
     "errors",
+    "migrate",
+    "resume_everywhere",
+    "resume_everywhere_async",
+    "resume_rotation",
+    "resume_rotation_async",
+    "rotate",
+    "rotate_async",
+    "update_everywhere",
+    "update_everywhere_async",
     "update_secret",
 ]
 
@@ -180,15 +277,45 @@ _PLACES = {
     "Environment": "providers.environ",
     "connect": "_config",
     "connect_async": "_config",
+    "connect_vault": "_config",
+    "connect_vault_async": "_config",
+    "connection_names": "_config",
+    "Connection": "_config",
+    "connections": "_config",
+    "resume_everywhere": "_everywhere",
+    "resume_everywhere_async": "_everywhere",
+    "Rotation": "_rotate_run",
+    "resume_rotation": "_rotate",
+    "resume_rotation_async": "_rotate",
+    "rotate": "_rotate",
+    "rotate_async": "_rotate",
+    "update_everywhere": "_everywhere",
+    "update_everywhere_async": "_everywhere",
+    "EverywhereResult": "_everywhere_results",
+    "LeftOut": "_everywhere_results",
+    "NotApplied": "_everywhere_results",
+    "Restored": "_everywhere_results",
+    "Unknown": "_everywhere_results",
+    "Updated": "_everywhere_results",
     "Vault": "_admin",
     "AsyncVault": "_admin_async",
     "AuditEntry": "_trail",
     "AuditHead": "_trail",
+    "PrincipalInfo": "_trail",
+    "SecretInfo": "_trail",
+    "SlotInfo": "_trail",
     "Verified": "_trail",
     "VersionInfo": "_trail",
     "AsyncSecretBridge": "_async",
     "Capabilities": "_capabilities",
     "Limit": "_capabilities",
+    "AccountKey": "_credentials",
+    "EnvironmentKey": "_credentials",
+    "ExternalKey": "_credentials",
+    "KeyFile": "_credentials",
+    "KeyWrapper": "_credentials",
+    "KeyringKey": "_credentials",
+    "Passphrase": "_credentials",
     "Retry": "_models",
     "Secret": "_models",
     "Timeout": "_models",
@@ -206,8 +333,8 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "errors":
-        return import_module("secretbridge.errors")
+    if name in {"errors", "migrate"}:
+        return import_module(f"secretbridge.{name}")
     place = _PLACES.get(name, "errors" if name in __all__ else None)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

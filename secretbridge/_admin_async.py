@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NoReturn, Self, TypeVar
 
 from secretbridge._admin import Vault
+from secretbridge._admin_access import AsyncEnvironments, AsyncPrincipals
+from secretbridge._admin_slots import AsyncSlots
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from datetime import timedelta
+    from pathlib import Path
     from typing import TextIO
 
     from pydantic import SecretStr
 
+    from secretbridge._credentials import Credential
+    from secretbridge._embedded import Opening
     from secretbridge._models import Secret
-    from secretbridge._trail import AuditEntry, AuditHead, Verified, VersionInfo
+    from secretbridge._trail import (
+        AuditEntry,
+        AuditHead,
+        Purged,
+        Retention,
+        SecretInfo,
+        SlotInfo,
+        Verified,
+        VersionInfo,
+    )
 
 __all__ = ["AsyncVault"]
 
@@ -35,16 +49,20 @@ class AsyncVault:
     cancellation of trio's or anyio's waits for its end.
 
     Args:
-        location: the vault's file. By default ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data
-            folder.
+        location: the vault's file, or ``postgresql://…`` (docs/postgresql.md). By default
+            ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data folder.
         environment: development, test, staging or production. Versions are those of this environment; the
             audit trail, verification and backup are of the whole vault.
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault. By default ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
+        expect_head: what ``audit_head()`` gave earlier, or its ``str()``. The vault that is opened must
+            continue this trail, else VaultDamaged: an older copy was put in its place.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
     def __init__(
@@ -54,8 +72,26 @@ class AsyncVault:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
+        expect_head: AuditHead | str | None = None,
     ) -> None:
-        self._blocking = Vault(location, environment, passphrase=passphrase, key_file=key_file)
+        self._blocking = Vault(
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+            expect_head=expect_head,
+        )
+
+    @classmethod
+    def _over(cls, opening: Opening) -> Self:
+        """Give the face of the vault that this opens."""
+        vault = cls()
+        vault._blocking = Vault._over(opening)  # noqa: SLF001 - the two faces are one interface
+        return vault
 
     async def history(self, name: str | None = None, *, id: str | None = None) -> list[VersionInfo]:
         """Give the versions of a secret in this environment, newest first, without values.
@@ -239,6 +275,81 @@ class AsyncVault:
         """
         return await _in_thread(partial(self._blocking.backup, path, overwrite=overwrite))
 
+    async def create_many(self, secrets: Mapping[str, str | SecretStr]) -> int:
+        """Create many secrets of this environment in one transaction: all of them or none.
+
+        Args:
+            secrets: name and value of each; limits are those of ``create_secret()``.
+
+        Returns:
+            How many were created.
+
+        Raises:
+            InvalidRequest: a name or a value is malformed; the first twenty are listed.
+            SecretExists: one of the names is taken; nothing was created.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return await _in_thread(partial(self._blocking.create_many, secrets))
+
+    async def retention(self) -> Retention:
+        """Give how much of its history the vault keeps.
+
+        Raises:
+            VaultDamaged: the vault's rules are not what was written.
+            VaultError: the vault cannot be opened or read.
+        """
+        return await _in_thread(self._blocking.retention)
+
+    async def set_retention(self, *, versions: int | None, days: int | None) -> None:
+        """Say how much of its history the vault keeps, in all environments; noted in the audit trail.
+
+        What is not kept any more is dropped when a secret is next written, and for all of them by
+        ``purge()``. The newest version and, of a deleted secret, what ``undelete()`` brings back always stay.
+
+        Args:
+            versions: how many versions of a value at most, the newest included, from 1; None keeps all.
+            days: for how many days a version is kept after it was replaced, from 1 to 36,500; None keeps it
+                for ever. With both, what either of them does not keep is dropped.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        await _in_thread(partial(self._blocking.set_retention, versions=versions, days=days))
+
+    async def purge(
+        self, name: str | None = None, *, older_versions: bool = False, deleted: bool = False
+    ) -> Purged:
+        """Remove for good what retention does not keep and what is asked for, in this environment.
+
+        The audit trail keeps a line for each value and says up to which version. What is removed leaves the
+        vault's files at once, unless somebody is reading from the journal (``Purged.pending``). It stays in
+        backups, in snapshots, and in blocks that a disk has put aside.
+
+        Args:
+            name: of this secret alone; else of all.
+            older_versions: every version but the newest; of a deleted secret, but what ``undelete()`` brings
+                back.
+            deleted: deleted secrets, with everything known of them but their lines in the audit trail.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+            SecretNotFound: there never was a secret of this name here.
+            SecretExists: ``deleted`` alone is asked for, and the secret is not deleted.
+            VaultDamaged: the history is not what was written.
+            VaultError: the vault cannot be opened or written. Where ``applied`` is None a part was removed;
+                purging again goes on with the rest.
+        """
+        work = partial(self._blocking.purge, name, older_versions=older_versions, deleted=deleted)
+        return await _in_thread(work)
+
+    def location(self) -> Path | None:
+        """Give the vault's file, be it there or not; None where it is on PostgreSQL. Nothing is opened."""
+        return self._blocking.location()
+
     async def close(self) -> None:
         """Close the vault; a later call opens it again."""
         from anyio import CancelScope
@@ -257,6 +368,158 @@ class AsyncVault:
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("an AsyncVault is not pickled: it may hold a passphrase; open it where it is used")
+
+    @property
+    def slots(self) -> AsyncSlots:
+        """The ways into the vault: list, add, change and remove them."""
+        return AsyncSlots(self._blocking.slots)
+
+    async def rekey(self, *, progress: Callable[[int, int], object] | None = None, batch: int = 100) -> None:
+        """Encrypt everything in the vault anew, under a new data key, while others go on reading and writing.
+
+        May be broken off at any moment, by a kill too: the vault is whole, and the next call goes on where
+        this one stopped. The slots stay. It revokes nothing by itself: ``rotate_root()`` before it does.
+
+        Args:
+            progress: called with how much is done and how much there is, in the calling thread or the worker
+                thread that does it; what it raises breaks off.
+            batch: how many rows are encrypted in one transaction, 1 to 10,000. Others wait for one at most.
+
+        Raises:
+            InvalidRequest: the batch is malformed.
+            VaultLocked: the vault's root key was replaced since it was opened here.
+            VaultDamaged: something in the vault is not what was written; it is left as it is.
+            VaultError: the vault cannot be opened or written; where ``applied`` is None it has begun.
+        """
+        await _in_thread(partial(self._blocking.rekey, progress=progress, batch=batch))
+
+    async def rotate_root(
+        self, keep: Sequence[Credential], *, consent: Sequence[int | str] = ()
+    ) -> list[SlotInfo]:
+        """Give the vault a new root key: only slots whose credential is given here open it from then on.
+
+        Whoever has the vault open keeps what it has until a data key is made; then it has to open it again.
+        What was encrypted before stays under the old data key: ``rekey()`` after this revokes.
+
+        Args:
+            keep: credentials whose slots stay, account keys among them; each costs its key derivation twice.
+            consent: numbers or labels of the slots that may be dropped, all of them.
+
+        Returns:
+            The slots that are left.
+
+        Raises:
+            InvalidRequest: an argument is malformed, or the consent names a slot that is kept or not there.
+            VaultLocked: a credential opens no slot, or the root key was replaced since the vault was opened.
+            VaultError: a slot would be dropped without consent, none of the owner's would be left, or the
+                vault cannot be opened or written.
+        """
+        return await _in_thread(partial(self._blocking.rotate_root, keep, consent=consent))
+
+    @property
+    def environments(self) -> AsyncEnvironments:
+        """The vault's environments: list, add and rename them."""
+        return AsyncEnvironments(self._blocking.environments)
+
+    @property
+    def principals(self) -> AsyncPrincipals:
+        """Users and service accounts, and what they may do."""
+        return AsyncPrincipals(self._blocking.principals)
+
+    async def share(self, name: str, *, drop: Collection[str] = ()) -> Secret:
+        """Make this environment's value of a secret everybody's: one value in all environments from now on.
+
+        The values of the other environments stay in the history. If they differ (value, description, active
+        or expiry), consent to their loss is asked for.
+
+        Args:
+            name: the secret's name.
+            drop: names of environments whose differing values may be lost.
+
+        Returns:
+            The shared version, without its value.
+
+        Raises:
+            InvalidRequest: it is shared already, or the value of an environment that is not in ``drop`` would
+                be lost; ``violations`` names each.
+            SecretNotFound: there is no such secret in this environment.
+            SecretLocked: it is protected in some environment.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return await _in_thread(partial(self._blocking.share, name, drop=drop))
+
+    async def unshare(self, name: str) -> Secret:
+        """Make a shared secret environment-specific: every environment gets a copy of the value as its own.
+
+        Args:
+            name: the secret's name.
+
+        Returns:
+            This environment's new version, without its value.
+
+        Raises:
+            InvalidRequest: it is environment-specific already.
+            SecretNotFound: there is no such secret.
+            SecretLocked: it is protected.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
+        """
+        return await _in_thread(partial(self._blocking.unshare, name))
+
+    async def describe(self, name: str) -> SecretInfo:
+        """Tell whether a secret is shared, which environments see a value of it, and where it is protected.
+
+        Args:
+            name: the secret's name.
+
+        Raises:
+            InvalidRequest: the name is malformed.
+            SecretNotFound: no environment has a value of it.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or read.
+        """
+        return await _in_thread(partial(self._blocking.describe, name))
+
+    async def set_audit_reads(self, mode: Literal["off", "batched", "durable"]) -> None:
+        """Say whether the audit trail tells of reading and listing, in every process that has the vault open.
+
+        Args:
+            mode: "off", as in a new vault; "durable", each line on the disk before the value is handed out;
+                or "batched", written together: a crash loses the last 1,000 lines or 5 seconds at most.
+
+        Raises:
+            InvalidRequest: it is none of the three.
+            GrantMissing: this needs the permission ``administer``.
+            VaultError: the vault cannot be opened or written.
+        """
+        await _in_thread(partial(self._blocking.set_audit_reads, mode))
+
+    async def move_to(
+        self, location: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None
+    ) -> Verified:
+        """Copy the whole vault, as it is at one moment, to where there is none: a file, or PostgreSQL.
+
+        History, slots, grants, audit trail and keys are the same there, and the same credentials open it. It
+        is one transaction, verified before it is committed. This vault is left as it is: stop its writers
+        first, and retire it afterwards.
+
+        Args:
+            location: a path, or ``postgresql://…`` (docs/postgresql.md).
+            progress: called now and then with the rows that are copied and the rows in all; it must not use
+                this object, and is in a worker thread where the vault is asynchronous.
+
+        Returns:
+            How many names, values and lines of the audit trail were found whole at the new place.
+
+        Raises:
+            InvalidRequest: the location is malformed.
+            VaultDamaged: the copy is not whole, because the vault is not; nothing was left there.
+            VaultFull: no room for it.
+            VaultError: there is a vault already, or the place cannot be used; ``applied`` None means that it
+                may be there now.
+        """
+        return await _in_thread(partial(self._blocking.move_to, location, progress=progress))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from secretbridge._names import NameCache
 from secretbridge._pace import Pacer
+from secretbridge._runtime import BlockingRuntime
 from secretbridge.errors import ProviderError, RateLimited, SecretBridgeError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Channel:
         self.pace = pace
         self._max_in_flight = max_in_flight
         self._first = runtime
+        self.blocks = isinstance(runtime, BlockingRuntime)
         # By process: a child gets its own, and there its parent's is kept for as long as it lives, untouched.
         self._states = {os.getpid(): _State(runtime, max_in_flight)}
         self._resources: dict[object, Closeable] = {}

@@ -14,6 +14,7 @@ from secretbridge._checks import (
     update_violations,
 )
 from secretbridge._models import Secret, Target
+from secretbridge._runtime import finish
 from secretbridge.errors import (
     AmbiguousSecret,
     InvalidRequest,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from secretbridge._models import Fields, Operation
     from secretbridge._provider import Page, Provider
 
-__all__ = ["Core"]
+__all__ = ["Core", "equal"]
 
 T = TypeVar("T")
 
@@ -50,6 +51,18 @@ class Core:
         self.provider = provider
         self.channel = channel
         self.capabilities: Capabilities = provider.capabilities
+        #: The store's own blocking read, where it has one and this is the blocking face.
+        self._get_blocking: Callable[[Channel, str | None, str | None], Secret] | None = (
+            getattr(provider, "get_blocking", None) if channel.blocks else None
+        )
+
+    def get_blocking(self, name: str | None, id_: str | None, *, metadata: bool) -> Secret:
+        """Give one secret; the same as ``get``, without a coroutine where the store needs none."""
+        if self._get_blocking is None:
+            return finish(self.get(name, id_, metadata=metadata))
+        require_operation(self.capabilities, "get")
+        refuse(self.capabilities, "get", target_violations(self.capabilities, "get", name, id_))
+        return self._get_blocking(self.channel, name, id_)
 
     async def page(self, cursor: str | None, page_size: int) -> Page:
         """Give one page of the listing, without values, and the cursor of the next one or None."""
@@ -124,20 +137,8 @@ class Core:
         verify: bool,
     ) -> Secret:
         """Change exactly the given fields."""
-        of = self.capabilities
-        require_operation(of, "update")
-        wrong: list[Violation] = [*target_violations(of, "update", name, id_)]
-        changes = fields_given(arguments, wrong)
-        if not changes:
-            wrong.append(Violation("", "nothing is to be changed", "give at least one field"))
-        spoken_of = {one.field for one in wrong}
-        wrong += [
-            one
-            for one in update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)
-            if one.field not in spoken_of
-        ]
+        changes = self.check_update(name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way)
         target = Target(name, id_)
-        refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
         try:
             secret = await self._at(
                 "update",
@@ -154,6 +155,32 @@ class Core:
         if verify:
             return await self._verified(secret, changes)
         return secret
+
+    def check_update(
+        self,
+        name: str | None,
+        id_: str | None,
+        arguments: Mapping[str, object],
+        *,
+        if_version: int | None,
+        allow_one_way: bool,
+    ) -> Fields:
+        """Give the changes that an update would send, or refuse them; nothing is sent."""
+        of = self.capabilities
+        require_operation(of, "update")
+        wrong: list[Violation] = [*target_violations(of, "update", name, id_)]
+        changes = fields_given(arguments, wrong)
+        if not changes:
+            wrong.append(Violation("", "nothing is to be changed", "give at least one field"))
+        spoken_of = {one.field for one in wrong}
+        wrong += [
+            one
+            for one in update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)
+            if one.field not in spoken_of
+        ]
+        target = Target(name, id_)
+        refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
+        return changes
 
     async def delete(self, name: str | None, id_: str | None, *, missing_ok: bool) -> None:
         """Delete a secret."""
@@ -307,7 +334,7 @@ class Core:
             if name not in told or (name == "value" and hidden):
                 as_sent.append(None)
             else:
-                as_sent.append(_equal(sent, seen.name if name == "new_name" else getattr(seen, name)))
+                as_sent.append(equal(sent, seen.name if name == "new_name" else getattr(seen, name)))
         verified = False if False in as_sent else None if None in as_sent else True
         return replace(seen, verified=verified)
 
@@ -341,7 +368,7 @@ def _find(secrets: list[Secret], target: Target) -> Secret | None:
     return next((secret for secret in secrets if secret.name == target.name), None)
 
 
-def _equal(sent: object, seen: object) -> bool:
+def equal(sent: object, seen: object) -> bool:
     """Compare what was sent with what was read: an empty text is no text, and times count in milliseconds."""
     if isinstance(sent, datetime) and isinstance(seen, datetime):
         return (sent - _EPOCH) // _MILLISECOND == (seen - _EPOCH) // _MILLISECOND

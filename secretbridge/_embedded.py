@@ -6,41 +6,49 @@ The vault's code loads when a vault is opened, not before.
 from __future__ import annotations
 
 import os
-import re
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from secretbridge._credentials import KINDS, AccountKey, KeyFile, Passphrase, path_violations
+from secretbridge._location import PostgresUrl, is_postgres
 from secretbridge._models import Secret, secret_str
-from secretbridge.errors import InvalidRequest, VaultLocked, Violation
+from secretbridge._trail import AuditHead
+from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic import SecretStr
 
-    from secretbridge._vault import KeyFile, Passphrase, Record, Vault
+    from secretbridge._credentials import Credential
+    from secretbridge._vault import Record, Vault
 
-__all__ = ["Opening", "path_violations", "secret_of"]
+__all__ = ["Opening", "path_violations", "place_of", "secret_of"]
 
 V = TypeVar("V", bound="Vault")
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NEW: Final = object.__new__
+_NUMBERS: Final = ("", "", "two", "three", "four")
 
 
 class Opening:
     """Which vault to open, in which environment and by which credential; opens nothing by itself.
 
     Args:
-        location: the vault's file, or None for the default place.
+        location: the vault's file, or a URL of PostgreSQL, or None for the default place.
         environment: one of the vault's environments.
         passphrase: str, SecretStr, or a callable that gives one when the vault is opened.
-        key_file: the path of a key file; without it and a passphrase, the default one.
+        key_file: the path of a key file.
+        credential: any credential.
+        account_key: the key of an account. Without any of these four, the default key file opens it.
+        expect_head: the vault must continue the audit trail that this anchor was taken from.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
-    __slots__ = ("_environment", "_key_file", "_location", "_passphrase")
+    __slots__ = ("_credential", "_environment", "_expect_head", "_location")
 
     def __init__(
         self,
@@ -49,48 +57,104 @@ class Opening:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None,
         key_file: str | os.PathLike[str] | None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
+        expect_head: AuditHead | str | None = None,
     ) -> None:
         wrong: list[Violation] = []
-        if passphrase is not None and key_file is not None:
-            wrong.append(Violation("passphrase", "and key_file are given together", "give one of the two"))
-        if passphrase is not None and not callable(passphrase):
-            wrong += _passphrase_violations(passphrase)
-        for argument, path in (("location", location), ("key_file", key_file)):
-            if path is not None:
-                wrong += path_violations(argument, path)
+        given = {
+            "passphrase": passphrase,
+            "key_file": key_file,
+            "credential": credential,
+            "account_key": account_key,
+        }
+        several = [argument for argument, each in given.items() if each is not None]
+        if len(several) > 1:
+            together = f"and {' and '.join(several[1:])} are given together"
+            wrong.append(Violation(several[0], together, f"give one of the {_NUMBERS[len(several)]}"))
+        place: Path | PostgresUrl | None = None
+        if location is not None:
+            try:
+                place = place_of(location)
+            except InvalidRequest as refused:
+                wrong += refused.violations
         if not isinstance(environment, str) or not environment:
             wrong.append(Violation("environment", "is not a name", "for example production"))
+        self._expect_head = _head(expect_head, wrong)
+        self._credential: Credential | None = None
+        for argument in several:
+            made = _credential(argument, given[argument], wrong)
+            self._credential = self._credential or made
         if wrong:
             raise InvalidRequest(violations=wrong)
-        self._location = None if location is None else Path(location)
+        self._location = place
         self._environment = environment
-        self._key_file = None if key_file is None else Path(key_file).expanduser()
-        self._passphrase = _wrapped(passphrase) if isinstance(passphrase, str) else passphrase
 
     def __repr__(self) -> str:
         location = None if self._location is None else str(self._location)
         return f"({location!r}, {self._environment!r})"
 
+    @property
+    def place(self) -> str:
+        """Where the vault is: its file, symbolic links followed, or its URL without credentials."""
+        from secretbridge._vault import default_location
+
+        location = self._location or default_location()
+        return str(location) if isinstance(location, PostgresUrl) else os.path.realpath(location.expanduser())
+
+    def file(self) -> Path | None:
+        """Give the vault's file, be it there or not; None where the vault is on PostgreSQL."""
+        from secretbridge._vault import default_location
+
+        location = self._location or default_location()
+        return None if isinstance(location, PostgresUrl) else location
+
+    @property
+    def environment(self) -> str:
+        """The environment that was chosen."""
+        return self._environment
+
     def open(self, kind: type[V]) -> V:
         """Open the vault as this class; blocks, and costs a key derivation with a passphrase."""
-        from secretbridge._vault import KeyFile, Passphrase, default_key_file, default_location
+        from secretbridge._vault import default_key_file, default_location
 
-        credential: KeyFile | Passphrase
-        if self._passphrase is None:
-            credential = KeyFile(self._key_file or default_key_file())
-        else:
-            credential = Passphrase(_wrapped(_asked(self._passphrase)))
+        credential = self._credential or KeyFile(default_key_file())
+        if isinstance(credential, Passphrase | AccountKey):
+            credential = credential.asked()  # before anything is locked: somebody may have to type it
         return kind.open(
-            self._location or default_location(), environment=self._environment, credential=credential
+            self._location or default_location(),
+            environment=self._environment,
+            credential=credential,
+            expect_head=self._expect_head,
         )
+
+
+def _credential(argument: str, given: object, wrong: list[Violation]) -> Credential | None:
+    """Make the credential that an argument means; what is wrong with it goes to the list."""
+    if isinstance(given, KINDS):
+        return given
+    kinds: dict[str, Callable[[Any], Credential]] = {
+        "passphrase": Passphrase,
+        "key_file": KeyFile,
+        "account_key": AccountKey,
+    }
+    try:
+        if argument in kinds:
+            return kinds[argument](given)
+    except InvalidRequest as refused:
+        wrong += refused.violations
+        return None
+    wrong.append(Violation(argument, "is no credential", "for example Passphrase(...) or KeyFile(...)"))
+    return None
 
 
 def secret_of(record: Record, *, told: bool = True) -> Secret:
     """Give what the vault tells; a write tells no value, as at the other providers."""
-    return Secret(
-        id=record.id,
+    secret = _NEW(Secret)
+    secret.__dict__.update(  # as Secret's own __init__ does, without its checks: this is every get
         name=record.name,
-        value=_wrapped(record.value) if told and record.value is not None else None,
+        id=record.id,
+        value=secret_str()(record.value) if told and record.value is not None else None,
         description=record.description,
         active=record.active,
         protected=record.protected,
@@ -98,59 +162,29 @@ def secret_of(record: Record, *, told: bool = True) -> Secret:
         created_at=record.created_at,
         updated_at=record.updated_at,
         version=record.version,
+        extra={},
     )
+    return secret
 
 
-def _wrapped(value: str | SecretStr) -> SecretStr:
-    return secret_str()(value) if isinstance(value, str) else value
+def _head(given: AuditHead | str | None, wrong: list[Violation]) -> AuditHead | None:
+    if given is None or isinstance(given, AuditHead):
+        return given
+    with suppress(InvalidRequest):
+        return AuditHead.parse(given)
+    remedy = "give what audit_head() gave, or its str()"
+    wrong.append(Violation("expect_head", "is not an audit head", remedy))
+    return None
 
 
-def _passphrase_violations(passphrase: object) -> list[Violation]:
-    """Find what is wrong with a passphrase; blanks within it and at its ends are its own."""
-    wrapped = isinstance(passphrase, secret_str()) if not isinstance(passphrase, str) else False
-    plain = passphrase.get_secret_value() if wrapped else passphrase  # type: ignore[attr-defined]  # a SecretStr
-    if not isinstance(plain, str):
-        remedy = "give str, SecretStr or a callable that gives one of them"
-        return [Violation("passphrase", f"is not a text but {type(plain).__name__}", remedy)]
-    if not plain.strip():
-        return [Violation("passphrase", "is empty or white space", "give the passphrase")]
-    if not plain.isascii() and _SURROGATE.search(plain):
-        return [Violation("passphrase", "holds half of a surrogate pair", "fix where it was decoded")]
-    if "\n" in plain or "\r" in plain:
-        return [Violation("passphrase", "holds a line break", "strip what was read from a file")]
-    return []
-
-
-def _asked(passphrase: SecretStr | Callable[[], str | SecretStr]) -> str | SecretStr:
-    """Give the passphrase, from the caller's callable where it is one.
+def place_of(location: object, argument: str = "location") -> Path | PostgresUrl:
+    """Give the file, or the schema on PostgreSQL, that a caller named.
 
     Raises:
-        VaultLocked: the callable failed; only the class of its exception is told.
-        InvalidRequest: it gave something else than a passphrase.
+        InvalidRequest: it is neither.
     """
-    if not callable(passphrase):
-        return passphrase
-    failed = ""
-    given: str | SecretStr = ""
-    try:
-        given = passphrase()
-    except Exception as error:  # noqa: BLE001 - it may hold the passphrase: only its class is told
-        failed = type(error).__name__
-    if failed:
-        raise VaultLocked(
-            f"The callable given as passphrase raised {failed}.", advice="Call it by itself to see the cause."
-        )
-    if wrong := _passphrase_violations(given):
+    if isinstance(location, str) and is_postgres(location):
+        return PostgresUrl(location)
+    if wrong := path_violations(argument, location):
         raise InvalidRequest(violations=wrong)
-    return given
-
-
-def path_violations(argument: str, path: object) -> list[Violation]:
-    """Find what is wrong with a path that a caller gave."""
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        return [Violation(argument, "is not a path", "give the path of a file")]
-    if "\0" in str(path):
-        return [Violation(argument, "holds a NUL character", "give the path of a file")]
-    if isinstance(path, str) and "://" in path:
-        return [Violation(argument, "is a URL", "this version keeps vaults in files; give a path")]
-    return []
+    return Path(location)  # type: ignore[arg-type]  # seen to be a path

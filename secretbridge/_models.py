@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, TypedDict
 
@@ -10,7 +11,6 @@ from secretbridge.errors import InvalidRequest, ValueNotTold, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from pydantic import SecretStr
 
@@ -122,6 +122,11 @@ class Secret:
                 advice="Ask get_secret() for it; io.net and Appfarm never tell a value.",
             )
         return self.value.get_secret_value()
+
+    @property
+    def expired(self) -> bool:
+        """Whether its expiry has passed by this machine's clock; False where it has none."""
+        return self.expires_at is not None and self.expires_at <= datetime.now(self.expires_at.tzinfo)
 
     def __repr__(self) -> str:
         shown = ", ".join(

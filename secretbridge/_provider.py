@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
     from secretbridge._models import Fields, Operation, Secret, Target
     from secretbridge.errors import Violation
 
-__all__ = ["Page", "Provider"]
+__all__ = ["Beyond", "Page", "Provider"]
 
 #: One page of a listing, and the cursor of the next one or None.
 Page = tuple[list["Secret"], "str | None"]
@@ -60,4 +60,49 @@ class Provider(Protocol):
 
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:
         """Give what is wrong with a call beyond ``capabilities``, from its arguments alone."""
+        ...
+
+
+class Beyond(Protocol):
+    """What an adapter may offer beyond ``Provider``, for migrations; each is looked for by its name.
+
+    An adapter takes over what it has and leaves the rest out; it does not derive from this class.
+    """
+
+    @property
+    def store(self) -> str:
+        """Which store this is, without a credential: a path, or an address with a project."""
+        ...
+
+    @property
+    def environment(self) -> str:
+        """Which of the store's environments the connection chose."""
+        ...
+
+    @property
+    def declared(self) -> Collection[str]:
+        """The names that are there, where the provider cannot list them."""
+        ...
+
+    @property
+    def moved_by_reading(self) -> Collection[str]:
+        """Fields of ``Secret`` that change when a value is read."""
+        ...
+
+    @property
+    def costs(self) -> Mapping[Operation, int]:
+        """Requests that an operation takes, where that is not one."""
+        ...
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether ``read_many`` costs the same for one name and for all."""
+        ...
+
+    async def read_many(self, channel: Channel, names: Iterable[str]) -> Sequence[Secret]:
+        """Give many secrets with their values, in the order asked for."""
+        ...
+
+    async def environments_of(self, channel: Channel, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """Give the other environments in which secrets have a value, by id; without any, it is left out."""
         ...

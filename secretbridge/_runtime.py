@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from secretbridge.errors import InvalidRequest, Violation
@@ -103,6 +104,10 @@ class _StoppedError(BaseException):
     """Ends a job of ``gather`` that waits when another one has failed; no Exception, as a cancellation."""
 
 
+#: What ends the waits of a job of ``gather``: set in the threads of its pool, whatever runtime waits there.
+_STOP: ContextVar[threading.Event | None] = ContextVar("secretbridge_stop", default=None)
+
+
 class BlockingRuntime:
     """Waits by blocking the thread; safe with many threads.
 
@@ -117,7 +122,6 @@ class BlockingRuntime:
         self._given = transport is not None
         self._inherited = False
         self._opening = threading.Lock()
-        self._job = threading.local()
         self._kept: BlockingWire | None = None
         self._wire: BlockingWire | None = None
         if transport is not None:
@@ -144,7 +148,7 @@ class BlockingRuntime:
 
     async def sleep(self, seconds: float) -> None:
         """Block the thread; Ctrl-C ends it, and in a job of ``gather`` the end of the others."""
-        stop: threading.Event | None = getattr(self._job, "stop", None)
+        stop = _STOP.get()
         if stop is None:
             time.sleep(seconds)  # noqa: ASYNC251 - blocking is this runtime's way to wait
         elif stop.wait(seconds):
@@ -162,7 +166,7 @@ class BlockingRuntime:
         failed: list[Exception] = []
 
         def run(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
-            self._job.stop = stop
+            _STOP.set(stop)
             try:
                 return finish(job())
             except Exception as error:

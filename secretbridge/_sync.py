@@ -141,7 +141,7 @@ class SecretBridge:
             SecretExpired: its expiry has passed (local vault).
             SecretBridgeError: anything else.
         """
-        return finish(self._core.get(name, id, metadata=metadata))
+        return self._core.get_blocking(name, id, metadata=metadata)
 
     def create_secret(
         self,

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["AuditEntry", "AuditHead", "Verified", "VersionInfo"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "PrincipalInfo",
+    "Purged",
+    "Retention",
+    "SecretInfo",
+    "SlotInfo",
+    "Verified",
+    "VersionInfo",
+]
 
 _CHAIN: Final = re.compile("[0-9a-f]{64}")
 _TOKEN: Final = re.compile("sbrv1-([1-9][0-9]{0,17})-([0-9a-f]{64})")
@@ -24,11 +34,13 @@ class VersionInfo:
     Attributes:
         version: its number.
         at: when it was made, in UTC.
-        operation: create, update, put, rename, delete, restore or undelete.
+        operation: create, update, put, rename, delete, restore, undelete, share or unshare.
         fields: the names of the fields that the caller gave, such as ``("value", "expires_at")``.
         name: the secret's name in this version.
         old_name: the name before, if this version is a renaming.
         deleted: whether from this version on there was nothing here: deleted, or moved to another name.
+        purged: whether what it held was dropped, by retention or ``purge()``: it cannot be read or restored.
+        shared: whether it was one value for all environments.
     """
 
     version: int
@@ -38,6 +50,8 @@ class VersionInfo:
     name: str
     old_name: str | None
     deleted: bool
+    purged: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +61,16 @@ class AuditEntry:
     Attributes:
         sequence: its number; the first is 1 and none is left out.
         at: when it happened by this machine's clock, in UTC.
-        operation: as in :class:`VersionInfo`, or "vault created".
+        operation: as in :class:`VersionInfo`, or "vault created", "get", "list", "policy changed", "purge"
+            (what the versions up to this one held was dropped) and others; see docs/vault-history.md.
         secret_id: the secret's id, or None for what concerns no secret.
-        name: the secret's name then, or None.
+        name: the secret's name then; of what concerns no secret, what it concerned, such as a slot; or None.
         old_name: the name before, in a renaming, or None.
-        environment: the name of the environment, or None.
-        version: the version that it made, or None.
+        environment: the name of the environment, "shared" for a shared secret's value, or None.
+        version: the version that it made or read, or None.
         fields: the names of the fields that the caller gave.
-        outcome: "done"; refused operations are not in the trail of this version.
+        outcome: "done", or why it was refused: "not found", "protected", "grant missing" and others more.
+        principal: the name of whoever did it; "owner" for whoever opened the vault with a slot of its own.
     """
 
     sequence: int
@@ -67,6 +83,47 @@ class AuditEntry:
     version: int | None
     fields: tuple[str, ...]
     outcome: str
+    principal: str = "owner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrincipalInfo:
+    """Somebody beside the owner who may open the vault.
+
+    Attributes:
+        name: unique in the vault.
+        kind: "user" or "service".
+        roles: names of roles.
+        permissions: what is granted beside the roles.
+        environments: the names of those it is for, or None for all.
+        expires_at: from when on it may do nothing, in UTC, or None.
+    """
+
+    name: str
+    kind: Literal["user", "service"]
+    roles: tuple[str, ...]
+    permissions: tuple[str, ...]
+    environments: tuple[str, ...] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretInfo:
+    """What the vault as a whole holds under a name; no values.
+
+    Attributes:
+        id: the secret's.
+        name: the secret's.
+        shared: whether it is one value for all environments.
+        environments: the names of those that see a value; inactive and expired ones count.
+        protected: the names of those whose value is protected.
+    """
+
+    id: str
+    name: str
+    shared: bool
+    environments: tuple[str, ...]
+    protected: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +182,49 @@ class Verified(NamedTuple):
     secrets: int
     values: int
     entries: int
+
+
+class Retention(NamedTuple):
+    """How much of its history a vault keeps.
+
+    Attributes:
+        versions: how many versions of a value at most, the newest included; None for all.
+        days: for how many days a version is kept after it was replaced; None for ever.
+    """
+
+    versions: int | None
+    days: int | None
+
+
+class Purged(NamedTuple):
+    """What ``purge()`` removed.
+
+    Attributes:
+        secrets: how many deleted values were removed for good.
+        versions: of how many versions what they held was dropped.
+        pending: True where the vault's files may still hold it, because somebody was reading from the
+            journal: purge again later, or close the vault everywhere. Always True on PostgreSQL, which keeps
+            dead rows until a vacuum.
+    """
+
+    secrets: int
+    versions: int
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotInfo:
+    """One way into the vault. It holds nothing secret.
+
+    Attributes:
+        number: its number.
+        kind: "passphrase", "key file", "environment variable", "keyring entry", "external key" or
+            "account key".
+        label: what it is called; where none was given, its kind and number.
+        principal: the id of the account or user it belongs to, or None for the vault's owner.
+    """
+
+    number: int
+    kind: str
+    label: str
+    principal: str | None

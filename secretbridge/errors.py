@@ -33,6 +33,19 @@
         VaultFull                    no room left on the disk
         SecretExpired(LookupError)   the secret's expiry has passed
         SecretLocked                 the secret is protected; also a SecretProtected
+        GrantMissing                 a permission is not held; also a PermissionDenied
+        NotEnvironmentSpecific       the secret is shared, and this account changes no shared ones
+        OutOfScope                   the account is not for this environment
+        AccountExpired               the account's time has passed
+      RotationIncomplete             a rotation did not come to its end; .run_id .step .results
+      MigrationError               a migration
+        PlanStale                    an end has moved since the plan was made; .moved
+        PlanRefused                  the plan refuses something, and nothing was written; .refused
+        JournalMismatch              the journal is not the one that was written, or of another plan
+        JournalFailed                the journal cannot be written
+        RunBusy                      another process works on this run or on one of its stores
+        MigrationIncomplete          not everything was done; .run
+      PartialUpdate                  a change in many places was not made in all of them; .results
 
 ``applied`` answers the question that matters after a failure: did the change happen?
 ``False`` it did not, ``True`` it did (what failed came after it), ``None`` it is not known.
@@ -44,6 +57,7 @@ Every error can be pickled.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from secretbridge._unset import UNSET, Unset
@@ -51,19 +65,35 @@ from secretbridge._unset import UNSET, Unset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from secretbridge._everywhere_results import EverywhereResult
+    from secretbridge.migrate._result import Run
+
 __all__ = [
+    "AccountExpired",
     "AmbiguousSecret",
     "AuthenticationError",
     "Conflict",
+    "GrantMissing",
     "InvalidRequest",
+    "JournalFailed",
+    "JournalMismatch",
+    "MigrationError",
+    "MigrationIncomplete",
     "NoReply",
+    "NotEnvironmentSpecific",
     "NotSent",
+    "OutOfScope",
+    "PartialUpdate",
     "PermissionDenied",
+    "PlanRefused",
+    "PlanStale",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
     "Rejected",
+    "RotationIncomplete",
+    "RunBusy",
     "SecretBridgeError",
     "SecretExists",
     "SecretExpired",
@@ -371,4 +401,139 @@ class SecretExpired(VaultError, LookupError):
 
 
 class SecretLocked(VaultError, SecretProtected):
-    """The secret is protected in the local vault and accepts no change but ``protected=False``."""
+    """The secret is protected in the local vault and accepts no change but ``protected=False``.
+
+    Attributes:
+        also: what else stood in the way of a service account's update, in the order of checking.
+    """
+
+    also: tuple[VaultError, ...] = ()
+
+
+class GrantMissing(VaultError, PermissionDenied):
+    """Whoever opened the vault does not hold the permission that this needs.
+
+    Attributes:
+        permissions: any one of these would do.
+        also: what else stood in the way of a service account's update, in the order of checking.
+    """
+
+    permissions: tuple[str, ...] = ()
+    also: tuple[VaultError, ...] = ()
+
+
+class NotEnvironmentSpecific(VaultError, PermissionDenied):
+    """The secret has one value for all environments, and a service account changes none of these.
+
+    Attributes:
+        also: what else stood in the way of a service account's update, in the order of checking.
+    """
+
+    also: tuple[VaultError, ...] = ()
+
+
+class OutOfScope(VaultError, PermissionDenied):
+    """The account is not for this environment, or the change would reach beyond those that it is for."""
+
+
+class AccountExpired(VaultError, AuthenticationError):
+    """The time of the account that the vault was opened by has passed."""
+
+
+class PartialUpdate(SecretBridgeError):
+    """A change in many places was not made in all of them.
+
+    ``applied`` is False where it is in effect nowhere, and else None: made in some places, or not known.
+
+    Attributes:
+        results: what came of it in each target.
+    """
+
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        results: EverywhereResult,
+        advice: str | None = None,
+        applied: bool | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice, applied=applied, transient=transient)
+        self.results = results
+
+
+class RotationIncomplete(SecretBridgeError):
+    """A rotation did not come to its end; what was done is in its journal, and it can be gone on with.
+
+    Attributes:
+        run_id: the run, for ``resume_rotation``.
+        step: what failed: ``"obtain"``, ``"write"`` or ``"revoke"``.
+        results: what came of the writing in each target, or None before it.
+    """
+
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        run_id: str,
+        step: str,
+        results: EverywhereResult | None = None,
+        applied: bool | None = None,
+    ) -> None:
+        super().__init__(message, advice=f"resume_rotation({run_id!r}, …) goes on with it.", applied=applied)
+        self.run_id = run_id
+        self.step = step
+        self.results = results
+
+
+class MigrationError(SecretBridgeError):
+    """A migration could not do what was asked."""
+
+
+class PlanStale(MigrationError):
+    """One end has moved since the plan was made; nothing was written.
+
+    Attributes:
+        moved: what has changed, one sentence each.
+    """
+
+    moved: tuple[str, ...] = ()
+
+
+class PlanRefused(MigrationError):
+    """The plan refuses some of its secrets; nothing was written.
+
+    Attributes:
+        refused: name at the source -> why.
+    """
+
+    refused: Mapping[str, str] = MappingProxyType({})
+
+
+class JournalMismatch(MigrationError):
+    """The journal is not there, of another plan or version, or not as it was written; nothing was done."""
+
+
+class JournalFailed(MigrationError):
+    """The journal cannot be written; what stands in it is kept, and the run can be resumed."""
+
+
+class RunBusy(MigrationError):
+    """Another process works on this run, or on one of its stores; nothing was done."""
+
+    transient = True
+
+
+class MigrationIncomplete(MigrationError):
+    """Not everything was done, and what was done is in the journal.
+
+    Attributes:
+        run: the run as it stands, secret by secret.
+    """
+
+    applied: bool | None = None
+    run: Run | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from secretbridge._config import _access
 from secretbridge._config._command import output_of
 from secretbridge._config._references import Malformed
+from secretbridge._location import is_postgres
 from secretbridge._models import secret_str
 from secretbridge.errors import AuthenticationError, SecretBridgeError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from secretbridge._config._references import Reference
 
-__all__ = ["MOST", "Asker", "asker", "missing_library"]
+__all__ = ["MOST", "Asker", "asker", "decoded", "missing_library"]
 
 #: Bytes that a credential may have.
 MOST: Final = 65_536
@@ -98,7 +99,7 @@ def asker(reference: Reference, folder: Path, place: str) -> Asker:
         return Asker(lambda: _keyring(*words), place, KEPT)
     if reference.scheme == "vault":
         return Asker(lambda: _vault(*words), place, KEPT)
-    return Asker(lambda: _decoded(output_of(words, folder, reference.time_limit, MOST)), place, KEPT)
+    return Asker(lambda: decoded(output_of(words, folder, reference.time_limit, MOST)), place, KEPT)
 
 
 def missing_library(reference: Reference) -> tuple[str, str]:
@@ -121,11 +122,15 @@ def _file(path: Path, place: str) -> str:
     content, problem, remedy = _access.read(path, MOST, named=named, target="FILE")
     if problem:
         raise Malformed(f"the file {problem}", remedy)
-    return _decoded(content)
+    return decoded(content)
 
 
-def _decoded(content: bytes) -> str:
-    """Give the text without one newline at its end."""
+def decoded(content: bytes) -> str:
+    """Give the text without one newline at its end.
+
+    Raises:
+        Malformed: it is no text.
+    """
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -159,7 +164,8 @@ def _vault(environment: str, name: str) -> str:
     from secretbridge._sync import SecretBridge
     from secretbridge._vault import default_location
 
-    if not _access.expanded(default_location()).exists():
+    location = default_location()
+    if not is_postgres(str(location)) and not _access.expanded(str(location)).exists():
         raise Malformed("there is no vault", "make it first, or say in SECRETBRIDGE_VAULT where it is")
     failed = ""
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from secretbridge._config._lines import Path
-    from secretbridge._config._tables import Connection
+    from secretbridge._config._tables import ConnectionTable
 
 # pydantic loads with secretbridge._config._tables, late: connections of the environment do without.
 
@@ -40,11 +40,11 @@ def nearest(written: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(choice)}"
 
 
-def validated(table: Mapping[str, object]) -> Connection:
+def validated(table: Mapping[str, object]) -> ConnectionTable:
     """Give the model of a table that was checked before."""
-    from secretbridge._config._tables import FIVE, Other
+    from secretbridge._config._tables import OWN, Other
 
-    return FIVE.get(str(table["provider"]), Other).model_validate(table)
+    return OWN.get(str(table["provider"]), Other).model_validate(table)
 
 
 def connection_findings(where: Path, table: Mapping[str, object], *, wanted: bool) -> list[Finding]:
@@ -57,13 +57,13 @@ def connection_findings(where: Path, table: Mapping[str, object], *, wanted: boo
     """
     from pydantic import ValidationError
 
-    from secretbridge._config._tables import FIVE, Other
+    from secretbridge._config._tables import OWN, Other
 
     provider = table.get("provider")
     if not isinstance(provider, str) or not provider:
         problem = "provider is missing" if provider is None else "provider is not a name"
-        return [Finding((*where, "provider"), problem, f"known are {', '.join(FIVE)}")]
-    kind = FIVE.get(provider, Other)
+        return [Finding((*where, "provider"), problem, f"known are {', '.join(OWN)}")]
+    kind = OWN.get(provider, Other)
     rows: Sequence[Mapping[str, Any]] = []
     try:
         kind.model_validate(table)
@@ -90,7 +90,7 @@ def _other_findings(
     for key, value in options.items():
         if not isinstance(value, (str, dict)) or not _CREDENTIAL.fullmatch(key):
             continue
-        # With a mistyped name of one of the five its references are all right.
+        # With a mistyped name of one of ours its references are all right.
         if provider in known or not _is_reference(value):
             yield Finding((*where, key), "what looks like a credential stands among the options", _APART)
 
@@ -103,14 +103,14 @@ def _is_reference(value: object) -> bool:
     return True
 
 
-def _finding(where: Path, kind: type[Connection], row: Mapping[str, Any]) -> Finding:
-    keys = tuple(part for part in row["loc"] if isinstance(part, str))
+def _finding(where: Path, kind: type[ConnectionTable], row: Mapping[str, Any]) -> Finding:
+    from secretbridge._config._tables import TAGS, RetryTable, TimeoutTable
+
+    keys = tuple(part for part in row["loc"] if isinstance(part, str) and part not in TAGS)
     path = (*where, *keys)
     known: Mapping[str, Any] = kind.model_fields
-    if keys[:1] == ("retry",) and len(keys) > 1:
-        from secretbridge._config._tables import RetryTable
-
-        known = RetryTable.model_fields
+    if len(keys) > 1 and keys[0] in {"retry", "timeout"}:
+        known = (RetryTable if keys[0] == "retry" else TimeoutTable).model_fields
     if row["type"] == "extra_forbidden":
         return Finding(path, "unknown key", nearest(keys[-1], known))
     key = keys[-1] if keys[-1] in known else "an entry"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from secretbridge._config._references import Malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["output_of"]
@@ -21,17 +21,27 @@ __all__ = ["output_of"]
 _REMEDY: Final = "run the command by itself to see why"
 
 
-def output_of(words: Sequence[str], folder: Path, time_limit: float, most: int) -> bytes:
+def output_of(
+    words: Sequence[str],
+    folder: Path,
+    time_limit: float,
+    most: int,
+    *,
+    fed: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+) -> bytes:
     """Give what a command writes to its standard output.
 
-    Its standard input is empty and what it writes to standard error is dropped, as it may hold the
-    credential. It has a session of its own, so that whatever it started can be ended with it.
+    What it writes to standard error is dropped, as it may hold the credential. It has a session of its own,
+    so that whatever it started can be ended with it.
 
     Args:
         words: the program and its arguments.
         folder: where it runs.
         time_limit: seconds.
         most: bytes that it may write.
+        fed: its standard input; as much as a pipe holds, 65,536 bytes.
+        variables: what its environment has besides our own.
 
     Raises:
         Malformed: it could not be started, took too long, wrote too much, or failed.
@@ -42,16 +52,18 @@ def output_of(words: Sequence[str], folder: Path, time_limit: float, most: int) 
         process = subprocess.Popen(  # noqa: S603 - the user's own command, not through a shell
             words,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **variables} if variables else None,
         )
     except (OSError, ValueError) as failure:
         reason = (failure.strerror if isinstance(failure, OSError) else "") or "malformed"
     if reason:
         raise Malformed(f"the command cannot be started ({reason})", "check the program's name and PATH")
     try:
+        _feed(process, fed)
         content = _bounded(process, until, time_limit, most)
         status = _status(process, until, time_limit)
     finally:
@@ -60,6 +72,13 @@ def output_of(words: Sequence[str], folder: Path, time_limit: float, most: int) 
         how = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
         raise Malformed(f"the command {how}", _REMEDY)
     return content
+
+
+def _feed(process: subprocess.Popen[bytes], fed: bytes) -> None:
+    """Hand in the standard input; a command that does not read it is not held up by it."""
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(fed)
 
 
 def _bounded(process: subprocess.Popen[bytes], until: float, time_limit: float, most: int) -> bytes:

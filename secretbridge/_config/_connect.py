@@ -1,4 +1,4 @@
-"""connect() and connect_async(): from a name to a bridge."""
+"""connect() and its kin: from a name to a bridge, or to the vault behind it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
     import httpx  # noqa: TID251 - for type checkers alone
 
+    from secretbridge._admin import Vault
+    from secretbridge._admin_async import AsyncVault
     from secretbridge._async import AsyncSecretBridge
     from secretbridge._connect import Pace
+    from secretbridge._embedded import Opening
     from secretbridge._models import Retry, Timeout
     from secretbridge._provider import Provider
     from secretbridge._sync import SecretBridge
 
-__all__ = ["connect", "connect_async"]
+__all__ = ["connect", "connect_async", "connect_vault", "connect_vault_async"]
 
 _ADD: Final = "add [connections.NAME] to secretbridge.toml"
 
@@ -94,6 +97,53 @@ def connect_async(
 
     provider, settings = _opened(name, config)
     return AsyncSecretBridge(provider, **{**settings, **options})
+
+
+def connect_vault(name: str = "vault", *, config: str | os.PathLike[str] | None = None) -> Vault:
+    """Give the face of a named connection's vault for those who look after it.
+
+    Args:
+        name: the connection's name; looked for as ``connect`` does.
+        config: the file to use in place of all others; ``SECRETBRIDGE_CONFIG`` does the same.
+
+    Returns:
+        The vault, not yet opened; close it, or use it in a ``with`` statement.
+
+    Raises:
+        InvalidRequest: as for ``connect``; or the connection is to another store.
+    """
+    from secretbridge._admin import Vault
+
+    return Vault._over(_opening(name, config))  # noqa: SLF001 - the vault's faces share how it is opened
+
+
+def connect_vault_async(name: str = "vault", *, config: str | os.PathLike[str] | None = None) -> AsyncVault:
+    """Give the face of a named connection's vault for those who look after it; not itself to be awaited.
+
+    Args:
+        name: the connection's name; looked for as ``connect`` does.
+        config: the file to use in place of all others; ``SECRETBRIDGE_CONFIG`` does the same.
+
+    Returns:
+        The vault, not yet opened; close it, or use it in an ``async with`` statement.
+
+    Raises:
+        InvalidRequest: as for ``connect``; or the connection is to another store.
+    """
+    from secretbridge._admin_async import AsyncVault
+
+    return AsyncVault._over(_opening(name, config))  # noqa: SLF001 - as in connect_vault
+
+
+def _opening(name: str, config: str | os.PathLike[str] | None) -> Opening:
+    """Give how the vault of a named connection is opened."""
+    from secretbridge.providers.local import Local
+
+    provider, _ = _opened(name, config)
+    if not isinstance(provider, Local):
+        problem = "is a connection to a store without versions and audit trail"
+        raise InvalidRequest(violations=[Violation("name", problem, "give one whose provider is local")])
+    return provider._opening  # noqa: SLF001 - as in connect_vault
 
 
 def _opened(name: str, config: str | os.PathLike[str] | None) -> tuple[Provider, dict[str, Any]]:

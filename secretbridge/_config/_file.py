@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config import _access
-from secretbridge._config._check import Finding, connection_findings, nearest
-from secretbridge._config._lines import line_of, lines
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from secretbridge._config._check import Finding
+
+# _check and _lines load late: names alone are had without them.
 
 __all__ = ["VARIABLE", "File", "explicit", "read", "search"]
 
@@ -38,6 +40,8 @@ class File:
 
     def place(self, *path: str) -> str:
         """Give ``FILE:LINE`` of a key, or of the table around it."""
+        from secretbridge._config._lines import line_of, lines
+
         return f"{self.path}:{line_of(lines(self.text), path)}"
 
     def violation(self, finding: Finding) -> Violation:
@@ -117,6 +121,8 @@ def read(path: Path, *, chosen: bool, wanted: str) -> File:
     text, tree, violation = _parsed(path, content)
     if violation is not None:
         raise InvalidRequest(violations=[violation])
+    from secretbridge._config._lines import line_of, lines
+
     findings, connections = _checked(tree, wanted)
     file = File(path, text, connections)
     if findings:
@@ -151,6 +157,8 @@ def _parsed(path: Path, content: bytes) -> tuple[str, dict[str, object], Violati
 
 def _checked(tree: dict[str, object], wanted: str) -> tuple[list[Finding], dict[str, Mapping[str, object]]]:
     """Check everything that was read."""
+    from secretbridge._config._check import Finding, connection_findings, nearest
+
     findings = [
         Finding((key,), "unknown key", nearest(key, ["connections"])) for key in tree if key != "connections"
     ]

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from secretbridge._config._access import expanded
 from secretbridge._config._ask import asker, missing_library
 from secretbridge._config._check import Finding, nearest, validated
 from secretbridge._config._references import Reference
-from secretbridge._models import Retry
+from secretbridge._models import Retry, Timeout
 from secretbridge.errors import InvalidRequest, Violation
 from secretbridge.providers import provider_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
 
     from secretbridge._config._file import File
-    from secretbridge._config._tables import Connection
+    from secretbridge._config._tables import ConnectionTable
     from secretbridge._provider import Provider
 
-__all__ = ["provider_of"]
-
-#: The vault's options that hold the path of a file.
-_PATHS: Final = frozenset({"location", "key_file"})
+__all__ = ["placed", "provider_of"]
 
 
 def provider_of(file: File, name: str) -> tuple[Provider, dict[str, Any]]:
@@ -32,7 +30,7 @@ def provider_of(file: File, name: str) -> tuple[Provider, dict[str, Any]]:
     Raises:
         InvalidRequest: the provider is not known or refuses an option; every violation names the line.
     """
-    from secretbridge._config._tables import OF_BRIDGES
+    from secretbridge._config._tables import OF_BRIDGES, PATHS
 
     where = ("connections", name)
     model = validated(file.connections[name])
@@ -54,22 +52,27 @@ def provider_of(file: File, name: str) -> tuple[Provider, dict[str, Any]]:
             if problem:
                 findings.append(Finding(path, f"the reference {problem}", remedy))
             options[key] = asker(value, file.path.parent, file.place(*path))
-        elif model.provider == "local" and key in _PATHS and "://" not in str(value):
-            options[key] = file.path.parent / expanded(str(value))
+        elif key in PATHS.get(model.provider, ()):
+            options[key] = placed(file, str(value))
     _raise(file, findings)
     return _made(file, where, make, options), _settings(fields)
 
 
+def placed(file: File, written: str) -> Path | str:
+    """Give a path as it counts from the file's folder; what is no path stays as it is."""
+    return written if "://" in written else file.path.parent / expanded(written)
+
+
 def _class(
     file: File,
-    model: Connection,
+    model: ConnectionTable,
     where: tuple[str, ...],
     written: Mapping[str, tuple[tuple[str, ...], object]],
 ) -> Callable[..., Provider]:
     """Give the adapter, if it is installed and takes these options."""
-    from secretbridge._config._tables import FIVE
+    from secretbridge._config._tables import OWN
 
-    if model.provider in FIVE:
+    if model.provider in OWN:
         return provider_class(model.provider)
     path = (*where, "provider")
     try:
@@ -138,6 +141,8 @@ def _located(file: File, where: tuple[str, ...], refused: InvalidRequest) -> Inv
 def _settings(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Write the bridge's options as it takes them."""
     settings = {key: fields[key] for key in ("timeout", "pace") if fields.get(key) is not None}
+    if "timeout" in settings and not isinstance(settings["timeout"], float):
+        settings["timeout"] = Timeout(**settings["timeout"].model_dump())
     if settings.get("pace") == "off":
         settings["pace"] = None
     if fields.get("retry") is not None:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["ENVIRONMENTS", "SCHEMES", "TIME_LIMIT", "Malformed", "Reference", "reference"]
+__all__ = ["ENVIRONMENT", "SCHEMES", "TIME_LIMIT", "Malformed", "Reference", "reference"]
 
 Scheme = Literal["env", "file", "keyring", "vault", "command"]
 
@@ -18,7 +18,8 @@ SCHEMES: Final[dict[Scheme, str]] = {
     "vault": "vault:NAME",
     "command": "command:PROGRAM ARGUMENT …",
 }
-ENVIRONMENTS: Final = ("development", "test", "staging", "production")
+#: What can be the name of a vault's environment; the vault says whether it has it.
+ENVIRONMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: Seconds that a command may take.
 TIME_LIMIT: Final = 30.0
 _LONGEST: Final = 3600.0
@@ -85,7 +86,7 @@ def _words(scheme: Scheme, rest: str) -> tuple[str, ...]:
         return (service, user) if service and user else ()
     if scheme == "vault":
         environment, slash, name = rest.rpartition("/")  # no name of a new secret has a slash
-        return (environment, name) if name and (not slash or environment in ENVIRONMENTS) else ()
+        return (environment, name) if name and (not slash or ENVIRONMENT.fullmatch(environment)) else ()
     return _split(rest) if scheme == "command" else (rest,)
 
 

@@ -17,7 +17,7 @@ from pydantic import (
 
 from secretbridge._config._references import SCHEMES, TIME_LIMIT, Malformed, Reference, reference
 
-__all__ = ["FIVE", "OF_BRIDGES", "Connection", "Other", "json_schema"]
+__all__ = ["OF_BRIDGES", "OWN", "PATHS", "TAGS", "ConnectionTable", "Other", "json_schema"]
 
 
 def _pace(written: object) -> float | Literal["provider", "off"]:
@@ -74,7 +74,11 @@ Pace = Annotated[
 #: The default of what may be left out. TOML has no null, so None is no value that the types need to know.
 _LEFT_OUT: Any = None
 _Place = Annotated[str, AfterValidator(_place)]
-_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+#: As of Retry and Timeout: more than eleven days is a slip.
+_LONGEST: Final = 1_000_000
+_Seconds = Annotated[float, Field(ge=0, le=_LONGEST, allow_inf_nan=False)]
+_Limit = Annotated[float, Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
+_Create = Annotated[bool, Field(description="Whether an absent file reads as empty and is created.")]
 _Allow = Annotated[bool, Field(description="Allow a base_url without TLS beyond loopback.")]
 
 
@@ -92,13 +96,31 @@ class RetryTable(_Table):
     max_retry_after: Annotated[_Seconds, Field(description="Seconds that a provider may ask for.")] = 60.0
 
 
-class Connection(_Table):
+class TimeoutTable(_Table):
+    """How long each step of an exchange may take."""
+
+    connect: Annotated[_Limit, Field(description="Seconds for the connection, TLS included.")] = 5.0
+    read: Annotated[_Limit, Field(description="Seconds for each piece of the answer.")] = 30.0
+    write: Annotated[_Limit, Field(description="Seconds for each piece of the request to be taken.")] = 30.0
+    pool: Annotated[_Limit, Field(description="Seconds for a free connection.")] = 30.0
+
+
+#: What pydantic puts among the keys of a finding about a timeout; no key of TOML needs to look so.
+TAGS: Final = frozenset({"=seconds", "=steps"})
+
+_TimeoutOption = Annotated[
+    Annotated[float, Field(gt=0, le=_LONGEST, allow_inf_nan=False), Tag("=seconds")]
+    | Annotated[TimeoutTable, Tag("=steps")],
+    Discriminator(lambda written: "=steps" if isinstance(written, dict) else "=seconds"),
+    Field(description="Seconds for each step, or a table of the four steps."),
+]
+
+
+class ConnectionTable(_Table):
     """What every connection may hold besides its provider's own options."""
 
     provider: str
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False, description="Seconds for each step.")] = (
-        _LEFT_OUT
-    )
+    timeout: _TimeoutOption = _LEFT_OUT
     retry: RetryTable = _LEFT_OUT
     pace: Pace = _LEFT_OUT
 
@@ -107,7 +129,7 @@ class Connection(_Table):
 OF_BRIDGES: Final = frozenset({"timeout", "retry", "pace"})
 
 
-class IoNetTable(Connection):
+class IoNetTable(ConnectionTable):
     """io.net: exactly one of api_key, bearer and token."""
 
     model_config = ConfigDict(
@@ -121,7 +143,7 @@ class IoNetTable(Connection):
     allow_http: _Allow = _LEFT_OUT
 
 
-class WixTable(Connection):
+class WixTable(ConnectionTable):
     """Wix: exactly one of site_id and account_id."""
 
     model_config = ConfigDict(
@@ -135,7 +157,7 @@ class WixTable(Connection):
     allow_http: _Allow = _LEFT_OUT
 
 
-class InsForgeTable(Connection):
+class InsForgeTable(ConnectionTable):
     """One InsForge project."""
 
     provider: Literal["insforge"]
@@ -144,7 +166,7 @@ class InsForgeTable(Connection):
     allow_http: _Allow = _LEFT_OUT
 
 
-class AppfarmTable(Connection):
+class AppfarmTable(ConnectionTable):
     """One endpoint of an Appfarm solution, in one environment."""
 
     provider: Literal["appfarm"]
@@ -155,7 +177,7 @@ class AppfarmTable(Connection):
     allow_http: _Allow = _LEFT_OUT
 
 
-class LocalTable(Connection):
+class LocalTable(ConnectionTable):
     """The embedded vault, in one environment; relative paths start from the file's folder."""
 
     provider: Literal["local"]
@@ -163,28 +185,65 @@ class LocalTable(Connection):
     environment: Literal["development", "test", "staging", "production"] = _LEFT_OUT
     passphrase: Credential = _LEFT_OUT
     key_file: _Place = _LEFT_OUT
+    account_key: Credential = _LEFT_OUT
 
 
-FIVE: Final[dict[str, type[Connection]]] = {
+class DotenvTable(ConnectionTable):
+    """A dotenv file; a relative path starts from the folder of this configuration."""
+
+    provider: Literal["dotenv"]
+    path: _Place
+    create: _Create = _LEFT_OUT
+
+
+class JsonFileTable(ConnectionTable):
+    """A JSON file of names and texts; a relative path starts from the folder of this configuration."""
+
+    provider: Literal["jsonfile"]
+    path: _Place
+    create: _Create = _LEFT_OUT
+
+
+class EnvironTable(ConnectionTable):
+    """The environment variables of the process, to read from."""
+
+    provider: Literal["environ"]
+    prefix: Annotated[str, Field(description="Only variables whose names begin so, named without it.")] = (
+        _LEFT_OUT
+    )
+
+
+#: The adapters of this package, each with its table.
+OWN: Final[dict[str, type[ConnectionTable]]] = {
     "appfarm": AppfarmTable,
+    "dotenv": DotenvTable,
+    "environ": EnvironTable,
     "insforge": InsForgeTable,
     "ionet": IoNetTable,
+    "jsonfile": JsonFileTable,
     "local": LocalTable,
     "wix": WixTable,
 }
 
+#: The options that hold a path, which starts from the file's folder.
+PATHS: Final[dict[str, frozenset[str]]] = {
+    "dotenv": frozenset({"path"}),
+    "jsonfile": frozenset({"path"}),
+    "local": frozenset({"location", "key_file"}),
+}
 
-class Other(Connection):
+
+class Other(ConnectionTable):
     """A provider of another package: its credentials apart, its other options as it calls them."""
 
     model_config = ConfigDict(extra="allow")
-    provider: Annotated[str, Field(min_length=1, json_schema_extra={"not": {"enum": [*FIVE]}})]
+    provider: Annotated[str, Field(min_length=1, json_schema_extra={"not": {"enum": [*OWN]}})]
     credentials: dict[str, Credential] = {}
 
 
 def _kind(table: Any) -> str:  # noqa: ANN401 - pydantic hands in whatever stands there
     provider = table.get("provider") if isinstance(table, dict) else None
-    return provider if provider in FIVE else "other"
+    return provider if provider in OWN else "other"
 
 
 class _File(_Table):
@@ -194,8 +253,11 @@ class _File(_Table):
         str,
         Annotated[
             Annotated[AppfarmTable, Tag("appfarm")]
+            | Annotated[DotenvTable, Tag("dotenv")]
+            | Annotated[EnvironTable, Tag("environ")]
             | Annotated[InsForgeTable, Tag("insforge")]
             | Annotated[IoNetTable, Tag("ionet")]
+            | Annotated[JsonFileTable, Tag("jsonfile")]
             | Annotated[LocalTable, Tag("local")]
             | Annotated[WixTable, Tag("wix")]
             | Annotated[Other, Tag("other")],

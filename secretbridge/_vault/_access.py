@@ -2,25 +2,63 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-from secretbridge._vault import _create, _files, _records, _refusals, _schema, _sealed, _verify
-from secretbridge._vault._change import Change, Held, Known, confirm_miss, emptied
+from secretbridge._vault import (
+    _audit,
+    _create,
+    _decisions,
+    _openers,
+    _policy,
+    _records,
+    _refusals,
+    _sealed,
+    _shared,
+    _upgrade,
+    _verify,
+)
+from secretbridge._vault._change import Change, Held, confirm_miss, emptied, find_named
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._decided import Decided
+from secretbridge._vault._decisions import Act
+from secretbridge._vault._keys import UnknownEpoch
+from secretbridge._vault._permissions import (
+    ADMINISTER,
+    CREATE,
+    DELETE,
+    LIST_NAMES,
+    READ_AUDIT,
+    READ_VALUES,
+    updating,
+)
 from secretbridge._vault._records import Record
+from secretbridge._vault._rows import EVERYWHERE
+from secretbridge._vault._storage import store_at
 from secretbridge._vault._store import SqliteStore
+from secretbridge.errors import SecretNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from secretbridge._trail import Verified
-    from secretbridge._vault._keys import KeyFile, Keyring, Opener, Passphrase, SecretValue
+    from secretbridge._credentials import Credential, SecretValue
+    from secretbridge._location import PostgresUrl
+    from secretbridge._trail import AuditHead, Verified
+    from secretbridge._vault._openers import Opener
     from secretbridge._vault._rows import Rows
 
-T = TypeVar("T")
+#: A page of a listing, and the cursor of the next.
+Listed: TypeAlias = tuple[list[Record], str | None]
+Names: TypeAlias = list[str]  # within the class, list is a method
+
+#: Seconds that an operation waits for other writers.
+BUSY_TIMEOUT: Final = 10.0
+#: Names that are looked for in one round trip where many secrets are written.
+_TOGETHER: Final = 128
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "description": None,
@@ -30,72 +68,72 @@ _DEFAULTS: Final[Mapping[str, object]] = {
 }
 
 
-class Vault:
+class Vault(Decided):
     """An open vault in one of its environments. Made by :meth:`open`.
 
     Safe with many threads, with many processes on one file, and after a fork. The keys stay in memory until
     the object is gone.
     """
 
-    def __init__(
-        self, store: SqliteStore, keyring: Keyring, environment: int, environments: Mapping[str, int]
-    ) -> None:
-        self._store = store
-        self._keyring = keyring
-        self._environment = environment
-        self._environments = {number: name for name, number in environments.items()}
-        self._last_state: Known | None = None
-
     @classmethod
     def open(
         cls,
-        location: Path,
+        location: Path | PostgresUrl,
         *,
         environment: str,
-        credential: Passphrase | KeyFile,
-        busy_timeout: float = 10.0,
+        credential: Credential,
+        busy_timeout: float = BUSY_TIMEOUT,
         allow_file_systems: Collection[str] = (),
+        expect_head: AuditHead | None = None,
     ) -> Self:
         """Open a vault, or create it where there is none.
 
         Args:
-            location: the vault's file; its folder is created 0700 if absent.
+            location: the vault's file, whose folder is created 0700 if absent; or a schema on PostgreSQL.
             environment: one of the vault's environments.
             credential: what opens it. A missing key file is created only together with a new vault.
             busy_timeout: seconds to wait for other processes at each operation.
             allow_file_systems: network file systems or FUSE, by type, to accept all the same.
+            expect_head: the vault must continue the audit trail that this was taken from.
 
         Raises:
             InvalidRequest: the vault has no such environment.
             VaultLocked: the credential does not open it.
-            VaultDamaged: the file is empty, cut short, foreign or changed.
+            VaultDamaged: the file is empty, cut short, foreign or changed, or not the one that is expected.
             VaultBusy, VaultReadOnly, VaultFull, VaultError: it cannot be used as it is.
         """
-        store = SqliteStore(
-            _files.resolve(location), busy_timeout=busy_timeout, allow_file_systems=allow_file_systems
-        )
+        store = store_at(location, busy_timeout=busy_timeout, allow_file_systems=allow_file_systems)
 
         openers: list[Opener] = []  # kept from creating, so that the KDF runs once
 
-        def create(path: Path) -> None:
-            _number(_schema.ENVIRONMENTS, environment)
-            _create.check_vacant(path)
-            openers.append(_create.opener(credential, new=True))
-            _create.create(path, openers[0])
+        def create() -> Callable[[Rows], None]:
+            _number(_policy.ENVIRONMENTS, environment)
+            if expect_head is not None:
+                raise _refusals.vault_missing(location)
+            openers.append(_openers.opener(credential, new=True))
+            if openers[0].kind == _openers.ACCOUNT:
+                raise _refusals.none_made_by_account(location)
+            return lambda rows: _create.first_rows(rows, openers[0])
 
         try:
             store.connect(create)
-            opener = openers[0] if openers else _create.opener(credential, new=False)
+            opener = openers[0] if openers else _openers.opener(credential, new=False)
 
-            keyring, environments = store.snapshot(lambda rows: _create.unlock(rows, opener))
-            return cls(store, keyring, _number(environments, environment), environments)
+            def unlock(rows: Rows) -> _create.Unlocked:
+                unlocked = _create.unlock(rows, opener)
+                if expect_head is not None:
+                    _audit.check_anchor(rows, unlocked.keyring, expect_head)
+                return unlocked
+
+            if isinstance(store, SqliteStore) and _upgrade.needed(store):
+                _upgrade.upgrade(store, opener)
+            keyring, policy, slot = store.snapshot(unlock)
+            vault = cls(store, keyring, _number(policy.environments, environment), policy, slot.principal)
+            vault._look(Act(_records.OPENED, "open"), lambda _: None, noted=False)
         except BaseException:
             store.close()
             raise
-
-    def close(self) -> None:
-        """Close the file; closing twice is closing once."""
-        self._store.close()
+        return vault
 
     # Reading
 
@@ -107,16 +145,36 @@ class Vault:
             SecretExpired: its expiry has passed.
             VaultDamaged: it is not what was written.
         """
-        if name is not None:
-            row = self._store.find(self._keyring.name_index(name), self._environment)
-        else:
-            row = self._store.find_id(_records.id_bytes(id), self._environment)
-        if row is None or row[1] is None:
+        row = self._find(name, id)
+        standing = self._standing
+        if row is not None and standing.reads_freely and row[5] == standing.epoch:
+            return self._handed_out(row, name, id)
+        return self._get_decided(row, name, id)
+
+    def _get_decided(self, row: tuple[Any, ...] | None, name: str | None, id: str | None) -> Record:
+        act = Act(_records.READ, "get", (READ_VALUES,), name, id)
+
+        def look() -> Record:
+            found = row
+            while found is None or found[5] != self._standing.epoch:
+                self._renew()
+                found = self._find(name, id)
+                if found is None:
+                    break
+            self._check(act, self._standing.rights)
+            if found is None:
+                raise self._missing("get", name, id)
+            return self._handed_out(found, name, id)
+
+        return self._decided(act, look)
+
+    def _handed_out(self, row: tuple[Any, ...], name: str | None, id: str | None) -> Record:
+        secret, version, epoch, sealed, environment = row[:5]
+        if version is None:
             raise self._missing("get", name, id)
-        secret, version, epoch, sealed = row
-        plain = _sealed.open_value(self._keyring, secret, self._environment, version, epoch, sealed)
-        record = _records.decode_record(plain, secret, self._environment)
-        if record.version != version or (name is not None and record.name != name):
+        plain = _sealed.open_value(self._keyring, secret, environment, version, epoch, sealed)
+        record = _records.decode_record(plain, secret, environment)
+        if record.version != version or record.elsewhere or (name is not None and record.name != name):
             raise damaged()
         if _records.is_deleted(plain):
             raise _refusals.not_found("get", name, id)
@@ -140,23 +198,80 @@ class Vault:
             InvalidRequest: ``after`` is no cursor.
             VaultDamaged: one of them is not what was written.
         """
-        found: list[Record] = []
+        act = Act(_records.LISTED, "list", (LIST_NAMES,))
         last = _refusals.cursor(after) if after is not None else b""
+        return self._decided(act, lambda: self._listed_following(act, last, limit))
+
+    def _listed_following(self, act: Act, last: bytes, limit: int) -> Listed:
+        with suppress(UnknownEpoch):
+            return self._listed(act, last, limit)
+        self._store.snapshot(self._keyring.follow)
+        return self._listed(act, last, limit)
+
+    def _listed(self, act: Act, last: bytes, limit: int) -> Listed:
+        found = []
+        self._check(act, self._renew().rights)
         while True:
-            rows = self._store.page(last, self._environment, limit)
-            for secret, version, epoch, sealed in rows:
+            rows = self._store.page(last, self._environment, limit + 1)
+            if rows and rows[0][5] != self._standing.epoch:
+                self._check(act, self._renew().rights)
+                continue
+            more = len(rows) > limit
+            if more and rows[-1][4] == EVERYWHERE:
+                rows.pop()  # the same secret's value of this environment may follow
+            for secret, version, epoch, sealed, environment, _ in rows:
                 last = secret
-                plain = _sealed.open_value(self._keyring, secret, self._environment, version, epoch, sealed)
+                plain = _sealed.open_value(self._keyring, secret, environment, version, epoch, sealed)
                 if not _records.is_deleted(plain):
-                    found.append(_records.decode_record(plain, secret, self._environment, with_value=False))
+                    found.append(_records.decode_record(plain, secret, environment, with_value=False))
                     if len(found) == limit:
                         return found, last.hex()
-            if len(rows) < limit:
+            if not more:
                 return found, None
+
+    def _find(self, name: str | None, id: str | None) -> tuple[Any, ...] | None:
+        """What the store has of a secret here, whatever data key it is under by now."""
+        while True:
+            if name is None:
+                row = self._store.find_id(_records.id_bytes(id), self._environment)
+            else:
+                row = self._store.find(self._keyring.name_index(name), self._environment)
+                if row is None and self._keyring.rekeying:
+                    for index in self._keyring.name_indexes(name)[1:]:
+                        row = row or self._store.find(index, self._environment)
+            if row is not None and (row[2] is None or self._keyring.knows(row[2])):
+                return row
+            if not self._store.snapshot(self._keyring.follow):
+                return row
+
+    def environments_of(self, ids: Iterable[str]) -> dict[str, Names]:
+        """The other environments in which secrets have a value of their own, by id; others are left out.
+
+        Raises:
+            GrantMissing: names may not be listed.
+            VaultDamaged: one of the values is not what was written.
+        """
+
+        def look(rows: Rows) -> dict[str, Names]:
+            names = {number: name for name, number in self._policy.environments.items()}
+            rights = self._standing.rights
+            scope = None if rights is None else rights.environments
+            found: dict[str, Names] = {}
+            for id_ in ids:
+                for row in rows.values(_records.id_bytes(id_)):
+                    if row.environment in {EVERYWHERE, self._environment}:
+                        continue
+                    if scope is not None and row.environment not in scope:
+                        continue
+                    if not _sealed.open_record(self._keyring, row)[1]:
+                        found.setdefault(id_, []).append(names[row.environment])
+            return found
+
+        return self._look(Act(_records.LISTED, "list", (LIST_NAMES,)), look, noted=False)
 
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""
-        self._store.snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
+        self._snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
         return _refusals.not_found(operation, name, id)
 
     # Writing
@@ -171,12 +286,15 @@ class Vault:
         Raises:
             SecretExists: there is one, be it inactive or expired.
         """
-        return self._write(lambda change, operation: self._create(change, operation, name, fields))
+        act = Act(_records.CREATE, "create", (CREATE,), name, None, _mask(fields))
+        return self._write(lambda change, operation: self._create(change, operation, name, fields), act)
 
     def _create(self, change: Change, operation_id: bytes, name: str, fields: Mapping[str, object]) -> Record:
         secret, held = change.named(name)
         if held is not None and not held.deleted:
             raise _refusals.exists("create", name)
+        if secret is not None and held is not None:
+            held = _shared.begin_anew(change, secret, held)
         id_ = secret.id if secret is not None else change.add_secret(name)
         record = _new(change, id_, name, fields, held)
         change.save(_records.CREATE, operation_id, record, held, _mask(fields))
@@ -192,17 +310,19 @@ class Vault:
         Raises:
             SecretLocked: it is protected.
         """
+        act = Act(_records.PUT, "put", (), name, None, _mask(fields))
+        return self._write(lambda change, operation: self._put(change, operation, name, fields), act)
 
-        def work(change: Change, operation_id: bytes) -> Record:
-            secret, held = change.named(name)
-            if held is not None and not held.deleted and held.record.protected:
-                raise _refusals.locked("put", held.record)
-            id_ = secret.id if secret is not None else change.add_secret(name)
-            record = _new(change, id_, name, fields, held)
-            change.save(_records.PUT, operation_id, record, held, _mask(fields))
-            return record
-
-        return self._write(work)
+    def _put(self, change: Change, operation_id: bytes, name: str, fields: Mapping[str, object]) -> Record:
+        secret, held = change.named(name)
+        there = held.record if held is not None and not held.deleted else None
+        _decisions.check_put(change.rights, there, name, fields, shared=held is not None and held.shared)
+        if secret is not None and held is not None and held.deleted:
+            held = _shared.begin_anew(change, secret, held)
+        id_ = secret.id if secret is not None else change.add_secret(name)
+        record = _new(change, id_, name, fields, held)
+        change.save(_records.PUT, operation_id, record, held, _mask(fields))
+        return record
 
     def update(
         self,
@@ -230,19 +350,18 @@ class Vault:
         def work(change: Change, operation_id: bytes) -> Record:
             held = self._held(change, "update", name, id)
             record = held.record
-            if record.protected and not (len(changes) == 1 and changes.get("protected") is False):
-                raise _refusals.locked("update", record)
+            _decisions.check_update(change.rights, record, changes, shared=held.shared)
             if if_version is not None and if_version != record.version:
                 raise _refusals.conflict(record, if_version)
             updated = _changed(record, changes, version=record.version + 1, at=change.now)
             if updated.name == record.name:
                 change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
                 return updated
-            if (there := change.named(updated.name)[1]) is not None and not there.deleted:
+            if change.taken(updated.name, held):
                 raise _refusals.exists("update", updated.name)
             return change.rename(operation_id, held, updated, _mask(changes))
 
-        return self._write(work)
+        return self._write(work, Act(_records.UPDATE, "update", (), name, id, _mask(changes)))
 
     def delete(self, *, name: str | None = None, id: str | None = None) -> None:
         """Delete the value of this environment; the version counter and the history stay.
@@ -251,27 +370,68 @@ class Vault:
             SecretNotFound: there is none here.
             SecretLocked: it is protected.
         """
+        act = Act(_records.DELETE, "delete", (DELETE,), name, id)
+        self._write(lambda change, operation: self._delete(change, operation, name, id), act)
 
-        def work(change: Change, operation_id: bytes) -> None:
-            held = self._held(change, "delete", name, id)
-            if held.record.protected:
-                raise _refusals.locked("delete", held.record)
-            gone = replace(
-                emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now)
-            )
-            change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
-
-        self._write(work)
+    def _delete(self, change: Change, operation_id: bytes, name: str | None, id: str | None) -> None:
+        held = self._held(change, "delete", name, id)
+        _decisions.check_delete(change.rights, held.record, shared=held.shared)
+        gone = replace(emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now))
+        change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
 
     def _create_many(self, secrets: Iterable[tuple[str, Mapping[str, object]]]) -> None:
         """Create all of these in one transaction, or none."""
 
         def work(change: Change, operation_id: bytes) -> None:
-            for name, fields in secrets:
-                self._create(change, operation_id, name, fields)
+            coming = iter(secrets)
+            while some := list(islice(coming, _TOGETHER)):
+                change.look_ahead(name for name, _ in some)
+                for name, fields in some:
+                    self._create(change, operation_id, name, fields)
+                    operation_id = _sealed.new_id()
+
+        self._write(work, Act(_records.CREATE, "create", (CREATE,)))
+
+    def write_many(self, writes: Iterable[tuple[str, SecretValue | None]]) -> None:
+        """Put and delete in one transaction, in this order; what is to be deleted may be absent.
+
+        Raises:
+            SecretLocked: one of them is protected.
+        """
+
+        def work(change: Change, operation_id: bytes) -> None:
+            for name, value in writes:
+                if value is not None:
+                    self._put(change, operation_id, name, {"value": value})
+                else:
+                    _decisions.require(change.rights, "delete", DELETE, name=name)
+                    with suppress(SecretNotFound):
+                        self._delete(change, operation_id, name, None)
                 operation_id = _sealed.new_id()
 
-        self._write(work)
+        self._write(work, Act(_records.PUT, "write many"))
+
+    def read_many(self, names: Iterable[str]) -> Sequence[Record]:
+        """These secrets with their values, as they were at one moment.
+
+        Raises:
+            SecretNotFound, SecretExpired: one of them is not handed out.
+        """
+
+        def look(rows: Rows) -> Sequence[Record]:
+            return [self._read(rows, name) for name in listed]
+
+        listed = list(names)
+        found = self._look(Act(_records.READ, "get", (READ_VALUES,)), look, noted=False)
+        self._note_reads(found)
+        return found
+
+    def _read(self, rows: Rows, name: str) -> Record:
+        row = find_named(rows, self._keyring, name, self._environment)[1]
+        if row is None:
+            confirm_miss(rows, self._keyring, name, b"")
+            raise _refusals.not_found("get", name, None)
+        return self._handed_out((row.secret, row.version, row.epoch, row.sealed, row.environment), name, None)
 
     def verify(self) -> Verified:
         """Check the whole vault: every record, the history, the log's chain, the counts.
@@ -279,24 +439,16 @@ class Vault:
         Raises:
             VaultDamaged: something in it is not what was written.
         """
-        return self._store.snapshot(lambda rows: _verify.verify(rows, self._keyring))
-
-    def _write(self, work: Callable[[Change, bytes], T]) -> T:
-        operation_id = _sealed.new_id()
-
-        def inside(rows: Rows) -> T:
-            change = Change(rows, self._keyring, self._environment, self._last_state)
-            result = work(change, operation_id)
-            self._last_state = change.finish()
-            return result
-
-        return self._store.transact(operation_id, inside)
+        act = Act(_records.AUDIT_READ, "verify", (ADMINISTER, READ_AUDIT))
+        return self._look(act, lambda rows: _verify.verify(rows, self._keyring))
 
     def _held(self, change: Change, operation: str, name: str | None, id: str | None) -> Held:
         held = change.named(name)[1] if name is not None else change.held(_records.id_bytes(id))
         if held is None:
-            confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id))
+            confirm_miss(change.rows, self._keyring, name, _records.id_bytes(id), state=change.state)
         if held is None or held.deleted:
+            if not _decisions.may_know(change.rights, name):
+                raise _refusals.grant_missing(change.rights, operation, updating(name), name)
             raise _refusals.not_found(operation, name, id)
         return held
 
@@ -304,7 +456,7 @@ class Vault:
 def _number(environments: Mapping[str, int], environment: str) -> int:
     number = environments.get(environment)
     if number is None:
-        raise _refusals.unknown_environment(environment, environments)
+        raise _refusals.unknown_environment(environments)
     return number
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._trail import AuditEntry, AuditHead
-from secretbridge._vault import _crypto, _records, _sealed
+from secretbridge._vault import _crypto, _outcomes, _records, _sealed
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._principals import SHARED_WORD
 from secretbridge.errors import VaultDamaged
 
 if TYPE_CHECKING:
@@ -24,6 +25,26 @@ _OPERATIONS: Final = {
     _records.DELETE: "delete",
     _records.RESTORE: "restore",
     _records.UNDELETE: "undelete",
+    _records.READ: "get",
+    _records.POLICY_CHANGED: "policy changed",
+    _records.PRINCIPAL_ADDED: "principal added",
+    _records.PRINCIPAL_CHANGED: "principal changed",
+    _records.PRINCIPAL_REMOVED: "principal removed",
+    _records.SHARED: "share",
+    _records.UNSHARED: "unshare",
+    _records.LISTED: "list",
+    _records.OPENED: "open",
+    _records.LOOKED_BACK: "history",
+    _records.AUDIT_READ: "audit read",
+    _records.ADMINISTERED: "administer",
+    _records.SLOT_ADDED: "slot added",
+    _records.SLOT_REMOVED: "slot removed",
+    _records.REKEYED: "rekeyed",
+    _records.ROOT_ROTATED: "root rotated",
+    _records.UPGRADED: "upgraded",
+    _records.SLOT_CHANGED: "slot changed",
+    _records.PURGED: "purge",
+    _records.RETENTION_SET: "retention set",
 }
 #: Lines that are read, and opened, at a time.
 _PAGE: Final = 256
@@ -49,20 +70,22 @@ def fields_of(entry: Entry) -> tuple[str, ...]:
     return tuple(name for name, bit in _records.FIELDS.items() if entry.fields & bit)
 
 
-def told(entry: Entry, environments: Mapping[int, str]) -> AuditEntry:
+def told(entry: Entry, environments: Mapping[int, str], principals: Mapping[bytes, str]) -> AuditEntry:
     """An entry in the words of the public face."""
     about_secret = entry.secret != _crypto.NOWHERE
+    shared = SHARED_WORD if about_secret else None
     return AuditEntry(
         sequence=entry.sequence,
         at=_records.moment(entry.at),
         operation=operation_of(entry),
         secret_id=entry.secret.hex() if about_secret else None,
-        name=entry.name if about_secret else None,
+        name=entry.name or None,
         old_name=entry.old_name or None,
-        environment=environments.get(entry.environment, str(entry.environment)) if about_secret else None,
-        version=entry.version if about_secret else None,
+        environment=environments[entry.environment] if entry.environment else shared,
+        version=entry.version or None,
         fields=fields_of(entry),
-        outcome="done" if entry.outcome == _records.DONE else f"outcome {entry.outcome}",
+        outcome=_outcomes.word(entry.outcome),
+        principal=principals.get(entry.principal, entry.principal.hex()),
     )
 
 
@@ -124,9 +147,24 @@ def verify(rows: Rows, keyring: Keyring, anchor: AuditHead | None) -> AuditHead:
     if newest is None:
         raise damaged()
     if anchor is not None and not met:
-        raise VaultDamaged(
-            f"The audit trail does not continue what the anchor was taken from: its line {anchor.sequence} "
-            "is another or missing.",
-            advice="An older copy was put in the vault's place, or the anchor is another vault's.",
-        )
+        raise _not_continued(anchor)
     return AuditHead(newest.entry.sequence, newest.chain.hex())
+
+
+def check_anchor(rows: Rows, keyring: Keyring, anchor: AuditHead) -> None:
+    """Compare the one line that an anchor was taken at; the state and the newest line were checked before.
+
+    Raises:
+        VaultDamaged: the vault does not continue what the anchor was taken from.
+    """
+    row = rows.log(anchor.sequence)
+    if row is None or not _crypto.same(_sealed.open_log(keyring, row)[2], bytes.fromhex(anchor.chain)):
+        raise _not_continued(anchor)
+
+
+def _not_continued(anchor: AuditHead) -> VaultDamaged:
+    return VaultDamaged(
+        f"The audit trail does not continue what the anchor was taken from: its line {anchor.sequence} "
+        "is another or missing.",
+        advice="An older copy was put in the vault's place, or the anchor is another vault's.",
+    )

@@ -9,22 +9,26 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._vault import _files, _sqlite, _verify
+from secretbridge._vault import _files, _move, _sqlite, _verify
+from secretbridge._vault._keys import following
 from secretbridge._vault._rows import Rows
+from secretbridge._vault._store import SqliteStore
 from secretbridge.errors import VaultBusy, VaultError
 
 if TYPE_CHECKING:
     from secretbridge._trail import Verified
     from secretbridge._vault._keys import Keyring
-    from secretbridge._vault._store import SqliteStore
+    from secretbridge._vault._storage import Store
 
 _JOURNALS: Final = ("-wal", "-shm", "-journal")
 _BESIDE: Final = ("", *_JOURNALS, ".lock", ".new")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def backup(store: SqliteStore, keyring: Keyring, path: Path, *, overwrite: bool) -> Verified:
+def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Verified:
     """Copy the vault as it is at one moment, while others go on writing to it.
+
+    The copy is a SQLite file; that of a vault on PostgreSQL is filled row by row.
 
     Args:
         store: the open vault.
@@ -43,18 +47,22 @@ def backup(store: SqliteStore, keyring: Keyring, path: Path, *, overwrite: bool)
     """
     folder = Path(os.path.realpath(path.expanduser().parent))
     target = folder / path.name
+    vault = store.path if isinstance(store, SqliteStore) else None
     failure: VaultError | None = None
     placed = False
     try:
-        _check_target(target, store.path, overwrite=overwrite)
+        _check_target(target, vault, overwrite=overwrite)
         # A name of its own for each copy: two at a time to the same target must not meet.
         copy = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
         try:
             _files.write_new(copy, b"")
-            store.read(lambda connection: _fill(connection, copy))
+            if isinstance(store, SqliteStore):
+                store.read(lambda connection: fill(connection, copy))
+            else:
+                _move.fill_file(store, copy)
             verified = _checked(copy, keyring)
             # Looked at again: a rename replaces whatever came there meanwhile.
-            _check_target(target, store.path, overwrite=overwrite)
+            _check_target(target, vault, overwrite=overwrite)
             copy.rename(target)
             placed = True
         finally:
@@ -71,11 +79,11 @@ def backup(store: SqliteStore, keyring: Keyring, path: Path, *, overwrite: bool)
     return verified
 
 
-def _check_target(target: Path, vault: Path, *, overwrite: bool) -> None:
+def _check_target(target: Path, vault: Path | None, *, overwrite: bool) -> None:
     if not target.name or not target.parent.exists():
         raise VaultError(f"There is no folder {target.parent}.", advice="Create it, then make the backup.")
     _files.check_folder(target.parent)
-    if target in {vault.with_name(f"{vault.name}{ending}") for ending in _BESIDE}:
+    if vault is not None and target in {vault.with_name(f"{vault.name}{ending}") for ending in _BESIDE}:
         raise VaultError(
             f"{target} is the vault itself or one of its files.", advice="Give the backup another place."
         )
@@ -95,11 +103,13 @@ def _check_target(target: Path, vault: Path, *, overwrite: bool) -> None:
         raise VaultError(
             f"{target} is there already.", advice="Give another name, or overwrite=True to replace it."
         )
-    if not stat.S_ISREG(found.st_mode) or os.path.samestat(found, vault.stat()):
+    itself = vault is not None and os.path.samestat(found, vault.stat())
+    if itself or not stat.S_ISREG(found.st_mode):
         raise VaultError(f"{target} cannot be replaced by a backup.", advice="Give the backup another name.")
 
 
-def _fill(connection: sqlite3.Connection, copy: Path) -> None:
+def fill(connection: sqlite3.Connection, copy: Path) -> None:
+    """Copy all pages as of one moment into a file that is there, and wait until the disk has them."""
     failure: VaultError | None = None
     with closing(_target(copy)) as target:
         try:
@@ -137,7 +147,7 @@ def _checked(copy: Path, keyring: Keyring) -> Verified:
     failure: VaultError | None = None
     try:
         with closing(_sqlite.connect_unchanging(copy)) as connection:
-            return _verify.verify(Rows(connection), keyring)
+            return following(Rows(connection), keyring, lambda rows: _verify.verify(rows, keyring))
     except _sqlite.FAILURES as problem:
         failure = _sqlite.translated(problem, copy)
     raise failure

@@ -6,16 +6,21 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from secretbridge._vault import _records, _sealed
-from secretbridge._vault._crypto import damaged
+from secretbridge._vault import _policy, _records, _retention, _sealed
+from secretbridge._vault._crypto import NOWHERE, damaged
 from secretbridge._vault._keys import INDEX_BYTES
+from secretbridge._vault._permissions import OWNER, OWNER_ID
 from secretbridge._vault._records import Entry, Moved, Record
-from secretbridge._vault._rows import SecretRow, ValueRow
+from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from secretbridge._vault._keys import Keyring
+    from secretbridge._vault._permissions import Rights
+    from secretbridge._vault._policy import Policy
     from secretbridge._vault._records import State
-    from secretbridge._vault._rows import Rows, StateRow
+    from secretbridge._vault._rows import LogRow, Rows, StateRow
 
 #: In a secret's flags: it lost its name to another and is reached through the log alone.
 DETACHED: Final = 1
@@ -35,6 +40,11 @@ class Held(NamedTuple):
     record: Record
     deleted: bool
 
+    @property
+    def shared(self) -> bool:
+        """Whether it is one value for all environments."""
+        return self.row.environment == EVERYWHERE
+
 
 class Change:
     """A write in the making, in one environment.
@@ -46,43 +56,78 @@ class Change:
         keyring: the vault's keys.
         environment: the number of the environment.
         known: the state as this process wrote it last, or None.
+
+    Attributes:
+        policy: the rules that hold in the transaction.
+        principal: the id of whoever does it.
+        rights: what that one may do, as the transaction's own policy has it.
     """
 
-    __slots__ = ("_environment", "_keyring", "_keys", "now", "rows", "state")
+    __slots__ = (
+        "_ahead",
+        "_environment",
+        "_keyring",
+        "_keys",
+        "now",
+        "policy",
+        "principal",
+        "rights",
+        "rows",
+        "spare_id",
+        "state",
+    )
 
     def __init__(self, rows: Rows, keyring: Keyring, environment: int, known: Known | None) -> None:
         self.rows = rows
         self._keyring = keyring
-        self._keys = keyring.current
         self._environment = environment
+        self.spare_id: bytes | None = None  # of the transaction, where no version takes it
         row = rows.state()
+        if keyring.rekeying or (row is not None and row.epoch != keyring.current.epoch):
+            keyring.learn(rows.data_keys())
+        self._keys = keyring.current
         if known is not None and known.row == row:
             self.state = known.state.copy()
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
+        self.policy = _policy.Policy()
+        self.principal = OWNER_ID
+        self.rights: Rights = OWNER
+        self._ahead: dict[str, tuple[SecretRow | None, ValueRow | None]] = {}
 
     # Looking
 
     def held(self, secret: bytes) -> Held | None:
-        """This environment's value of a secret, deleted or not."""
-        row = self.rows.value(secret, self._environment)
-        return self._open(row) if row is not None else None
+        """A secret's value as this environment sees it, deleted or not."""
+        row = self.rows.held(secret, self._environment)
+        return self._seen(row) if row is not None else None
 
     def _open(self, row: ValueRow) -> Held:
         return Held(row, *_sealed.open_record(self._keyring, row))
 
+    def _seen(self, row: ValueRow) -> Held:
+        held = self._open(row)
+        if held.record.elsewhere:  # the flag in the clear that led here is not the one that was written
+            raise damaged()
+        return held
+
     def named(self, name: str) -> tuple[SecretRow | None, Held | None]:
-        """The row of a name and this environment's value of it.
+        """The row of a name and its value as this environment sees it.
 
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        secret, row = self.rows.named(self._keyring.name_index(name), self._environment)
-        held = self._open(row) if row is not None else None
+        ahead = self._ahead.pop(name, None)
+        secret, row = ahead or find_named(self.rows, self._keyring, name, self._environment)
+        held = self._seen(row) if row is not None else None
         if held is not None and held.record.name != name:
             raise damaged()
         return secret, held
+
+    def everywhere(self, secret: bytes) -> list[Held]:
+        """All that is held of a secret: in each environment, and shared; deleted or not."""
+        return [self._open(row) for row in self.rows.values(secret)]
 
     # Changing
 
@@ -97,6 +142,7 @@ class Change:
         deleted: bool = False,
         old_name: str = "",
         moved: Moved | None = None,
+        environment: int | None = None,
     ) -> None:
         """Write a version: its value row and its line in the log.
 
@@ -109,33 +155,41 @@ class Change:
             deleted: whether this version says that the value is gone.
             old_name: the name before, in a renaming.
             moved: where the value came from, if from another secret.
+            environment: where it stands, if not where ``over`` does, nor in this environment.
         """
         secret = bytes.fromhex(record.id)
+        if environment is None:
+            environment = over.row.environment if over is not None else self._environment
         self.state.sequence += 1
-        plain = _records.encode_record(record, self._environment, deleted=deleted)
-        self._put(secret, record.version, plain, over.row if over else None)
+        plain = _records.encode_record(record, environment, deleted=deleted)
+        self._put(secret, environment, record.version, plain, over.row if over else None)
         entry = Entry(
             sequence=self.state.sequence,
             at=self.now,
             operation=operation,
             operation_id=operation_id,
             secret=secret,
-            environment=self._environment,
+            environment=environment,
             version=record.version,
             previous=over.row.sequence if over else 0,
             fields=fields,
             name=record.name,
             old_name=old_name,
             moved=moved or Moved(bytes(16), 0, 0),
+            principal=self.principal,
         )
         row, self.state.chain = _sealed.seal_log(
             self._keyring, entry, self.state.chain, None if deleted else plain
         )
         self.rows.append_log(row)
+        if over is not None and self.policy.forgets:
+            _retention.keep_to(self, self.policy, row, record.name)
 
-    def _put(self, secret: bytes, version: int, plain: bytes, over: ValueRow | None) -> None:
-        state = self.state
-        row = _sealed.seal_value(self._keyring, secret, self._environment, version, state.sequence, plain)
+    def _put(
+        self, secret: bytes, environment: int, version: int, plain: bytes, over: ValueRow | None
+    ) -> None:
+        sequence = self.state.sequence
+        row = _sealed.seal_value(self._keyring, secret, environment, version, sequence, plain)
         self._replace(over, row)
 
     def _replace(self, over: ValueRow | None, row: ValueRow) -> None:
@@ -145,24 +199,88 @@ class Change:
             state.values += 1
         else:
             self.rows.save_value(row)
-            state.digest = _sealed.subtract(state.digest, _sealed.value_element(self._keys, over))
+            keys = self._keyring.epoch(over.epoch)
+            state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, over))
         state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
 
-    def add_secret(self, name: str, secret: bytes | None = None) -> bytes:
+    def add_secret(self, name: str, secret: bytes | None = None, flags: int = 0) -> bytes:
         """A new row for a name, under a new id unless one is given."""
-        row = SecretRow(self._keyring.name_index(name), secret or _sealed.new_id(), self._keys.epoch, 0)
+        row = SecretRow(self._keyring.name_index(name), secret or _sealed.new_id(), self._keys.epoch, flags)
         self._insert_secret(row)
         return row.id
 
     def _insert_secret(self, row: SecretRow) -> None:
         self.rows.insert_secret(row)
         self.state.secrets += 1
-        self.state.digest = _sealed.add(self.state.digest, _sealed.secret_element(self._keys, row))
+        keys = self._keyring.epoch(row.epoch)
+        self.state.digest = _sealed.add(self.state.digest, _sealed.secret_element(keys, row))
 
     def _remove_secret(self, row: SecretRow) -> None:
         self.rows.delete_secret(row)
         self.state.secrets -= 1
-        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(self._keys, row))
+        keys = self._keyring.epoch(row.epoch)
+        self.state.digest = _sealed.subtract(self.state.digest, _sealed.secret_element(keys, row))
+
+    def note(
+        self,
+        operation: int,
+        operation_id: bytes,
+        *,
+        name: str = "",
+        secret: bytes = NOWHERE,
+        environment: int = 0,
+        version: int = 0,
+        fields: int = 0,
+        outcome: int = 0,
+        at: int | None = None,
+    ) -> None:
+        """Write a line of the log that makes no version.
+
+        Args:
+            operation: what was done, or refused.
+            operation_id: unique; settles a commit of unknown outcome.
+            name: a text: the secret's name, or a slot's label, or a principal's name.
+            secret: the secret that it was about, if about one that is there.
+            environment: the number of the environment that it was about, or 0.
+            version: the version that it was about, or 0.
+            fields: which fields the caller gave.
+            outcome: how it ended; see ``_outcomes``.
+            at: when it happened, if not now; microseconds since 1970.
+        """
+        self.state.sequence += 1
+        entry = Entry(
+            sequence=self.state.sequence,
+            at=self.now if at is None else at,
+            operation=operation,
+            operation_id=operation_id,
+            secret=secret,
+            environment=environment,
+            version=version,
+            previous=0,
+            fields=fields,
+            name=name,
+            principal=self.principal,
+            outcome=outcome,
+        )
+        row, self.state.chain = _sealed.seal_log(self._keyring, entry, self.state.chain, None)
+        self.rows.append_log(row)
+
+    def save_policy(self, policy: Policy) -> None:
+        """Write the rules that hold from now on, in every process that has the vault open."""
+        self.state.policy_epoch += 1
+        sealed = _sealed.seal_policy(self._keyring, self.state.policy_epoch, _policy.encode(policy))
+        self.rows.save_policy(self.state.policy_epoch, self._keys.epoch, sealed)
+
+    def look_ahead(self, names: Iterable[str]) -> None:
+        """Ask for these names together; each answer serves the next :meth:`named` of its name.
+
+        Nothing but these names may be looked for or changed until all of them were: an answer would be stale.
+        """
+        if self._keyring.rekeying:
+            return  # a name may be under either of two indexes: each is looked for by itself
+        wanted = dict.fromkeys(names)
+        found = self.rows.named_many(map(self._keyring.name_index, wanted), self._environment)
+        self._ahead = dict(zip(wanted, found, strict=True))
 
     def finish(self) -> Known:
         """Write the state back."""
@@ -188,11 +306,15 @@ class Change:
             The version as written.
         """
         target, there = self.named(record.name)
-        if self._alone(held) and (target is None or not self._lives(target)):
+        lives = target is not None and self._lives(target)
+        if target is not None and not lives and target.flags & SHARED and not self._alone(held):
+            self._free_name(target)
+            target = there = None
+        if self._alone(held) and not lives:
             version = max(record.version, self._free_name(target) + 1, self.state.version_floor + 1)
             record = replace(record, version=version)
             self._rename_row(held, record.name)
-            self._raise_floor(version)
+            self.raise_floor(version)
             self.save(_records.UPDATE, operation_id, record, held, fields, old_name=held.record.name)
             return record
         secret = target.id if target is not None else self.add_secret(record.name)
@@ -200,14 +322,28 @@ class Change:
         version = max(record.version, known + 1, self.state.version_floor + 1)
         record = replace(record, id=secret.hex(), version=version)
         moved = Moved(held.row.secret, held.row.version + 1, held.row.sequence)
-        old_name = held.record.name
+        old_name, sequence = held.record.name, self.state.sequence + 1
         self.save(_records.UPDATE, operation_id, record, there, fields, old_name=old_name, moved=moved)
-        self._leave(held)
-        self._raise_floor(version)
+        self._leave(held, sequence)
+        self.raise_floor(version)
         return record
 
+    def row_of(self, held: Held) -> SecretRow:
+        """The row of the name of what is held."""
+        row = self.rows.secret_by_id(held.row.secret)
+        if row is None:
+            raise damaged()
+        return row
+
+    def taken(self, name: str, held: Held) -> bool:
+        """Whether this value cannot have that name: one has it here, or anywhere if this is shared."""
+        target, there = self.named(name)
+        if there is not None and not there.deleted:
+            return True
+        return held.shared and target is not None and self._lives(target)
+
     def _alone(self, held: Held) -> bool:
-        others = (row for row in self.rows.values(held.row.secret) if row.environment != self._environment)
+        others = (row for row in self.rows.values(held.row.secret) if row.environment != held.row.environment)
         return all(self._open(row).deleted for row in others)
 
     def _lives(self, secret: SecretRow) -> bool:
@@ -221,38 +357,120 @@ class Change:
         index = os.urandom(INDEX_BYTES)
         self._insert_secret(SecretRow(index, target.id, self._keys.epoch, target.flags | DETACHED))
         newest = max(row.version for row in self.rows.values(target.id))
-        self._raise_floor(newest)
+        self.raise_floor(newest)
         return newest
 
     def _rename_row(self, held: Held, name: str) -> None:
-        row = self.rows.secret_by_id(held.row.secret)
-        if row is None:
-            raise damaged()
+        row = self.row_of(held)
         self._remove_secret(row)
-        self.add_secret(name, row.id)
+        self.add_secret(name, row.id, row.flags)
         for other in self.rows.values(row.id):
-            self._raise_floor(other.version)
-            if other.environment != self._environment:  # deleted there; the name inside has to follow
-                self._rename_deleted(self._open(other), name)
+            self.raise_floor(other.version)
+            if other.environment != held.row.environment:  # deleted there; the name inside has to follow
+                self.rewrite_deleted(replace(self._open(other).record, name=name), other)
 
-    def _rename_deleted(self, held: Held, name: str) -> None:
-        row = held.row
-        plain = _records.encode_record(replace(held.record, name=name), row.environment, deleted=True)
+    def reflag(self, row: SecretRow, flags: int) -> None:
+        """Other flags for a name."""
+        self._remove_secret(row)
+        self._insert_secret(row._replace(flags=flags))
+
+    def rewrite_deleted(self, record: Record, row: ValueRow) -> None:
+        """Another content for a row that holds no value; it makes no version."""
+        plain = _records.encode_record(record, row.environment, deleted=True)
         self._replace(
             row,
             _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
         )
 
-    def _leave(self, held: Held) -> None:
+    def _leave(self, held: Held, sequence: int) -> None:
         """What stays behind of a value that moved: a deleted one, made by the same line of the log."""
         version = held.row.version + 1
         gone = emptied(held.record, version)
-        plain = _records.encode_record(gone, self._environment, deleted=True)
-        self._put(held.row.secret, version, plain, held.row)
+        plain = _records.encode_record(gone, held.row.environment, deleted=True)
+        row = _sealed.seal_value(
+            self._keyring, held.row.secret, held.row.environment, version, sequence, plain
+        )
+        self._replace(held.row, row)
 
-    def _raise_floor(self, version: int) -> None:
+    def raise_floor(self, version: int) -> None:
+        """Have every new name count its versions from above this one."""
         # The old name may be taken again, by a secret that counts from above this.
         self.state.version_floor = max(self.state.version_floor, version)
+
+    # Rekeying
+
+    def adopt(self, keyring: Keyring) -> None:
+        """Seal what follows, and the state, under the newest data key of this keyring."""
+        self._keyring = keyring
+        self._keys = keyring.current
+        self.state.key_epoch = keyring.current.epoch
+
+    def reseal_name(self, row: SecretRow) -> None:
+        """Bring a name under the newest data key."""
+        index = row.name_index
+        if not row.flags & DETACHED:
+            values = self.rows.values(row.id)
+            name = self._open(values[0]).record.name if values else ""
+            if self._keyring.name_index(name, row.epoch) != index:
+                raise damaged()
+            index = self._keyring.name_index(name)
+        self._remove_secret(row)
+        self._insert_secret(row._replace(name_index=index, epoch=self._keys.epoch))
+
+    def reseal_value(self, row: ValueRow) -> None:
+        """Bring a value under the newest data key."""
+        plain = _sealed.open_value(
+            self._keyring, row.secret, row.environment, row.version, row.epoch, row.sealed
+        )
+        self._replace(
+            row,
+            _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
+        )
+
+    def reseal_line(self, row: LogRow) -> None:
+        """Bring a line of the log and the version it keeps under the newest data key."""
+        self.rows.save_log(_sealed.reseal_log(self._keyring, row))
+
+    # Dropping
+
+    @property
+    def environment(self) -> int:
+        """The number of the environment."""
+        return self._environment
+
+    def entry(self, sequence: int) -> Entry:
+        """A line of the log, opened.
+
+        Raises:
+            VaultDamaged: it is missing, or not what was written.
+        """
+        row = self.rows.log(sequence)
+        if row is None:
+            raise damaged()
+        return _sealed.open_log(self._keyring, row)[0]
+
+    def opened(self, row: ValueRow) -> Held:
+        """A value, opened."""
+        return self._open(row)
+
+    def take_id(self) -> bytes:
+        """The transaction's own operation id while no line has it, then new ones."""
+        taken, self.spare_id = self.spare_id, None
+        return taken or _sealed.new_id()
+
+    def remove(self, held: Held) -> None:
+        """Take a value's row away, and with its last value the secret's; no version is shown again."""
+        row, state = held.row, self.state
+        self.rows.delete_value(row)
+        state.values -= 1
+        keys = self._keyring.epoch(row.epoch)
+        state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, row))
+        self.raise_floor(row.version)
+        if not self.rows.values(row.secret):
+            secret = self.rows.secret_by_id(row.secret)
+            if secret is None:
+                raise damaged()
+            self._remove_secret(secret)
 
 
 def emptied(record: Record, version: int) -> Record:
@@ -260,21 +478,57 @@ def emptied(record: Record, version: int) -> Record:
     return replace(record, value=None, description=None, expires_at=None, version=version)
 
 
-def confirm_miss(rows: Rows, keyring: Keyring, name: str | None, secret_id: bytes) -> None:
+def confirm_miss(
+    rows: Rows, keyring: Keyring, name: str | None, secret_id: bytes, *, state: State | None = None
+) -> None:
     """Make sure that what was not found is not there: a miss is the one answer that no seal vouches for.
+
+    Args:
+        rows: a transaction's rows.
+        keyring: the vault's keys.
+        name: what was looked for, or None.
+        secret_id: what was looked for, where the name is None.
+        state: in the middle of a change, what it has come to; else the sealed one.
 
     Raises:
         VaultDamaged: rows are missing, or the name is there and its index does not find it.
     """
-    state = _sealed.open_state(keyring, rows.state())
-    index = keyring.name_index(name) if name is not None else b""
-    secret = rows.secret_by_name(index) if name is not None else rows.secret_by_id(secret_id)
-    secrets, hits = rows.counted_secrets(index)
-    if secrets != state.secrets or hits != (name is not None and secret is not None):
-        raise damaged()
+    state = state or _sealed.open_state(keyring, rows.state())
+    secret = rows.secret_by_id(secret_id) if name is None else None
+    for index in {b""} if name is None else set(keyring.name_indexes(name)):
+        named = rows.secret_by_name(index) if name is not None else None
+        secrets, hits = rows.counted_secrets(index)
+        if secrets != state.secrets or hits != (named is not None):
+            raise damaged()
+        secret = named or secret
     if secret is None:
         return
-    for row in rows.values(secret.id):  # one of them may be the missing one, put elsewhere
-        _sealed.open_record(keyring, row)
+    found = rows.values(secret.id)
+    for row in found:  # one of them may be the missing one, put elsewhere
+        check_place(secret, row, _sealed.open_record(keyring, row)[0])
+    if secret.flags & SHARED and EVERYWHERE not in {row.environment for row in found}:
+        raise damaged()
     if rows.counted_values() != state.values:
         raise damaged()
+
+
+def check_place(secret: SecretRow, row: ValueRow, record: Record) -> None:
+    """Make sure that a shared secret's value stands in no environment, and any other's in one.
+
+    Raises:
+        VaultDamaged: the flag in the clear and what is sealed disagree.
+    """
+    counts = (row.environment == EVERYWHERE) == bool(secret.flags & SHARED)
+    if record.elsewhere == counts:
+        raise damaged()
+
+
+def find_named(
+    rows: Rows, keyring: Keyring, name: str, environment: int
+) -> tuple[SecretRow | None, ValueRow | None]:
+    """The row of a name, whatever data key it is under, and its value in one environment."""
+    for index in keyring.name_indexes(name):
+        found = rows.named(index, environment)
+        if found[0] is not None:
+            break
+    return found

@@ -4,55 +4,39 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from secretbridge._vault import _crypto, _files, _keys, _records, _rows, _schema, _sealed, _sqlite
-from secretbridge._vault._crypto import ARGON2_DEFAULT, SUITE, damaged
-from secretbridge._vault._keys import KEY_FILE, PASSPHRASE, KeyFile, Keyring, Opener, Passphrase
-from secretbridge.errors import VaultDamaged, VaultLocked
+from secretbridge._vault import _crypto, _files, _keys, _policy, _records, _rows, _sealed, _sqlite
+from secretbridge._vault._crypto import SUITE, damaged
+from secretbridge._vault._keys import Keyring
+from secretbridge._vault._policy import Policy
+from secretbridge.errors import VaultDamaged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from secretbridge._vault._openers import Opener, Slot
 
 _FIRST: Final = 1  # the number of the first slot, key epoch, policy epoch and log line
 _JOURNALS: Final = ("-wal", "-shm", "-journal")
 
 
-def opener(credential: Passphrase | KeyFile, *, new: bool) -> Opener:
-    """The credential, ready to open slots; a missing key file is created for a new vault only.
+def create(path: Path, fill: Callable[[_rows.Rows], None]) -> None:
+    """A new vault in a file, complete and durable before it gets its name. The lock is held.
+
+    Args:
+        path: where there is none yet.
+        fill: writes the first rows.
 
     Raises:
-        VaultLocked: the key file is missing, or is none.
-    """
-    if isinstance(credential, Passphrase):
-        return Opener(PASSPHRASE, credential.encoded())
-    key = _files.read_key_file(credential.path)
-    if new:
-        if key is None:
-            key = _files.create_key_file(credential.path)
-        _files.check_key_place(credential.path)
-    if key is None:
-        raise VaultLocked(
-            f"The key file {credential.path} of this vault is missing. It is never created anew, because a "
-            "new key could not open what the old one sealed.",
-            advice="Put the key file back, or give its place.",
-        )
-    return Opener(KEY_FILE, key)
-
-
-def create(path: Path, credential: Opener) -> None:
-    """A new vault, complete and durable before it gets its name. The lock is held.
-
-    Raises:
-        VaultDamaged: journals of a vault lie there without their vault.
         sqlite3.Error, OSError: what could not be done.
     """
-    rows = _first_rows(credential)
     temporary = path.with_name(f"{path.name}.new")
     _discard(temporary)
     try:
         _files.write_new(temporary, b"")
-        _sqlite.build(temporary, rows)
+        _sqlite.build(temporary, fill)
         temporary.rename(path)
     except BaseException:
         _discard(temporary)
@@ -80,12 +64,13 @@ def _discard(temporary: Path) -> None:
             os.unlink(f"{temporary}{ending}")  # noqa: PTH108 - no path of its own
 
 
-def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...]:
+def first_rows(rows: _rows.Rows, credential: Opener) -> None:
+    """The rows of a new vault that this credential opens."""
     vault, root, chain = os.urandom(16), os.urandom(_crypto.KEY_BYTES), os.urandom(_crypto.KEY_BYTES)
     data_key = _keys.new_data_key(vault, root, epoch=_FIRST, chain=chain)
     keyring = Keyring(vault, root, {_FIRST: data_key})
-    slot = credential.new_slot(vault, root, number=_FIRST, argon2=ARGON2_DEFAULT)
-    policy = _sealed.seal_policy(keyring, _FIRST, _records.encode_policy(_schema.ENVIRONMENTS))
+    slot = credential.new_slot(vault, root, number=_FIRST)
+    policy = _sealed.seal_policy(keyring, _FIRST, _policy.encode(Policy()))
     entry = _records.Entry(
         sequence=_FIRST,
         at=_sealed.now(),
@@ -110,18 +95,31 @@ def _first_rows(credential: Opener) -> tuple[tuple[str, tuple[object, ...]], ...
         digest=0,
         version_floor=0,
     )
-    return (
-        (_rows.INSERT_VAULT, (vault, SUITE, keyring.slot_mac([slot]))),
-        (_rows.INSERT_SLOT, slot),
-        (_rows.INSERT_DATA_KEY, (_FIRST, data_key)),
-        (_rows.INSERT_POLICY, (_FIRST, _FIRST, policy)),
-        (_rows.INSERT_LOG, log),
-        (_rows.INSERT_STATE, _sealed.seal_state(keyring, state)),
+    header = _rows.Header(
+        vault=vault,
+        suite=SUITE,
+        slot_mac=keyring.slot_mac([slot]),
+        slots=(slot,),
+        data_keys={_FIRST: data_key},
+        policy_epoch=_FIRST,
+        policy_key_epoch=_FIRST,
+        policy=policy,
     )
+    rows.insert_header(header)
+    rows.append_log(log)
+    rows.insert_state(_sealed.seal_state(keyring, state))
 
 
-def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, dict[str, int]]:
-    """The keys and the environments of a vault, after the checks that cost the same in every vault.
+class Unlocked(NamedTuple):
+    """What came out of a vault that was opened."""
+
+    keyring: Keyring
+    policy: Policy
+    slot: Slot
+
+
+def unlock(rows: _rows.Rows, credential: Opener) -> Unlocked:
+    """The keys and the policy of a vault, after the checks that cost the same in every vault.
 
     Args:
         rows: a snapshot's rows.
@@ -131,10 +129,16 @@ def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, dict[str, int
         VaultLocked: the credential opens no slot.
         VaultDamaged: slots, state, newest log line or policy are not what was written.
     """
+    keyring, header, slot = unlocked(rows, credential)
+    return Unlocked(keyring, _opened_policy(keyring, header), slot)
+
+
+def unlocked(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, _rows.Header, Slot]:
+    """The keys of a vault of any format, checked as :func:`unlock` does; the policy is still closed."""
     header = rows.header()
     if header is None or header.suite != SUITE:
         raise damaged()
-    root = credential.open(header.vault, header.slots)
+    root, slot = credential.open(header.vault, header.slots)
     keyring = Keyring(header.vault, root, header.data_keys)
     if not _crypto.same(keyring.slot_mac(header.slots), header.slot_mac):
         raise damaged()
@@ -146,5 +150,9 @@ def unlock(rows: _rows.Rows, credential: Opener) -> tuple[Keyring, dict[str, int
         raise damaged()
     if not _crypto.same(_sealed.open_log(keyring, last)[2], state.chain):
         raise damaged()
-    policy = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
-    return keyring, _records.decode_policy(policy)
+    return keyring, header, slot
+
+
+def _opened_policy(keyring: Keyring, header: _rows.Header) -> Policy:
+    plain = _sealed.open_policy(keyring, header.policy_epoch, header.policy_key_epoch, header.policy)
+    return _policy.decode(plain)

@@ -14,132 +14,30 @@ trail is carried from epoch to epoch unchanged: replacing a data key leaves the 
 from __future__ import annotations
 
 import os
-import unicodedata
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from secretbridge._vault import _crypto
-from secretbridge._vault._crypto import Argon2, Cipher, damaged
-from secretbridge.errors import VaultLocked
+from secretbridge._vault._crypto import Cipher, MacKey, damaged
+from secretbridge.errors import VaultDamaged, VaultLocked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
-KEY_FILE: Final = 1
-PASSPHRASE: Final = 2
-KINDS: Final = {KEY_FILE: "key file", PASSPHRASE: "passphrase"}
+    from secretbridge._vault._openers import Slot
+    from secretbridge._vault._rows import StateRow
+
+T = TypeVar("T")
 
 #: A new key for records, entries and states every so many messages: far below GCM's 2^32 random nonces.
 BLOCK_BITS: Final = 20
 #: Bytes of the name index.
 INDEX_BYTES: Final = 16
-
-_SLOT_SALT: Final = 16
-_PASSPHRASE_PARAMETERS: Final = Struct(">16s16sIII")
-_SLOT_PLACE: Final = Struct(">IB")
+#: Ciphers of records that are kept, of 2 to 3 KB each.
+_MOST_CIPHERS: Final = 1024
 _SLOT_ROW: Final = Struct(">IBII")
-
-
-class SecretValue(Protocol):
-    """What pydantic's ``SecretStr`` is to us: something that tells its text when asked to."""
-
-    def get_secret_value(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Passphrase:
-    """A passphrase that opens a vault; its text is never shown.
-
-    Args:
-        secret: anything with ``get_secret_value()``. The text is brought to Unicode NFC, so that the same
-            passphrase typed on another system opens the same vault.
-    """
-
-    secret: SecretValue = field(repr=False)
-
-    def encoded(self) -> bytes:
-        """The bytes that go into the KDF."""
-        return unicodedata.normalize("NFC", self.secret.get_secret_value()).encode("utf-8", "surrogatepass")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A key file that opens one vault or several.
-
-    Args:
-        path: where it is; created (0600) only together with a new vault.
-    """
-
-    path: Path
-
-
-class Slot(NamedTuple):
-    """One way into the vault, as its row holds it."""
-
-    number: int
-    kind: int
-    parameters: bytes
-    wrapped: bytes
-
-
-class Opener:
-    """A credential ready to open slots: the KDF runs once per salt, however many slots there are."""
-
-    __slots__ = ("_key", "_kind", "_stretched")
-
-    def __init__(self, kind: int, key: bytes) -> None:
-        self._kind = kind
-        self._key = key
-        self._stretched: dict[tuple[bytes, Argon2], bytes] = {}
-
-    def new_slot(self, vault: bytes, root: bytes, *, number: int, argon2: Argon2) -> Slot:
-        """Wrap the root key for this credential."""
-        parameters = os.urandom(_SLOT_SALT)
-        if self._kind == PASSPHRASE:
-            parameters = _PASSPHRASE_PARAMETERS.pack(parameters, os.urandom(_SLOT_SALT), *argon2)
-        associated = _slot_place(vault, number, self._kind, parameters)
-        key, commitment = self._slot_keys(parameters, associated)
-        return Slot(number, self._kind, parameters, commitment + _crypto.seal(Cipher(key), root, associated))
-
-    def open(self, vault: bytes, slots: Iterable[Slot]) -> bytes:
-        """The root key, from the first slot that this credential fits.
-
-        Raises:
-            VaultLocked: it fits none.
-            VaultDamaged: a slot's parameters are beyond what is ever written.
-        """
-        for slot in slots:
-            if not isinstance(slot.parameters, bytes) or not isinstance(slot.wrapped, bytes):
-                raise damaged()
-            if slot.kind == self._kind:
-                associated = _slot_place(vault, slot.number, slot.kind, slot.parameters)
-                key, commitment = self._slot_keys(slot.parameters, associated)
-                split = len(commitment)
-                # AES-GCM alone does not commit to its key; the commitment does.
-                if _crypto.same(slot.wrapped[:split], commitment):
-                    return _crypto.unseal(Cipher(key), slot.wrapped[split:], associated)
-        raise VaultLocked(
-            f"This {KINDS[self._kind]} does not open the vault.",
-            advice="Give the passphrase or the key file that the vault was created with.",
-        )
-
-    def _slot_keys(self, parameters: bytes, associated: bytes) -> tuple[bytes, bytes]:
-        key = self._key
-        if self._kind == PASSPHRASE:
-            if len(parameters) != _PASSPHRASE_PARAMETERS.size:
-                raise damaged()
-            _, salt, *costs = _PASSPHRASE_PARAMETERS.unpack(parameters)
-            known = (salt, Argon2(*costs))
-            key = self._stretched.get(known) or _crypto.argon2id(key, *known)
-            self._stretched[known] = key
-        both = _crypto.derive(key, b"secretbridge slot" + associated, salt=parameters[:_SLOT_SALT], length=64)
-        return both[:32], both[32:]
-
-
-def _slot_place(vault: bytes, number: int, kind: int, parameters: bytes) -> bytes:
-    return _crypto.place(vault, _crypto.SLOT) + _crypto.packed(_SLOT_PLACE, number, kind) + parameters
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -165,7 +63,7 @@ class Keyring:
         wrapped: the data keys as their rows hold them, by epoch.
     """
 
-    __slots__ = ("_blocks", "_epochs", "_record", "current", "root", "vault")
+    __slots__ = ("_blocks", "_epochs", "_named", "_records", "current", "root", "vault")
 
     def __init__(self, vault: bytes, root: bytes, wrapped: dict[int, bytes]) -> None:
         self.vault = vault
@@ -174,10 +72,52 @@ class Keyring:
         if not self._epochs:
             raise damaged()
         self.current = self._epochs[max(self._epochs)]
-        # The ciphers used last: one write uses the same ones several times. Replaced whole, so that threads
-        # see an old one or a new one.
-        self._record: tuple[int, bytes, Cipher] = (0, b"", Cipher(bytes(32)))
+        #: Those that names may be found under, newest first: more than one while a rekey is under way.
+        self._named = tuple(sorted(self._epochs, reverse=True))
+        # The ciphers used last: setting one up takes longer than opening a record. A thread that finds one
+        # missing makes it again.
+        self._records: dict[tuple[int, bytes], Cipher] = {}
         self._blocks: dict[bytes, tuple[int, Cipher]] = {}
+
+    @property
+    def rekeying(self) -> bool:
+        """Whether rows may be under more than one data key."""
+        return len(self._named) > 1
+
+    def knows(self, epoch: object) -> bool:
+        """Whether the data key of this epoch is known."""
+        return epoch in self._epochs
+
+    def learn(self, wrapped: dict[int, bytes]) -> None:
+        """Follow the vault's data keys to where they are now. Called inside a snapshot or transaction only.
+
+        A data key that is gone is kept: rows that were read before it went are opened with it.
+
+        Args:
+            wrapped: the data keys as their rows hold them, by epoch.
+
+        Raises:
+            VaultLocked: one that is new is not under the root key of this keyring.
+        """
+        if not wrapped or max(wrapped) < self.current.epoch:
+            raise damaged()
+        found = dict(self._epochs)
+        for epoch in wrapped.keys() - found.keys():
+            keys = None
+            with suppress(VaultDamaged):
+                keys = self._unwrap(epoch, wrapped[epoch])
+            if keys is None:
+                raise root_replaced()
+            found[epoch] = keys
+        self._epochs = found
+        self.current = found[max(wrapped)]
+        self._named = tuple(sorted(wrapped, reverse=True))
+
+    def opens(self, epoch: int, wrapped: object) -> bool:
+        """Whether this data key is under the root key of this keyring."""
+        with suppress(VaultDamaged):
+            return isinstance(wrapped, bytes) and bool(self._unwrap(epoch, wrapped))
+        return False
 
     def _unwrap(self, epoch: int, wrapped: bytes) -> DataKeys:
         pair = _crypto.unseal(
@@ -188,34 +128,35 @@ class Keyring:
         data, chain = pair[: _crypto.KEY_BYTES], pair[_crypto.KEY_BYTES :]
         return DataKeys(
             epoch=epoch,
-            records=_crypto.derive(data, b"secretbridge records"),
-            index=_crypto.derive(data, b"secretbridge index"),
+            records=MacKey(_crypto.derive(data, b"secretbridge records")),
+            index=MacKey(_crypto.derive(data, b"secretbridge index")),
             audit=_crypto.derive(data, b"secretbridge audit"),
             state=_crypto.derive(data, b"secretbridge state"),
             policy=_crypto.derive(data, b"secretbridge policy"),
-            digest=_crypto.derive(data, b"secretbridge digest"),
-            chain=chain,
+            digest=MacKey(_crypto.derive(data, b"secretbridge digest")),
+            chain=MacKey(chain),
         )
 
     def epoch(self, number: int) -> DataKeys:
         """The keys of an epoch that a row names.
 
         Raises:
-            VaultDamaged: there is no such epoch.
+            UnknownEpoch: there is none, or none yet that this keyring knows.
         """
         keys = self._epochs.get(number)
         if keys is None:
-            raise damaged()
+            raise UnknownEpoch(_crypto.DAMAGED, advice=_crypto.DAMAGED_ADVICE)
         return keys
 
     def record_cipher(self, epoch: int, secret: bytes) -> Cipher:
         """What seals the records of one secret: a key of its own, so that no key sees many messages."""
-        last = self._record
-        if last[1] == secret and last[0] == epoch:
-            return last[2]
-        keys = self.current if self.current.epoch == epoch else self.epoch(epoch)
-        cipher = Cipher(_crypto.mac(keys.records, secret))
-        self._record = (epoch, secret, cipher)
+        cipher = self._records.get((epoch, secret))
+        if cipher is None:
+            keys = self.current if self.current.epoch == epoch else self.epoch(epoch)
+            cipher = Cipher(_crypto.mac(keys.records, secret))
+            if len(self._records) >= _MOST_CIPHERS:
+                self._records.clear()
+            self._records[epoch, secret] = cipher
         return cipher
 
     def block_cipher(self, key: bytes, number: int) -> Cipher:
@@ -228,29 +169,103 @@ class Keyring:
         self._blocks[key] = (block, cipher)
         return cipher
 
-    def name_index(self, name: str) -> bytes:
+    def name_index(self, name: str, epoch: int | None = None) -> bytes:
         """What finds a name in the file without showing it: a MAC of its exact UTF-8 bytes."""
-        return _crypto.mac(self.current.index, name.encode("utf-8", "surrogatepass"))[:INDEX_BYTES]
+        keys = self.current if epoch is None else self.epoch(epoch)
+        return _crypto.mac(keys.index, name.encode("utf-8", "surrogatepass"))[:INDEX_BYTES]
+
+    def name_indexes(self, name: str) -> list[bytes]:
+        """Everything that a name may be found by: one thing, and several only while rekeying.
+
+        The newest comes first, and once more at the end: names go from an older data key to the newest, so
+        one that went while it was looked for is found there.
+        """
+        indexes = [self.name_index(name, epoch) for epoch in self._named]
+        return indexes if len(indexes) == 1 else [*indexes, indexes[0]]
+
+    def follow(self, rows: HasDataKeys) -> bool:
+        """Look whether there is another data key by now; called as :meth:`learn` is.
+
+        Returns:
+            Whether there was something to learn.
+        """
+        state, before = rows.state(), self._named
+        if self.rekeying or (state is not None and state.epoch != self.current.epoch):
+            self.learn(rows.data_keys())
+        return self._named != before
 
     def slot_mac(self, slots: Iterable[Slot]) -> bytes:
         """What binds the table of slots: none can be added, changed or dropped without the root key."""
-        key = _crypto.derive(self.root, b"secretbridge slots")
-        rows = (
-            _crypto.packed(_SLOT_ROW, slot.number, slot.kind, len(slot.parameters), len(slot.wrapped))
-            + slot.parameters
-            + slot.wrapped
-            for slot in slots
-        )
-        return _crypto.mac(key, self.vault + b"".join(rows))
+        return slot_mac(self.vault, self.root, slots)
+
+
+def slot_mac(vault: bytes, root: bytes, slots: Iterable[Slot]) -> bytes:
+    """What binds the table of slots to a root key."""
+    key = _crypto.derive(root, b"secretbridge slots")
+    rows = (
+        _crypto.packed(_SLOT_ROW, slot.number, slot.kind, len(slot.parameters), len(slot.wrapped))
+        + slot.parameters
+        + slot.wrapped
+        for slot in slots
+    )
+    return _crypto.mac(key, vault + b"".join(rows))
 
 
 def new_data_key(vault: bytes, root: bytes, *, epoch: int, chain: bytes) -> bytes:
     """A new data key, wrapped together with the chain key that it carries on."""
-    return _crypto.seal(
-        Cipher(_wrapping_key(root)),
-        os.urandom(_crypto.KEY_BYTES) + chain,
-        _crypto.place(vault, _crypto.DATA_KEY, epoch=epoch),
+    return _wrap(vault, root, epoch, os.urandom(_crypto.KEY_BYTES) + chain)
+
+
+def rewrapped(vault: bytes, old: bytes, new: bytes, epoch: int, wrapped: bytes) -> bytes:
+    """A data key under a new root key.
+
+    Raises:
+        VaultDamaged: it is not under the old one.
+    """
+    place = _crypto.place(vault, _crypto.DATA_KEY, epoch=epoch)
+    return _wrap(vault, new, epoch, _crypto.unseal(Cipher(_wrapping_key(old)), wrapped, place))
+
+
+def _wrap(vault: bytes, root: bytes, epoch: int, pair: bytes) -> bytes:
+    place = _crypto.place(vault, _crypto.DATA_KEY, epoch=epoch)
+    return _crypto.seal(Cipher(_wrapping_key(root)), pair, place)
+
+
+class UnknownEpoch(VaultDamaged):
+    """A row names a data key that the keyring does not know; somebody may have made it meanwhile."""
+
+
+class RootReplaced(VaultLocked):
+    """The vault has another root key than the one that was unlocked: not a matter of who asks."""
+
+
+def root_replaced() -> RootReplaced:
+    """The error where the vault's root key is no longer the one that was unlocked."""
+    return RootReplaced(
+        "The vault's root key was replaced while it was open here.",
+        advice="Open the vault again, with a credential that was kept.",
     )
+
+
+class HasDataKeys(Protocol):
+    """Rows that tell the data keys."""
+
+    def data_keys(self) -> dict[int, bytes]: ...
+
+    def state(self) -> StateRow | None: ...
+
+
+R = TypeVar("R", bound=HasDataKeys)
+
+
+def following(rows: R, keyring: Keyring, work: Callable[[R], T]) -> T:
+    """Run ``work`` on a snapshot's rows; if it meets a data key made meanwhile, learn it and run again."""
+    with suppress(UnknownEpoch):
+        return work(rows)
+    keyring.learn(rows.data_keys())
+    with suppress(UnknownEpoch):
+        return work(rows)
+    raise damaged()
 
 
 def _wrapping_key(root: bytes) -> bytes:

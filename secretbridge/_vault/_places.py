@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from secretbridge._location import PostgresUrl, is_postgres
 
-def default_location() -> Path:
-    """``SECRETBRIDGE_VAULT``, or ``vault.db`` in the user's data folder."""
+
+def default_location() -> Path | PostgresUrl:
+    """``SECRETBRIDGE_VAULT``, a path or a URL of PostgreSQL; or ``vault.db`` in the user's data folder."""
     chosen = os.environ.get("SECRETBRIDGE_VAULT")
+    if chosen and is_postgres(chosen):
+        return PostgresUrl(chosen)
     if chosen:
         return Path(chosen)
     import platformdirs  # late: not needed where the place is given

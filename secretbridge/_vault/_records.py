@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from struct import Struct, error
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from secretbridge._vault._crypto import FORMAT, SUITE, damaged
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Operations, as the audit trail numbers them. Append only.
 VAULT_CREATED: Final = 1
@@ -24,8 +21,31 @@ PUT: Final = 4
 DELETE: Final = 5
 RESTORE: Final = 6
 UNDELETE: Final = 7
+READ: Final = 30
+POLICY_CHANGED: Final = 31
+PRINCIPAL_ADDED: Final = 32
+PRINCIPAL_CHANGED: Final = 33
+PRINCIPAL_REMOVED: Final = 34
+SHARED: Final = 35
+UNSHARED: Final = 36
+LISTED: Final = 37
+OPENED: Final = 38
+LOOKED_BACK: Final = 39
+AUDIT_READ: Final = 50
+ADMINISTERED: Final = 51
+SLOT_ADDED: Final = 8
+SLOT_REMOVED: Final = 9
+REKEYED: Final = 10
+ROOT_ROTATED: Final = 11
+UPGRADED: Final = 12
+SLOT_CHANGED: Final = 13
+PURGED: Final = 20
+RETENTION_SET: Final = 21
 
-DONE: Final = 0  # the outcome of an entry; refusals will have numbers of their own
+#: The operations that make a version, and so a line that a value row points to.
+VERSIONED: Final = frozenset({CREATE, UPDATE, PUT, DELETE, RESTORE, UNDELETE, SHARED, UNSHARED})
+
+DONE: Final = 0  # the outcome of an entry; the refusals' numbers are in _outcomes
 
 FIELDS: Final = {
     "value": 1,
@@ -42,6 +62,7 @@ _DELETED: Final = 4
 _HAS_VALUE: Final = 8
 _HAS_DESCRIPTION: Final = 16
 _HAS_EXPIRY: Final = 32
+_ELSEWHERE: Final = 64
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORD: Final = Struct(">BBIQqqqIII")
@@ -49,11 +70,17 @@ _ENTRY: Final = Struct(">BBBQq16s16s16sIQQI16sQQII")
 _STATE: Final = Struct(">HH16sIQQ32sQQ32sQ")
 _NO_PRINCIPAL: Final = bytes(16)
 _NO_SECRET: Final = bytes(16)
+_EVERYWHERE: Final = 0  # where the values of shared secrets stand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
-    """A secret as the vault holds it in one environment."""
+    """A secret as the vault holds it in one environment, or for all of them. Nobody changes one.
+
+    It is not frozen because that makes making one cost as much as decrypting it. ``elsewhere`` says that
+    this place holds nothing because the secret is shared and this is one environment's, or is not shared and
+    this is the place of the shared value.
+    """
 
     id: str
     name: str
@@ -65,6 +92,7 @@ class Record:
     created_at: datetime
     updated_at: datetime
     version: int
+    elsewhere: bool = False
 
 
 class Moved(NamedTuple):
@@ -92,6 +120,18 @@ class Entry(NamedTuple):
     moved: Moved = Moved(_NO_SECRET, 0, 0)
     principal: bytes = _NO_PRINCIPAL
     outcome: int = DONE
+
+    @property
+    def makes_version(self) -> bool:
+        """Whether a version of a secret came of it."""
+        return self.outcome == DONE and self.operation in VERSIONED
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether it is no version, or one that says that nothing is there: deleted, or elsewhere."""
+        if self.operation in {SHARED, UNSHARED} and self.outcome == DONE:
+            return (self.environment == _EVERYWHERE) == (self.operation == UNSHARED)
+        return self.operation == DELETE or not self.makes_version
 
 
 @dataclass(slots=True)
@@ -132,6 +172,7 @@ def encode_record(record: Record, environment: int, *, deleted: bool = False) ->
         | _HAS_VALUE * (record.value is not None)
         | _HAS_DESCRIPTION * (record.description is not None)
         | _HAS_EXPIRY * (record.expires_at is not None)
+        | _ELSEWHERE * record.elsewhere
     )
     name = record.name.encode("utf-8", "surrogatepass")
     value = (record.value or "").encode("utf-8", "surrogatepass")
@@ -191,6 +232,7 @@ def decode_record(plain: bytes, secret: bytes, environment: int, *, with_value: 
         created_at=_EPOCH + timedelta(0, 0, created),
         updated_at=_EPOCH + timedelta(0, 0, updated),
         version=version,
+        elsewhere=flags & _ELSEWHERE != 0,
     )
 
 
@@ -285,29 +327,6 @@ def decode_state(plain: bytes) -> State:
         raise damaged()
     digest = int.from_bytes(digest, "big")
     return State(vault, key_epoch, policy_epoch, sequence, chain, secrets, values, digest, floor)
-
-
-def encode_policy(environments: Mapping[str, int]) -> bytes:
-    """The plaintext of the policy: today the closed set of environments, by name and number."""
-    rows = (
-        number.to_bytes(4, "big") + len(name.encode()).to_bytes(2, "big") + name.encode()
-        for name, number in environments.items()
-    )
-    return len(environments).to_bytes(2, "big") + b"".join(rows)
-
-
-def decode_policy(plain: bytes) -> dict[str, int]:
-    """The environments in a policy."""
-    environments: dict[str, int] = {}
-    at = 2
-    for _ in range(int.from_bytes(plain[:2], "big")):
-        number, length = (
-            int.from_bytes(plain[at : at + 4], "big"),
-            int.from_bytes(plain[at + 4 : at + 6], "big"),
-        )
-        at += 6 + length
-        environments[plain[at - length : at].decode()] = number
-    return environments
 
 
 def id_bytes(id_: str | None) -> bytes:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._vault import _records
 from secretbridge.errors import (
+    AccountExpired,
     Conflict,
+    GrantMissing,
     InvalidRequest,
+    NotEnvironmentSpecific,
+    OutOfScope,
     SecretExists,
     SecretExpired,
     SecretLocked,
     SecretNotFound,
     ValueNotTold,
+    VaultDamaged,
+    VaultLocked,
     Violation,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from secretbridge._vault._permissions import Rights
     from secretbridge._vault._records import Record
+    from secretbridge.errors import VaultError
 
 _PROVIDER: Final = "local"
 
@@ -72,6 +81,16 @@ def not_deleted(name: str) -> SecretExists:
     )
 
 
+def not_purgeable(name: str) -> SecretExists:
+    """Only what is deleted is removed for good."""
+    return SecretExists(
+        f"The secret {name!r} is not deleted, so it is not removed for good.",
+        advice="Delete it first, or ask for older_versions=True alone.",
+        provider=_PROVIDER,
+        operation="purge",
+    )
+
+
 def still_deleted(name: str) -> SecretNotFound:
     """What is deleted has no newest content that an older one could take the place of."""
     return SecretNotFound(
@@ -100,11 +119,20 @@ def nothing_then(name: str, number: int) -> ValueNotTold:
     )
 
 
+def dropped(name: str, number: int) -> ValueNotTold:
+    """The version was there, and what it held is gone for good."""
+    return ValueNotTold(
+        f"What version {number} of the secret {name!r} held was dropped by retention or purge().",
+        advice="See history() for the versions that are still kept, or look into a backup.",
+    )
+
+
 def locked(operation: str, record: Record) -> SecretLocked:
     """It is protected."""
     return SecretLocked(
         f"The secret {record.name!r} is protected and accepts no changes.",
-        advice="Unprotect it first with update_secret(protected=False), and nothing else in that call.",
+        advice="Unprotect it first with update_secret(protected=False), and nothing else in that call; that "
+        "takes the permission to administer.",
         provider=_PROVIDER,
         operation=operation,
     )
@@ -122,10 +150,27 @@ def conflict(record: Record, asked: int) -> Conflict:
     return error
 
 
-def unknown_environment(environment: str, known: Iterable[str]) -> InvalidRequest:
+def unknown_environment(known: Iterable[str]) -> InvalidRequest:
     """The set of environments is closed."""
-    problem = f"the vault has no environment {environment!r}"
+    # Not repeated: what stands in a variable or a file by mistake may be a secret.
+    problem = "the vault has no environment of this name"
     return InvalidRequest(violations=[Violation("environment", problem, f"one of {', '.join(known)}")])
+
+
+def vault_missing(location: object) -> VaultDamaged:
+    """A vault that is expected to have a past is not there: none is created in its place."""
+    return VaultDamaged(
+        f"There is no vault {location}, and an audit head of it is expected.",
+        advice="Put the vault back, or leave expect_head out to create a new one.",
+    )
+
+
+def none_made_by_account(location: object) -> VaultLocked:
+    """There is no vault, and whoever asks is nobody who could make one."""
+    return VaultLocked(
+        f"There is no vault {location}, and the key of an account makes none.",
+        advice="Check the place, or create the vault with another credential first.",
+    )
 
 
 def cursor(after: str) -> bytes:
@@ -139,3 +184,112 @@ def cursor(after: str) -> bytes:
     except ValueError:
         pass
     raise InvalidRequest(violations=[Violation("after", "not a cursor of this vault", "take it from a page")])
+
+
+# Who may do what
+
+
+def removed() -> VaultLocked:
+    """Whoever opened the vault is no principal of it any more."""
+    return VaultLocked(
+        "The account that this vault was opened by was removed from it.",
+        advice="Ask an administrator of the vault for another one.",
+    )
+
+
+def account_expired(rights: Rights, operation: str) -> AccountExpired:
+    """Its time has passed."""
+    until = _records.moment(rights.expires_at or 0)
+    return AccountExpired(
+        f"The account {rights.name!r} of the vault expired at {until:%Y-%m-%dT%H:%M:%SZ}.",
+        advice="An administrator gives it more time with vault.principals.set_expiry().",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def out_of_scope(rights: Rights, operation: str) -> OutOfScope:
+    """It is not for the environment that it connected to."""
+    return OutOfScope(
+        f"The account {rights.name!r} of the vault is not for this environment.",
+        advice="Connect to one of its own, or have an administrator widen them with "
+        "vault.principals.set_environments().",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def beyond_scope(rights: Rights, operation: str, name: str) -> OutOfScope:
+    """The change would be one in environments that it is not for."""
+    return OutOfScope(
+        f"The secret {name!r} is shared by all environments, and the account {rights.name!r} is not for all.",
+        advice="Have somebody change it who is, or make it environment-specific with vault.unshare().",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def grant_missing(rights: Rights, operation: str, any_of: Iterable[str], name: str | None) -> GrantMissing:
+    """It does not hold what this needs."""
+    permissions = tuple(any_of)
+    which = f" {name!r}" if name is not None else ""
+    error = GrantMissing(
+        f"The account {rights.name!r} of the vault may not {operation}{which}: it lacks "
+        f"{' or '.join(permissions)}.",
+        advice=f"An administrator gives it with vault.principals.grant({rights.name!r}, "
+        f"{permissions[-1]!r}).",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+    error.permissions = permissions
+    return error
+
+
+def not_specific(rights: Rights, operation: str, name: str) -> NotEnvironmentSpecific:
+    """A service account would change what is shared."""
+    return NotEnvironmentSpecific(
+        f"The secret {name!r} is shared by all environments, and the service account {rights.name!r} changes "
+        "environment-specific ones only.",
+        advice="Give each environment a value of its own with vault.unshare().",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
+def together(missing: Sequence[VaultError]) -> VaultError:
+    """The first of these refusals, telling of all of them."""
+    first, *others = missing
+    if others:
+        first.also = tuple(others)  # type: ignore[attr-defined]  # the three classes that come here have it
+        first.message = " Also: ".join(each.message for each in missing)
+        first.advice = " ".join(each.advice for each in missing)
+        first.args = (first.message,)
+    return first
+
+
+def already(name: str, what: str) -> InvalidRequest:
+    """There is nothing to switch."""
+    return InvalidRequest(violations=[Violation("name", f"the secret {name!r} {what}")])
+
+
+def would_lose(name: str, environments: Iterable[str]) -> InvalidRequest:
+    """Values of other environments differ, and nobody consented to their loss."""
+    return InvalidRequest(
+        violations=[
+            Violation(
+                "drop",
+                f"the value of {name!r} in {environment} differs and would be lost",
+                f"consent with drop=[{environment!r}]; it stays in the history",
+            )
+            for environment in environments
+        ]
+    )
+
+
+def no_service_account(name: str) -> InvalidRequest:
+    """Only these have keys that are made here."""
+    return InvalidRequest(
+        violations=[
+            Violation("name", f"{name!r} is a user, who chose a credential", "change it with vault.slots")
+        ]
+    )

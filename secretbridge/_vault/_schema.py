@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from secretbridge._vault._crypto import FORMAT
-
 #: "sbrv", in the file's header: this is a vault of ours.
 APPLICATION_ID: Final = 0x73627276
 
 PAGE_BYTES: Final = 4096
 
-#: The environments of a new vault. Numbers are for ever, names may change.
-ENVIRONMENTS: Final = {"development": 1, "test": 2, "staging": 3, "production": 4}
+#: The format of the file: its tables, and what its policy and state rows hold. How a blob is sealed is
+#: numbered apart, by ``_crypto.FORMAT``: it is bound into every blob and outlives formats of the file.
+FILE_FORMAT: Final = 2
 
 CREATE: Final = (
     f"PRAGMA page_size = {PAGE_BYTES}",
     f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {FORMAT}",
+    f"PRAGMA user_version = {FILE_FORMAT}",
     # What is needed before any key is there. slot_mac binds the whole table of slots.
     """CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -35,7 +34,7 @@ CREATE: Final = (
         parameters BLOB NOT NULL,
         wrapped BLOB NOT NULL)""",
     "CREATE TABLE data_key (epoch INTEGER PRIMARY KEY, wrapped BLOB NOT NULL)",
-    # Environments today; principals and grants belong here too.
+    # Environments, principals and grants, retention: see _policy.
     """CREATE TABLE policy (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         policy_epoch INTEGER NOT NULL,
@@ -75,6 +74,21 @@ CREATE: Final = (
         epoch INTEGER NOT NULL,
         sealed BLOB NOT NULL)""",
 )
+
+#: Every table and its columns, on both databases: what a move to another store carries over.
+TABLES: Final = {
+    "vault": ("one", "id", "suite", "slot_mac"),
+    "slot": ("number", "kind", "parameters", "wrapped"),
+    "data_key": ("epoch", "wrapped"),
+    "policy": ("one", "policy_epoch", "epoch", "sealed"),
+    "secret": ("name_index", "id", "epoch", "flags"),
+    "value": ("secret", "environment", "version", "epoch", "sequence", "sealed"),
+    "log": (
+        *("sequence", "operation_id", "secret", "environment", "version", "previous", "epoch"),
+        *("audit", "history"),
+    ),
+    "state": ("one", "sequence", "epoch", "sealed"),
+}
 
 #: Set on every connection, and asserted: (name, value to set, value to read).
 PRAGMAS: Final = (

@@ -24,8 +24,11 @@ GENESIS: Final = bytes(_CHAIN_BYTES)
 
 
 def new_id() -> bytes:
-    """Sixteen bytes: the time, so that rows made later come later, then 72 random bits."""
-    return (time.time_ns() // 1000).to_bytes(7, "big") + os.urandom(9)
+    """Sixteen bytes: the time, so that rows made later come later, then 72 random bits.
+
+    A clock that goes back costs the order alone; one before 1970 counts as 1970.
+    """
+    return max(0, now()).to_bytes(7, "big") + os.urandom(9)
 
 
 def now() -> int:
@@ -195,3 +198,17 @@ def add(digest: int, element: int) -> int:
 def subtract(digest: int, element: int) -> int:
     """The set digest with one row less."""
     return (digest - element) % _MODULUS
+
+
+def reseal_log(keyring: Keyring, row: LogRow) -> LogRow:
+    """The same line of the log under the newest data key; its place in the chain stays."""
+    entry, plain, head = open_log(keyring, row)
+    history = open_history(keyring, row)
+    keys, vault = keyring.current, keyring.vault
+    place = _crypto.place(vault, _crypto.AUDIT, entry.operation_id, 0, entry.sequence, keys.epoch)
+    audit = _crypto.seal(keyring.block_cipher(keys.audit, entry.sequence), plain + head, place)
+    kept = None
+    if history is not None:
+        place = _crypto.place(vault, _crypto.HISTORY, row.secret, row.environment, row.version, keys.epoch)
+        kept = _crypto.seal(keyring.record_cipher(keys.epoch, row.secret), history, place)
+    return row._replace(epoch=keys.epoch, audit=audit, history=kept)

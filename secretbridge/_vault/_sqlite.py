@@ -7,14 +7,19 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._vault import _schema
-from secretbridge._vault._crypto import DAMAGED_ADVICE, FORMAT
+from secretbridge._vault._crypto import DAMAGED_ADVICE
+from secretbridge._vault._rows import Rows
 from secretbridge.errors import VaultBusy, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: How long SQLite itself waits, in seconds: only a foreign program, without our lock, can be in the way.
 FOREIGN_WAIT: Final = 1.0
+
+#: The oldest SQLite that the vault is written for and tested with.
+OLDEST: Final = (3, 37, 0)
 
 _PRIMARY: Final = 0xFF  # what extended codes have in common with the error they refine
 
@@ -71,9 +76,10 @@ def connect(path: Path, *, read_only: bool) -> tuple[sqlite3.Connection, bool]:
 
     Raises:
         VaultDamaged: it is no vault.
-        VaultError: a newer format; a setting that does not hold.
+        VaultError: SQLite is too old; a newer format; a setting that does not hold.
         sqlite3.Error: everything that :func:`translated` translates.
     """
+    check_version()
     if not read_only:
         return _prepared(path, "mode=rw", read_only=False), False
     try:
@@ -119,10 +125,24 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
             advice="Give the vault's file another place; this one was left as it is.",
         )
     written = _one(connection, "PRAGMA user_version")
-    if not isinstance(written, int) or written > FORMAT:
+    if not isinstance(written, int) or written > _schema.FILE_FORMAT:
         raise VaultError(
-            f"The vault {path} has format {written}; this version of secretbridge knows up to {FORMAT}.",
+            f"The vault {path} has format {written}; "
+            f"this version of secretbridge knows up to {_schema.FILE_FORMAT}.",
             advice="Upgrade secretbridge; the file was left as it is.",
+        )
+
+
+def check_version() -> None:
+    """Refuse a SQLite that is older than what the vault is written for.
+
+    Raises:
+        VaultError: it is.
+    """
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise VaultError(
+            f"This Python has SQLite {sqlite3.sqlite_version}; the vault needs {'.'.join(map(str, OLDEST))}.",
+            advice="Use a Python with a newer SQLite; the vault was left as it is.",
         )
 
 
@@ -149,21 +169,21 @@ def _assert(path: Path, name: str, found: object, wanted: object) -> None:
         )
 
 
-def build(path: Path, rows: tuple[tuple[str, tuple[object, ...]], ...]) -> None:
-    """A new database with the vault's tables and these first rows, complete and on the disk.
+def build(path: Path, fill: Callable[[Rows], None]) -> None:
+    """A new database with the vault's tables and the rows that ``fill`` writes, complete and on the disk.
 
     Raises:
         sqlite3.Error: what SQLite could not do.
         OSError: what the file system could not do.
     """
+    check_version()
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
         for statement in _schema.CREATE:
             connection.execute(statement)
         connection.execute("BEGIN")
-        for statement, values in rows:
-            connection.execute(statement, values)
+        fill(Rows(connection))
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
     finally:

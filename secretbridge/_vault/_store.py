@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from secretbridge._vault import _files, _fork, _sqlite
+from secretbridge._vault import _create, _files, _fork, _sqlite
 from secretbridge._vault._lock import FileLock
 from secretbridge._vault._rows import FIND, FIND_ID, PAGE, Rows
 from secretbridge.errors import VaultBusy, VaultError, VaultReadOnly
@@ -21,6 +21,8 @@ from secretbridge.errors import VaultBusy, VaultError, VaultReadOnly
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from secretbridge._vault._storage import Creation
 
 T = TypeVar("T")
 
@@ -139,7 +141,7 @@ class SqliteStore:
 
     # Opening and closing
 
-    def connect(self, create: Callable[[Path], None] | None = None) -> None:
+    def connect(self, create: Creation | None = None) -> None:
         """Open the database, under the lock; where there is none, ``create`` makes it.
 
         Raises:
@@ -148,14 +150,15 @@ class SqliteStore:
         with self._exclusive(), self._using:
             self._open(create)
 
-    def _open(self, create: Callable[[Path], None] | None = None) -> sqlite3.Connection:
+    def _open(self, create: Creation | None = None) -> sqlite3.Connection:
         connection = self._current()
         if connection is not None:
             return connection
         failure: VaultError | None = None
         try:
             if not self._exists() and create is not None:
-                create(self.path)
+                _create.check_vacant(self.path)
+                _create.create(self.path, create())
             _files.check_file(self.path)
             connection, frozen = _sqlite.connect(self.path, read_only=self.read_only)
         except _sqlite.FAILURES as problem:
@@ -305,6 +308,38 @@ class SqliteStore:
             if made is not None:
                 return
         raise failure
+
+    def exclusively(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` on the connection while no other process writes, opens or closes; it commits itself.
+
+        Raises:
+            VaultError: what SQLite or the operating system could not do; what was not committed is undone.
+        """
+        failure: VaultError | None = None
+        with self._exclusive(), self._using:
+            connection = self._open()
+            try:
+                return work(connection)
+            except _sqlite.FAILURES as problem:
+                failure = _sqlite.translated(problem, self.path)
+            except OSError as problem:
+                failure = _files.os_failure(problem, f"a copy of the vault {self.path}")
+            finally:
+                _roll_back(connection)
+        raise failure
+
+    def wipe(self) -> bool:
+        """Bring the journal into the file and empty it; False where somebody still reads from it.
+
+        Raises:
+            VaultError: the vault cannot be reached.
+        """
+
+        def emptied(connection: sqlite3.Connection) -> bool:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
+        return self.exclusively(emptied)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from secretbridge._trail import Verified
-from secretbridge._vault import _audit, _records, _sealed
-from secretbridge._vault._change import DETACHED
+from secretbridge._vault import _audit, _history, _records, _sealed
+from secretbridge._vault._change import DETACHED, check_place
 from secretbridge._vault._crypto import damaged
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: The newest version that the log tells of, and its line, by secret and environment.
 _Audited = dict[tuple[bytes, int], tuple[int, int]]
-
-_KEEP_NOTHING: Final = frozenset({_records.VAULT_CREATED, _records.DELETE})
 
 
 def verify(rows: Rows, keyring: Keyring) -> Verified:
@@ -37,7 +35,8 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     values = 0
     for value in rows.all_values():
         record, _ = _sealed.open_record(keyring, value)
-        _check_name(keyring, names.get(value.secret), record.name)
+        secret_row = _check_name(keyring, names.get(value.secret), record.name)
+        check_place(secret_row, value, record)
         if audited.pop((value.secret, value.environment), None) != (value.version, value.sequence):
             raise damaged()
         digest = _sealed.add(digest, _sealed.value_element(keyring.epoch(value.epoch), value))
@@ -47,31 +46,70 @@ def verify(rows: Rows, keyring: Keyring) -> Verified:
     return Verified(len(names), values, entries)
 
 
-def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> None:
+def _check_name(keyring: Keyring, secret: SecretRow | None, name: str) -> SecretRow:
     if secret is None:
         raise damaged()
-    if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name):
+    if not secret.flags & DETACHED and secret.name_index != keyring.name_index(name, secret.epoch):
         raise damaged()
+    return secret
 
 
 def _follow_log(rows: Rows, keyring: Keyring) -> tuple[int, _Audited]:
     entries = 0
     audited: _Audited = {}
+    kept = _Kept()
     for row, entry, _ in _audit.chained(rows, keyring):
         entries += 1
-        _check_kept(keyring, row, entry)
-        if entry.operation != _records.VAULT_CREATED:
-            audited[entry.secret, entry.environment] = (entry.version, entry.sequence)
+        kept.follow(row, entry, has_content=_has_content(keyring, row, entry))
+        where = (entry.secret, entry.environment)
+        if entry.makes_version:
+            audited[where] = (entry.version, entry.sequence)
+        elif entry.operation == _records.PURGED and audited.get(where, (0, 0))[0] <= entry.version:
+            audited.pop(where, None)  # not old versions alone: the value itself was removed
         if entry.moved.version:
             audited[entry.moved.secret, entry.environment] = (entry.moved.version, entry.sequence)
+    kept.check()
     return entries, audited
 
 
-def _check_kept(keyring: Keyring, row: LogRow, entry: Entry) -> None:
-    kept = _sealed.open_history(keyring, row)
-    if (kept is None) != (entry.operation in _KEEP_NOTHING):
-        raise damaged()
-    if kept is not None:
-        record = _records.decode_record(kept, row.secret, row.environment, with_value=False)
-        if record.version != row.version:
+def _has_content(keyring: Keyring, row: LogRow, entry: Entry) -> bool:
+    plain = _sealed.open_history(keyring, row)
+    if plain is None:
+        return False
+    record = _records.decode_record(plain, row.secret, row.environment, with_value=False)
+    _history.check_content(entry, record)
+    return True
+
+
+class _Kept:
+    """Which contents are there and which are not, to be compared with what the trail says was dropped."""
+
+    def __init__(self) -> None:
+        self._missing: dict[tuple[bytes, int], int] = {}  # the newest version without its content
+        self._present: dict[tuple[bytes, int], int] = {}  # the oldest version with its content
+        self._purged: dict[tuple[bytes, int], int] = {}
+
+    def follow(self, row: LogRow, entry: Entry, *, has_content: bool) -> None:
+        where = (entry.secret, entry.environment)
+        keeping = not entry.leaves_nothing
+        if has_content and not keeping:
             raise damaged()
+        if has_content:
+            self._present.setdefault(where, row.version)
+        elif keeping:
+            self._missing[where] = row.version
+        elif entry.operation == _records.PURGED:
+            self._purged[where] = max(entry.version, self._purged.get(where, 0))
+
+    def check(self) -> None:
+        """What is missing was dropped, and what was dropped is missing: nobody put it back.
+
+        Raises:
+            VaultDamaged: it is not so.
+        """
+        for where, version in self._missing.items():
+            if version > self._purged.get(where, 0):
+                raise damaged()
+        for where, version in self._purged.items():
+            if self._present.get(where, version + 1) <= version:
+                raise damaged()

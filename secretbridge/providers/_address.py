@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from secretbridge.errors import InvalidRequest, Violation
 
-__all__ = ["base_address", "path_problem", "quoted"]
+__all__ = ["base_address", "path_problem", "plain_address", "quoted"]
 
 _EXAMPLE: Final = "write it with its scheme: https://host/path"
 
@@ -43,6 +43,13 @@ def base_address(base_url: object, *, allow_http: bool) -> str:
     if problems:
         raise _refusal(problems)
     return base_url.rstrip("/")
+
+
+def plain_address(address: str) -> str:
+    """Give a checked base URL in one way of writing: stores are told apart by it."""
+    parts = urlsplit(address)
+    usual = {"https": ":443", "http": ":80"}[parts.scheme]
+    return parts._replace(netloc=parts.netloc.lower().removesuffix(usual)).geturl().rstrip("/")
 
 
 def _parts(address: str) -> tuple[str, str, bool]:

@@ -101,6 +101,7 @@ class FileProvider:
     """
 
     capabilities: Capabilities
+    reads_whole = True
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
         given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
@@ -116,6 +117,11 @@ class FileProvider:
     def path(self) -> Path:
         """Where the file is, as an absolute path; symbolic links are followed at each operation."""
         return self._path
+
+    @property
+    def store(self) -> str:
+        """Which file this is, symbolic links followed."""
+        return os.path.realpath(self._path)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._path)!r})"

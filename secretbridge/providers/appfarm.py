@@ -22,7 +22,7 @@ from secretbridge.errors import (
     Violation,
     WrongAddress,
 )
-from secretbridge.providers._address import path_problem
+from secretbridge.providers._address import path_problem, plain_address
 from secretbridge.providers._credential import Credential, HeaderAuth
 from secretbridge.providers._http import HttpProvider, read_json, to_json
 from secretbridge.providers._refusal import Fault, Kind
@@ -140,6 +140,16 @@ class Appfarm(HttpProvider):
             raise InvalidRequest(violations=wrong)
         self._path = path
         self._secrets = frozenset(secrets)
+
+    @property
+    def store(self) -> str:
+        """Which endpoint this is; its host selects the environment."""
+        return f"{plain_address(self._base)}{self._path}"
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The names that the endpoint can update."""
+        return self._secrets
 
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
         """Refuse a name that the endpoint was not said to update."""

@@ -58,6 +58,11 @@ class Environment:
             raise InvalidRequest(violations=[problem])
         self._prefix = prefix
 
+    @property
+    def store(self) -> str:
+        """Which variables of this process these are."""
+        return f"{self._prefix}*"
+
     def __repr__(self) -> str:
         return f"Environment({self._prefix!r})"
 

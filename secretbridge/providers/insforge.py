@@ -19,7 +19,7 @@ from secretbridge.errors import (
     Unverified,
     Violation,
 )
-from secretbridge.providers._address import quoted
+from secretbridge.providers._address import plain_address, quoted
 from secretbridge.providers._credential import Credential, HeaderAuth
 from secretbridge.providers._http import HttpProvider, is_past, to_json
 from secretbridge.providers._insforge_answers import (
@@ -34,7 +34,7 @@ from secretbridge.providers._insforge_answers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from pydantic import SecretStr
 
@@ -112,11 +112,20 @@ class InsForge(HttpProvider):
         ),
     )
 
+    #: Every reading of a value counts as a change there.
+    moved_by_reading = frozenset({"updated_at"})
+    #: A create is POST and PUT; see create().
+    costs: Mapping[Operation, int] = MappingProxyType({"create": 2})
     _known_codes: Container[str] = CODES
 
     def __init__(self, base_url: str, *, api_key: Credential, allow_http: bool = False) -> None:
         auth = HeaderAuth("api_key", api_key, header="Authorization", prefix="Bearer ")
         super().__init__(base_url, auth, allow_http=allow_http)
+
+    @property
+    def store(self) -> str:
+        """Which project this is."""
+        return plain_address(self._base)
 
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
         """Measure the body: the limit is in bytes, and the server answers 500 beyond it."""

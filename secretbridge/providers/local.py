@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._checks import refuse
 from secretbridge._embedded import Opening, secret_of
+from secretbridge._embedded_capabilities import CAPABILITIES, write_violations
 
 if TYPE_CHECKING:
     import os
@@ -15,60 +15,42 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
+    from secretbridge._credentials import Credential
     from secretbridge._models import Fields, Operation, Secret, Target
     from secretbridge._provider import Page
+    from secretbridge._trail import AuditHead
     from secretbridge._vault import Vault
     from secretbridge.errors import Violation
 
 __all__ = ["Local"]
 
-_NO_TOOLS: Final = "the vault binds nothing to tools; leave this out"
-_ALL: Final = frozenset({"value", "description", "active", "protected", "expires_at"})
-
 
 class Local:
     """The embedded vault, in one environment.
 
+    Beyond the verbs there are ``read_many`` and ``write_many``: one transaction for any number of secrets.
+
     Args:
-        location: the vault's file. By default ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data
-            folder. It is created where it is absent.
+        location: the vault's file, or ``postgresql://…`` (docs/postgresql.md). By default
+            ``SECRETBRIDGE_VAULT``, else ``vault.db`` in the user's data folder. It is created where it is
+            absent.
         environment: development, test, staging or production. Each has values of its own.
         passphrase: opens the vault, through Argon2id; as str, SecretStr, or a callable that gives one when
             the vault is opened.
         key_file: opens the vault; created with mode 0600 where both it and the vault are absent. By default
             ``vault.key`` in the user's configuration folder.
+        credential: opens the vault: a Passphrase, KeyFile, EnvironmentKey, KeyringKey or ExternalKey.
+        account_key: opens the vault as one of its accounts; as str, SecretStr, or a callable that gives one.
+        expect_head: what ``Vault.audit_head()`` gave earlier, or its ``str()``. The vault that is opened must
+            continue this trail, else VaultDamaged: an older copy was put in its place.
 
     Raises:
-        InvalidRequest: both credentials are given, or an argument is malformed.
+        InvalidRequest: several credentials are given, or an argument is malformed.
     """
 
-    capabilities: Capabilities = Capabilities(
-        provider="local",
-        title="the vault",
-        operations=frozenset({"list", "get", "create", "update", "put", "delete"}),
-        create=_ALL,
-        update=_ALL | {"new_name"},
-        clear=frozenset({"description", "expires_at"}),
-        why_not=MappingProxyType(
-            {"tool_name": _NO_TOOLS, "tool_arg": _NO_TOOLS, "default_for_tool": _NO_TOOLS}
-        ),
-        addressed_by=MappingProxyType({"get": "either", "update": "either", "delete": "either"}),
-        name=Limit(min_length=1, max_length=1024),
-        limits=MappingProxyType(
-            {"value": Limit(max_length=16_777_216), "description": Limit(max_length=65_536)}
-        ),
-        list_tells=_ALL - {"value"},
-        get_tells=_ALL,
-        compare_and_set=True,
-        notes=MappingProxyType(
-            {
-                "active": "an inactive secret is listed but not handed out",
-                "protected": "accepts no change but protected=False",
-                "environments": "one file holds four environments; the connection chooses one",
-            }
-        ),
-    )
+    capabilities: Capabilities = CAPABILITIES
 
     def __init__(
         self,
@@ -77,8 +59,29 @@ class Local:
         *,
         passphrase: str | SecretStr | Callable[[], str | SecretStr] | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        credential: Credential | None = None,
+        account_key: str | SecretStr | Callable[[], str | SecretStr] | None = None,
+        expect_head: AuditHead | str | None = None,
     ) -> None:
-        self._opening = Opening(location, environment, passphrase=passphrase, key_file=key_file)
+        self._opening = Opening(
+            location,
+            environment,
+            passphrase=passphrase,
+            key_file=key_file,
+            credential=credential,
+            account_key=account_key,
+            expect_head=expect_head,
+        )
+
+    @property
+    def store(self) -> str:
+        """Which vault and environment this is, symbolic links followed."""
+        return f"{self._opening.place} {self.environment}"
+
+    @property
+    def environment(self) -> str:
+        """The environment that was chosen."""
+        return self._opening.environment
 
     def __repr__(self) -> str:
         return f"Local{self._opening!r}"
@@ -106,7 +109,15 @@ class Local:
 
     async def get(self, channel: Channel, target: Target) -> Secret:
         """Give one secret with its value."""
-        return secret_of(await channel.call(lambda: self._vault(channel).get(name=target.name, id=target.id)))
+        return await channel.call(lambda: self.get_blocking(channel, *target))
+
+    def get_blocking(self, channel: Channel, name: str | None, id: str | None) -> Secret:
+        """Give one secret with its value, without a coroutine: this is every get of the blocking face."""
+        return secret_of(self._vault(channel).get(name=name, id=id))
+
+    async def environments_of(self, channel: Channel, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Give the other environments in which secrets have a value, by id."""
+        return await channel.call(lambda: self._vault(channel).environments_of(ids))
 
     async def create(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create a secret."""
@@ -133,3 +144,32 @@ class Local:
 
     def _delete(self, channel: Channel, target: Target) -> None:
         self._vault(channel).delete(name=target.name, id=target.id)
+
+    async def read_many(self, channel: Channel, names: Iterable[str]) -> list[Secret]:
+        """Give many secrets with their values, in the order asked for, as they were at one moment.
+
+        Raises:
+            SecretNotFound: one of them is not there, or inactive.
+            SecretExpired: the expiry of one has passed.
+            VaultError: the vault cannot be read.
+        """
+        listed = list(names)
+        records = await channel.call(lambda: self._vault(channel).read_many(listed))
+        return [secret_of(record) for record in records]
+
+    async def write_many(self, channel: Channel, writes: Iterable[tuple[str, SecretStr | None]]) -> None:
+        """Apply many changes in one transaction: all of them or none.
+
+        Args:
+            channel: how to wait.
+            writes: name and value, in the order in which they are to count, as put_secret() does; None
+                deletes, and what is not there is then no error.
+
+        Raises:
+            InvalidRequest: something is wrong with the writes; nothing was written.
+            SecretLocked: one of the secrets is protected; nothing was written.
+            VaultError: anything else; ``applied`` speaks of all writes together.
+        """
+        listed = list(writes)
+        refuse(self.capabilities, "put", write_violations(listed))
+        await channel.call(lambda: self._vault(channel).write_many(listed))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -23,7 +24,7 @@ from secretbridge.errors import (
     SecretExists,
     SecretNotFound,
 )
-from secretbridge.providers._address import quoted
+from secretbridge.providers._address import plain_address, quoted
 from secretbridge.providers._credential import Credential, HeaderAuth, one_of
 from secretbridge.providers._http import Answer, HttpProvider, Moment, to_json
 from secretbridge.providers._refusal import Fault, Kind
@@ -151,6 +152,12 @@ class Wix(HttpProvider):
         ((_, id_text),) = HeaderAuth(which, site_id or account_id or "", header=id_header).headers()
         auth = HeaderAuth("api_key", api_key, header="Authorization", beside=((id_header.encode(), id_text),))
         super().__init__(base_url, auth, allow_http=allow_http)
+        self._owner = f"{which.removesuffix('_id')} {id_text.decode()}"
+
+    @property
+    def store(self) -> str:
+        """Which site or account this is; Wix has several addresses for one."""
+        return f"{urlsplit(plain_address(self._base)).netloc} {self._owner}"
 
     async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:  # noqa: ARG002 - no pages
         """Give all secrets without their values: the API has no pages."""

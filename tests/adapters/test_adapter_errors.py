@@ -13,7 +13,7 @@ from adapter_cases import CASES, MANAGED, UUID, Case, insforge, ionet, scripted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secretbridge import SecretBridge, errors
+from secretbridge import EverywhereResult, SecretBridge, errors
 from secretbridge._exchange import Reply
 from secretbridge.providers._refusal import retry_after
 from secretbridge.testing import answer
@@ -134,6 +134,12 @@ def made(kind: type[errors.SecretBridgeError]) -> errors.SecretBridgeError:
         error = kind("What happened", violations=violations, **advice)
     elif issubclass(kind, (errors.UnexpectedReply, errors.WrongAddress)):
         error = kind("What happened.", status=200, **advice)
+    elif issubclass(kind, errors.PartialUpdate):
+        error = kind(
+            "What happened.", results=EverywhereResult(results=(), run_id="run"), transient=True, **advice
+        )
+    elif issubclass(kind, errors.RotationIncomplete):
+        error = kind("What happened.", run_id="run", step="write", results=EverywhereResult(results=()))
     else:
         error = kind("What happened.", applied=None, transient=True, retry_after=2.0, **advice)
     if isinstance(error, errors.AmbiguousSecret):

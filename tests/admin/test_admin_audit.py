@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("admin_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores."""
+    return str(request.param)
+
+
 SCHEMA = {
     "sequence", "at", "operation", "secret_id", "name", "old_name", "environment", "version", "fields",
-    "outcome",
+    "outcome", "principal",
 }  # fmt: skip
 
 
@@ -71,6 +78,7 @@ def test_the_trail_tells_of_every_change_in_all_environments(used: Home, admin: 
             list(admin.audit(after=wrong))  # type: ignore[arg-type]  # the wrong type is the point
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are read
 def test_neither_the_trail_nor_its_export_nor_any_file_shows_a_value(used: Home) -> None:
     with used.vault() as admin:
         exported = io.StringIO()
@@ -174,6 +182,7 @@ def test_two_lines_that_changed_places_are_found(used: Home) -> None:
         admin.verify_audit()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are copied
 def test_an_older_copy_of_the_file_is_found_by_an_anchor_alone(used: Home) -> None:
     older = shutil.copy(used.file, used.folder / "older.db")
     with used.bridge() as bridge, used.vault() as admin:
@@ -207,6 +216,7 @@ def test_a_trail_cut_off_together_with_its_state_is_found_by_an_anchor(used: Hom
             admin.verify()  # the newer value is still there
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are copied
 @pytest.mark.parametrize("taken", [1, 2])
 def test_lines_from_a_copy_that_went_another_way_are_found_by_the_chain(used: Home, taken: int) -> None:
     apart = used.folder / "apart.db"

@@ -91,12 +91,9 @@ def test_a_passphrase_in_a_variable_opens_the_vault(
     with connect("vault") as bridge:
         assert bridge.get_secret("A").reveal() == "v"
     monkeypatch.setenv("SECRETBRIDGE_VAULT_KEY_FILE", "k")
-    monkeypatch.setenv("SECRETBRIDGE_ENVIRONMENT", CANARY)
+    monkeypatch.setenv("SECRETBRIDGE_ENVIRONMENT", f"{CANARY}/")
     assert project.refused("vault") == [
-        (
-            "SECRETBRIDGE_ENVIRONMENT: names no environment of a vault"
-            " (known are development, test, staging, production)"
-        ),
+        "SECRETBRIDGE_ENVIRONMENT: names no environment of a vault (for example production)",
         (
             "SECRETBRIDGE_VAULT_PASSPHRASE and SECRETBRIDGE_VAULT_KEY_FILE: are set together"
             " (set one of the two)"

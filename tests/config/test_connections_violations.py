@@ -22,6 +22,7 @@ CLEAR = (
     " command:PROGRAM ARGUMENT …)"
 )
 APART = "put it under credentials, as a reference such as env:VARIABLE"
+PROVIDERS = "known are appfarm, dotenv, environ, insforge, ionet, jsonfile, local, wix"
 NAMES = "give it 1 to 64 letters, digits, - and _; with dots, in quotes"
 
 
@@ -72,7 +73,7 @@ provider = "local"
         (f'"keyring:{CANARY}"', "is not a reference of the form keyring:SERVICE/USER (write "),
         (f'"keyring:{CANARY}/"', "is not a reference of the form keyring:SERVICE/USER (write "),
         ('"vault:"', "is not a reference of the form vault:NAME (write "),
-        ('"vault:prod/a"', "is not a reference of the form vault:NAME (write "),
+        ('"vault:a b/c"', "is not a reference of the form vault:NAME (write "),
         ('"vault:production/"', "is not a reference of the form vault:NAME (write "),
         ('"command: "', "is not a reference of the form command:PROGRAM ARGUMENT … (write "),
         (f'"command:get \'{CANARY}"', "is not a reference of the form command:PROGRAM ARGUMENT … (write "),
@@ -144,11 +145,11 @@ def test_a_file_that_is_no_toml_is_refused_by_its_line(project: Project, text: s
         ('[connections]\n\none = "local"\n', "3: the connection is not a table (write [connections.NAME])"),
         (
             "[connections.one]\n",
-            "1: provider is missing (known are appfarm, insforge, ionet, local, wix)",
+            f"1: provider is missing ({PROVIDERS})",
         ),
         (
             "[connections.one]\nprovider = 3\n",
-            "2: provider is not a name (known are appfarm, insforge, ionet, local, wix)",
+            f"2: provider is not a name ({PROVIDERS})",
         ),
         (
             f'[connections."{CANARY} x"]\nprovider = "local"\n',

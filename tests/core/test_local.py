@@ -6,7 +6,7 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import pytest
@@ -29,26 +29,44 @@ from secretbridge import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from postgres_server import Server
 
-def at(folder: Path, environment: str = "development") -> Local:
-    return Local(folder / "vault.db", environment, key_file=folder / "vault.key")
+
+class Place(NamedTuple):
+    """Where a test's vault and its key file are."""
+
+    folder: Path
+    location: Path | str
+
+
+def at(place: Place, environment: str = "development") -> Local:
+    return Local(place.location, environment, key_file=place.folder / "vault.key")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> Place:
     folder = tmp_path / "place"
     folder.mkdir(mode=0o700)
-    return folder
+    if kind == "sqlite":
+        return Place(folder, folder / "vault.db")
+    server: Server = request.getfixturevalue("postgres")
+    return Place(folder, server.url())
 
 
-def test_the_one_shot_changes_one_secret_and_closes_again(place: Path) -> None:
+def test_the_one_shot_changes_one_secret_and_closes_again(place: Place) -> None:
     with SecretBridge(at(place)) as bridge:
         bridge.create_secret("NAME", value="one", description="d")
     changed = secretbridge.update_secret(at(place), "NAME", value="two", verify=True)
     assert (changed.verified, changed.reveal(), changed.description) == (True, "two", "d")
 
 
-def test_the_three_meanings_of_an_update(place: Path) -> None:
+def test_the_three_meanings_of_an_update(place: Place) -> None:
     with SecretBridge(at(place)) as bridge:
         moment = datetime(2035, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
         bridge.create_secret("NAME", value="one", description="d", expires_at=moment)
@@ -59,7 +77,7 @@ def test_the_three_meanings_of_an_update(place: Path) -> None:
         assert bridge.get_secret("NAME").reveal() == "two"
 
 
-def test_compare_and_set_is_kept(place: Path) -> None:
+def test_compare_and_set_is_kept(place: Place) -> None:
     with SecretBridge(at(place)) as bridge:
         version = bridge.create_secret("NAME", value="one").version
         assert version == 1
@@ -69,7 +87,7 @@ def test_compare_and_set_is_kept(place: Path) -> None:
         assert (caught.value.current_version, caught.value.applied) == (2, False)
 
 
-def test_protected_is_one_error_at_every_store(place: Path) -> None:
+def test_protected_is_one_error_at_every_store(place: Place) -> None:
     with SecretBridge(at(place)) as bridge:
         bridge.create_secret("NAME", value="one", protected=True)
         with pytest.raises(SecretProtected) as caught:
@@ -79,7 +97,7 @@ def test_protected_is_one_error_at_every_store(place: Path) -> None:
         bridge.update_secret("NAME", value="two")
 
 
-def test_inactive_and_expired_secrets_are_listed_and_verified_but_not_handed_out(place: Path) -> None:
+def test_inactive_and_expired_secrets_are_listed_and_verified_but_not_handed_out(place: Place) -> None:
     with SecretBridge(at(place)) as bridge:
         bridge.create_secret("NAME", value="one")
         assert bridge.update_secret("NAME", active=False, verify=True).verified is True
@@ -92,7 +110,7 @@ def test_inactive_and_expired_secrets_are_listed_and_verified_but_not_handed_out
         assert [secret.name for secret in bridge.iter_secrets(page_size=1)] == ["NAME"]
 
 
-def test_environments_are_apart(place: Path) -> None:
+def test_environments_are_apart(place: Place) -> None:
     with SecretBridge(at(place)) as one, SecretBridge(at(place, "production")) as other:
         one.create_secret("NAME", value="one")
         assert other.list_secrets() == []
@@ -101,18 +119,20 @@ def test_environments_are_apart(place: Path) -> None:
         assert other.get_secret("NAME").reveal() == "other"
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # a passphrase is asked for before any store
 @pytest.mark.parametrize("passphrase", ["words", SecretStr("words"), lambda: "words"])
-def test_a_passphrase_may_be_given_in_three_ways(place: Path, passphrase: str) -> None:
-    with SecretBridge(Local(place / "vault.db", passphrase="words")) as bridge:
+def test_a_passphrase_may_be_given_in_three_ways(place: Place, passphrase: str) -> None:
+    with SecretBridge(Local(place.location, passphrase="words")) as bridge:
         bridge.create_secret("NAME", value="one")
-    with SecretBridge(Local(place / "vault.db", passphrase=passphrase)) as bridge:
+    with SecretBridge(Local(place.location, passphrase=passphrase)) as bridge:
         assert bridge.get_secret("NAME").reveal() == "one"
-    with SecretBridge(Local(place / "vault.db", passphrase="other words")) as bridge:
+    with SecretBridge(Local(place.location, passphrase="other words")) as bridge:
         with pytest.raises(VaultLocked) as caught:
             bridge.get_secret("NAME")
         assert "words" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # a folder is looked at
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [
@@ -125,41 +145,42 @@ def test_a_passphrase_may_be_given_in_three_ways(place: Path, passphrase: str) -
         ({"location": ""}, "location"),
         ({"location": 7}, "location"),
         ({"location": "a\0b"}, "location"),
-        ({"location": "postgresql://localhost/vault"}, "location"),
+        ({"location": "mysql://localhost/vault"}, "location"),
+        ({"location": "postgresql://a:b/c@localhost/vault"}, "location"),
         ({"key_file": b"bytes"}, "key_file"),
         ({"environment": ""}, "environment"),
         ({"environment": "moon"}, "environment"),
     ],
 )
 def test_what_is_wrong_with_a_vault_is_said_by_name(
-    place: Path, arguments: dict[str, object], field: str
+    place: Place, arguments: dict[str, object], field: str
 ) -> None:
-    whole = {"location": place / "vault.db", "key_file": place / "key", **arguments}
+    whole = {"location": place.location, "key_file": place.folder / "key", **arguments}
     if "passphrase" in arguments and "key_file" not in arguments:
         del whole["key_file"]
     with pytest.raises(InvalidRequest, match=field), SecretBridge(Local(**whole)) as bridge:  # type: ignore[arg-type]  # wrong on purpose
         bridge.list_secrets()
-    assert list(place.iterdir()) in ([], [place / "vault.db.lock"])
+    assert [path.name for path in place.folder.iterdir()] in ([], ["vault.db.lock"])
 
 
-def test_a_passphrase_callable_that_fails_tells_its_class_alone(place: Path) -> None:
+def test_a_passphrase_callable_that_fails_tells_its_class_alone(place: Place) -> None:
     def broken() -> str:
         raise LookupError("words of the passphrase")
 
-    with SecretBridge(Local(place / "vault.db", passphrase=broken)) as bridge:
+    with SecretBridge(Local(place.location, passphrase=broken)) as bridge:
         with pytest.raises(VaultLocked, match="raised LookupError") as caught:
             bridge.list_secrets()
         assert (caught.value.__context__, caught.value.__cause__) == (None, None)
 
 
-def test_the_provider_shows_its_place_and_nothing_else(place: Path) -> None:
+def test_the_provider_shows_its_place_and_nothing_else() -> None:
     assert repr(Local("here.db", "test", passphrase="words")) == "Local('here.db', 'test')"
     assert repr(Local()) == "Local(None, 'development')"
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(Local(passphrase="words"))
 
 
-def test_many_threads_share_one_bridge(place: Path) -> None:
+def test_many_threads_share_one_bridge(place: Place) -> None:
     with SecretBridge(at(place)) as bridge, ThreadPoolExecutor(8) as pool:
         bridge.create_secret("NAME", value="0")
         versions = list(
@@ -169,7 +190,7 @@ def test_many_threads_share_one_bridge(place: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_many_tasks_share_one_bridge_and_no_work_is_done_on_the_loop(place: Path, backend: str) -> None:
+def test_many_tasks_share_one_bridge_and_no_work_is_done_on_the_loop(place: Place, backend: str) -> None:
     versions: list[int | None] = []
 
     async def work() -> None:
@@ -189,7 +210,7 @@ def test_many_tasks_share_one_bridge_and_no_work_is_done_on_the_loop(place: Path
     assert threading.main_thread() is threading.current_thread()
 
 
-def test_the_blocking_face_works_inside_a_running_event_loop(place: Path) -> None:
+def test_the_blocking_face_works_inside_a_running_event_loop(place: Place) -> None:
     async def notebook() -> str:
         with SecretBridge(at(place)) as bridge:
             bridge.put_secret("NAME", value="one")

@@ -47,6 +47,26 @@ def test_the_vault_loads_no_http_and_pydantic_only_with_the_first_value(tmp_path
 
 
 def test_the_main_job_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
+    program = tmp_path / "secretbridge"
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m secretbridge \"$@\"\n")
+    program.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    done = subprocess.run(
+        [EXAMPLES / "main_job.sh"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(EXAMPLES.parent), "TMPDIR": str(tmp_path)},
+    )
+    assert "Updated 'OAUTH_TOKEN' in vault (value, expires_at). It is at version 2. It was read back" in (
+        " ".join(done.stderr.split())
+    )
+    assert "That was refused with exit code 2." in done.stdout
+    assert [path.name for path in tmp_path.glob("tmp.*")] == []
+
+
+def test_the_main_job_from_python_does_what_it_says(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLES / "main_job.py"],
         capture_output=True,

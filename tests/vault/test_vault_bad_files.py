@@ -76,9 +76,9 @@ def test_a_foreign_database_is_called_so_and_left_alone(place: Place) -> None:
 
 
 def test_a_newer_format_asks_for_an_upgrade_and_is_left_alone(filled: Place) -> None:
-    filled.sql("PRAGMA user_version = 2")
+    filled.sql("PRAGMA user_version = 3")
     before = filled.file.read_bytes()
-    with pytest.raises(VaultError, match=r"format 2.*Upgrade secretbridge"):
+    with pytest.raises(VaultError, match=r"format 3.*Upgrade secretbridge"):
         filled.open()
     assert filled.file.read_bytes() == before
 
@@ -196,7 +196,7 @@ def test_opening_asks_the_mount_table(place: Place, monkeypatch: pytest.MonkeyPa
 
 def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(filled: Place, text: Wrap) -> None:
     with closing(filled.open()) as vault:
-        connection = vault._store._connection
+        connection = filled.in_file(vault)._connection
         assert connection is not None
         connection.execute("PRAGMA max_page_count = 1")  # SQLite takes the present size: no page more
         with pytest.raises(VaultFull) as caught:
@@ -270,7 +270,7 @@ def test_a_file_seen_as_unchanging_is_opened_anew_when_it_changes(
     filled: Place, text: Wrap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(filled.open()) as reader:
-        store = reader._store
+        store = filled.in_file(reader)
         store._drop()
         uri = f"{filled.file.as_uri()}?mode=ro&immutable=1"
         store._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -343,7 +343,7 @@ def test_a_foreign_program_that_holds_the_database_is_waited_for_and_then_named(
 
 def test_every_setting_holds_on_every_connection(filled: Place) -> None:
     with closing(filled.open()) as vault:
-        connection = vault._store._connection
+        connection = filled.in_file(vault)._connection
         assert connection is not None
         found = {
             name: connection.execute(f"PRAGMA {name}").fetchone()[0]

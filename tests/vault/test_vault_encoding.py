@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from secretbridge._vault import Record, _crypto, _records
+from secretbridge._vault import Record, _crypto, _policy, _records
 from secretbridge.errors import VaultDamaged
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -36,6 +36,24 @@ ENTRY = _records.Entry(
     old_name="OLD",
     moved=_records.Moved(b"m" * 16, 4, 5),
 )
+POLICY = _policy.Policy(
+    environments={"a": 1, "\u00fc": 70000},
+    principals=(
+        _policy.Principal(
+            id="0" * 32,
+            name="deploy",
+            kind="service",
+            roles=("reader",),
+            permissions=("list",),
+            environments=(1,),
+            expires_at=1,
+        ),
+        _policy.Principal(id="1" * 32, name="anna", kind="user"),
+    ),
+    keep_versions=5,
+    keep_days=30,
+    audit_reads="batched",
+)
 STATE = _records.State(b"v" * 16, 1, 1, 7, b"c" * 32, 3, 4, (1 << 256) - 1, 9)
 
 
@@ -44,10 +62,14 @@ def test_records_entries_states_and_policies_come_back_as_they_were() -> None:
     assert _records.decode_record(plain, bytes.fromhex(RECORD.id), 4) == RECORD
     assert _records.decode_entry(_records.encode_entry(ENTRY)) == ENTRY
     assert _records.decode_state(_records.encode_state(STATE)) == STATE
-    assert _records.decode_policy(_records.encode_policy({"a": 1, "\u00fc": 70000})) == {
-        "a": 1,
-        "\u00fc": 70000,
-    }
+    assert _policy.decode(_policy.encode(POLICY)) == POLICY
+    assert _policy.decode(_policy.encode(_policy.Policy())) == _policy.Policy()
+
+
+@pytest.mark.parametrize("plain", [b"", b"null", b"[]", b"{}", b'{"environments":{}}', b"\xff"])
+def test_what_is_no_policy_is_refused(plain: bytes) -> None:
+    with pytest.raises(VaultDamaged):
+        _policy.decode(plain)
 
 
 def test_a_record_of_another_environment_is_refused() -> None:

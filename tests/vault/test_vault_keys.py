@@ -12,8 +12,17 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf import argon2
 
-from secretbridge._vault import KeyFile, Passphrase, Vault, _crypto, default_key_file, default_location
-from secretbridge._vault._keys import PASSPHRASE, Opener
+from secretbridge._location import PostgresUrl
+from secretbridge._vault import (
+    KeyFile,
+    Passphrase,
+    Vault,
+    _crypto,
+    _keys,
+    default_key_file,
+    default_location,
+)
+from secretbridge._vault._openers import PASSPHRASE, Opener
 from secretbridge.errors import VaultDamaged, VaultError, VaultLocked
 
 if TYPE_CHECKING:
@@ -224,13 +233,17 @@ def test_the_default_places_are_the_users_folders_unless_the_environment_says_ot
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SECRETBRIDGE_VAULT", raising=False)
-    assert default_location().name == "vault.db"
-    assert tmp_path in default_location().parents
+    location = default_location()
+    assert not isinstance(location, PostgresUrl)
+    assert location.name == "vault.db"
+    assert tmp_path in location.parents
     assert default_key_file().name == "vault.key"
     assert tmp_path in default_key_file().parents
-    assert default_key_file().parent != default_location().parent
+    assert default_key_file().parent != location.parent
     monkeypatch.setenv("SECRETBRIDGE_VAULT", str(tmp_path / "mine.db"))
     assert default_location() == tmp_path / "mine.db"
+    monkeypatch.setenv("SECRETBRIDGE_VAULT", "postgresql:///app?schema=mine")
+    assert str(default_location()) == "postgresql:///app?schema=mine"
 
 
 def test_a_library_without_argon2id_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,3 +267,21 @@ def test_too_little_memory_for_the_kdf_is_a_clear_error(monkeypatch: pytest.Monk
     with pytest.raises(VaultError, match="64 MiB of free memory") as caught:
         _crypto.argon2id(b"p", bytes(16), _crypto.ARGON2_DEFAULT)
     assert caught.value.__context__ is None
+
+
+def test_a_key_prepared_for_many_messages_authenticates_as_any_other() -> None:
+    key = bytes(range(32))
+    prepared = _crypto.MacKey(key)
+    messages = [b"", b"one", b"x" * 1000, b"one"]
+    assert [_crypto.mac(prepared, each) for each in messages] == [_crypto.mac(key, each) for each in messages]
+    assert prepared == key
+
+
+def test_ciphers_of_records_are_kept_for_the_secrets_used_last_and_no_more(place: Place, text: Wrap) -> None:
+    with closing(place.open()) as vault:
+        vault.create("KEY", {"value": text("v")})
+        keyring = vault._keyring
+        for number in range(_keys._MOST_CIPHERS + 2):
+            keyring.record_cipher(1, number.to_bytes(16, "big"))
+        assert len(keyring._records) <= _keys._MOST_CIPHERS
+        assert vault.get(name="KEY").value == "v"

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from vault_place import Place, Text
 
 from secretbridge.errors import SecretExists, SecretLocked, SecretNotFound
 
 if TYPE_CHECKING:
+    from postgres_server import Server
+
     from secretbridge._vault import Vault
 
 
@@ -36,10 +44,12 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 class VaultAgainstModel(RuleBasedStateMachine):
     """The vault, and a dict per environment."""
 
+    server: Server | None = None
+
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.place = Place(Path(self.folder.name))
+        self.place = Place(Path(self.folder.name), self.server)
         self.vaults: dict[str, Vault] = {
             where: self.place.open(where) for where in ("development", "production")
         }
@@ -142,3 +152,11 @@ TestVaultAgainstModel = VaultAgainstModel.TestCase
 TestVaultAgainstModel.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def test_the_vault_on_postgresql_against_the_same_model(postgres: Server) -> None:
+    class OnPostgres(VaultAgainstModel):
+        server = postgres
+
+    few = settings(TestVaultAgainstModel.settings, max_examples=12)
+    run_state_machine_as_test(OnPostgres, settings=few)

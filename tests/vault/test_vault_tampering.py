@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 VALUE, NAME, DESCRIPTION = "canary-value-1", "CANARY_NAME_2", "canary description 3"
 
 
@@ -56,6 +63,7 @@ def expect_damage(read: Callable[[], object]) -> None:
     assert (caught.value.message, caught.value.__context__) == (_crypto.DAMAGED, None)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are read
 def test_nothing_that_went_in_is_found_in_any_file(place: Place, text: Wrap) -> None:
     with closing(place.open()) as vault:
         vault.create(NAME, {"value": text(VALUE), "description": DESCRIPTION})
@@ -98,10 +106,10 @@ def test_a_value_moved_to_another_environment_is_noticed(filled: Place) -> None:
 
 def test_exchanged_names_are_noticed(filled: Place) -> None:
     (first,), (second,) = filled.sql("SELECT name_index FROM secret ORDER BY id LIMIT 2")
-    filled.sql("UPDATE secret SET name_index = x'00' WHERE name_index = ?", first)
+    filled.sql("UPDATE secret SET name_index = ? WHERE name_index = ?", b"0", first)
     filled.sql("UPDATE secret SET name_index = ? WHERE name_index = ?", first, second)
     with closing(
-        damaged_by(filled, "UPDATE secret SET name_index = ? WHERE name_index = x'00'", second)
+        damaged_by(filled, "UPDATE secret SET name_index = ? WHERE name_index = ?", second, b"0")
     ) as vault:
         expect_damage(lambda: vault.get(name="A"))
         expect_damage(lambda: vault.update({"description": "d"}, name="A"))
@@ -183,6 +191,7 @@ def test_a_whole_vault_verifies(filled: Place) -> None:
         assert vault.verify() == (3, 4, 7)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # a file is changed
 def test_a_flipped_bit_never_gives_a_wrong_value(filled: Place) -> None:
     whole = filled.file.read_bytes()
     expected = {"A": "A-new", "B": "B-new", "C": "C-old"}
@@ -214,6 +223,7 @@ def test_a_flipped_bit_never_gives_a_wrong_value(filled: Place) -> None:
     assert refused > 0
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # SQLite's connection is replaced
 def test_a_commit_of_unknown_outcome_is_looked_up(filled: Place, text: Wrap) -> None:
     class Failing:
         """A connection whose commit is reported as failed, after or before it was made."""
@@ -236,15 +246,15 @@ def test_a_commit_of_unknown_outcome_is_looked_up(filled: Place, text: Wrap) -> 
             return self.real.in_transaction
 
     with closing(filled.open()) as vault:
-        real = vault._store._connection
+        real = filled.in_file(vault)._connection
         assert real is not None
 
         def update_with(connection: Failing, value: str) -> None:
-            vault._store._connection = connection  # type: ignore[assignment] # stands in for a failing disk
+            filled.in_file(vault)._connection = connection  # type: ignore[assignment] # stands in for a failing disk
             try:
                 vault.update({"value": text(value)}, name="A")
             finally:
-                vault._store._connection = real
+                filled.in_file(vault)._connection = real
 
         update_with(Failing(real, made=True), "made")
         assert vault.get(name="A").value == "made"

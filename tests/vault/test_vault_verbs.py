@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("vault_place",)
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores."""
+    return str(request.param)
+
+
 LATER = datetime(2031, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 LONG_AGO = datetime(2001, 2, 3, tzinfo=UTC)
 
@@ -298,6 +305,7 @@ def test_an_unknown_environment_is_refused_with_the_known_ones(place: Place) -> 
         place.open("qa")
     assert [violation.field for violation in caught.value.violations] == ["environment"]
     assert not place.file.exists()
+    assert not place.key.exists()
     place.open("test").close()
     with pytest.raises(InvalidRequest, match="one of development, test, staging, production"):
         place.open("qa")

@@ -1,0 +1,569 @@
+"""The JSON that commands print. docs/cli.schema.json is made of these types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from secretbridge import Secret
+
+__all__ = [
+    "SHAPES",
+    "AccountChange",
+    "AccountList",
+    "AccountRow",
+    "AuditLine",
+    "Backup",
+    "Capability",
+    "CapabilityList",
+    "Change",
+    "ChangeEverywhere",
+    "Check",
+    "Checks",
+    "Compared",
+    "ConnectionChange",
+    "ConnectionList",
+    "ConnectionRow",
+    "Diff",
+    "EnvironmentList",
+    "ErrorDetails",
+    "ErrorReport",
+    "Expiring",
+    "ExpiringRow",
+    "Found",
+    "History",
+    "Init",
+    "Listing",
+    "LossRow",
+    "Migration",
+    "Moved",
+    "NotTold",
+    "OutcomeRow",
+    "PlaceRow",
+    "PlanReport",
+    "PlanStep",
+    "PurgedRow",
+    "Rekeyed",
+    "RetentionRow",
+    "RunList",
+    "RunReport",
+    "RunRow",
+    "SecretRow",
+    "SlotRow",
+    "Slots",
+    "VaultAnchor",
+    "Verification",
+    "Version",
+    "secret_row",
+]
+
+#: ISO 8601 in UTC, ending in Z.
+Time = str
+
+
+class SecretRow(TypedDict):
+    """A secret as far as its store tells it; null where it does not, or where there is nothing."""
+
+    name: str
+    id: str | None
+    description: str | None
+    active: bool | None
+    protected: bool | None
+    expires_at: Time | None
+    tool_name: str | None
+    tool_arg: str | None
+    default_for_tool: bool | None
+    created_at: Time | None
+    updated_at: Time | None
+    version: int | None
+    platform: bool
+    verified: bool | None
+    value: NotRequired[str]
+
+
+class Listing(TypedDict):
+    """``list``."""
+
+    connection: str
+    secrets: list[SecretRow]
+
+
+class Found(TypedDict):
+    """``get``."""
+
+    connection: str
+    secret: SecretRow
+
+
+class Change(TypedDict):
+    """``create``, ``put``, ``update``, ``lock``, ``unlock``, ``delete``, ``restore`` and others like them."""
+
+    connection: str
+    operation: Literal[
+        "create", "put", "update", "lock", "unlock", "delete", "restore", "undelete", "share", "unshare"
+    ]
+    name: str | None
+    id: str | None
+    fields: list[str]
+    dry_run: bool
+    applied: bool
+    secret: SecretRow | None
+
+
+class PlaceRow(TypedDict):
+    """What came of a change in one store."""
+
+    target: str
+    secret: str
+    provider: str
+    state: Literal["updated", "not applied", "unknown", "restored", "left out", "would update"]
+    seconds: float
+    guarantee: Literal["atomic", "checked", "best-effort"] | None
+    verified: bool | None
+    version: int | None
+    why: str | None
+
+
+class ChangeEverywhere(TypedDict):
+    """``update`` with several ``--to``."""
+
+    name: str
+    fields: list[str]
+    complete: bool
+    results: list[PlaceRow]
+
+
+class Version(TypedDict):
+    """A version of a secret."""
+
+    version: int
+    at: Time
+    operation: str
+    fields: list[str]
+    name: str
+    old_name: str | None
+    deleted: bool
+    purged: bool
+    shared: bool
+
+
+class History(TypedDict):
+    """``history``; newest first."""
+
+    connection: str
+    name: str
+    versions: list[Version]
+
+
+class Capability(TypedDict):
+    """What a provider can do."""
+
+    provider: str
+    title: str
+    operations: list[str]
+    create: list[str]
+    update: list[str]
+    clear: list[str]
+    list_tells: list[str]
+    get_tells: list[str]
+    one_way: dict[str, str]
+    why_not: dict[str, str]
+    notes: dict[str, str]
+    name: dict[str, Any]
+    limits: dict[str, dict[str, Any]]
+    compare_and_set: bool
+    max_in_flight: int | None
+    requests_per_minute: float | None
+
+
+class CapabilityList(TypedDict):
+    """``capabilities``."""
+
+    providers: list[Capability]
+
+
+class ConnectionRow(TypedDict):
+    """A connection; a credential is given by its reference."""
+
+    name: str
+    provider: str
+    place: str
+    options: dict[str, Any]
+
+
+class ConnectionList(TypedDict):
+    """``connections list``."""
+
+    connections: list[ConnectionRow]
+
+
+class ConnectionChange(TypedDict):
+    """``connections add``, ``connections remove``."""
+
+    name: str
+    file: str
+    operation: Literal["add", "remove"]
+    dry_run: bool
+
+
+class Check(TypedDict):
+    """One check."""
+
+    check: str
+    status: Literal["ok", "warning", "failed"]
+    detail: str
+
+
+class Checks(TypedDict):
+    """``connections check``, ``doctor``."""
+
+    checks: list[Check]
+
+
+class Compared(TypedDict):
+    """A secret in two stores; ``fields`` names those that both tell, and differently."""
+
+    name: str
+    status: Literal["only left", "only right", "equal", "different", "unknown"]
+    value: Literal["equal", "different", "unknown"] | None
+    fields: list[str]
+
+
+class Diff(TypedDict):
+    """``diff``."""
+
+    left: str
+    right: str
+    secrets: list[Compared]
+
+
+class ExpiringRow(TypedDict):
+    """A secret that expires."""
+
+    connection: str
+    name: str
+    expires_at: Time
+    expired: bool
+
+
+class NotTold(TypedDict):
+    """A store that was not asked, and why."""
+
+    connection: str
+    why: str
+
+
+class Expiring(TypedDict):
+    """``expiring``; soonest first."""
+
+    secrets: list[ExpiringRow]
+    not_told: list[NotTold]
+
+
+class LossRow(TypedDict):
+    """Something that a migration does not carry, or does for good."""
+
+    kind: str
+    text: str
+
+
+class PlanStep(TypedDict):
+    """What is to be done about one secret."""
+
+    source: str
+    target: str
+    action: Literal["create", "update", "skip", "refuse"]
+    reason: str
+    fields: list[str]
+    losses: list[LossRow]
+
+
+class PlanReport(TypedDict):
+    """``plan``; ``file`` is that of ``--out``."""
+
+    id: str
+    made_at: Time
+    fingerprint: str
+    source: str
+    target: str
+    counts: dict[str, int]
+    steps: list[PlanStep]
+    warnings: list[str]
+    source_requests: int
+    target_requests: int
+    seconds: float
+    file: str | None
+
+
+class OutcomeRow(TypedDict):
+    """What came of one secret of a run."""
+
+    source: str
+    target: str
+    action: Literal["create", "update", "skip", "refuse"]
+    state: Literal["done", "skipped", "refused", "pending", "failed", "unknown", "undone"]
+    reason: str
+    verified: Literal["verified", "mismatch", "unverifiable"] | None
+    guarantee: Literal["atomic", "checked", "best-effort"] | None
+    owner: Literal["recorded", "inferred"] | None
+    resent: bool
+    restorable: bool
+    source_deleted: bool
+    error: str | None
+    losses: list[LossRow]
+
+
+class RunReport(TypedDict):
+    """``resume``, ``undo``: a run as it stands."""
+
+    id: str
+    plan: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone"]
+    who: str
+    started_at: str
+    finished_at: str | None
+    journal: str
+    source: str
+    target: str
+    warnings: list[str]
+    counts: dict[str, int]
+    outcomes: list[OutcomeRow]
+    pruned: list[OutcomeRow]
+
+
+class Migration(TypedDict):
+    """``migrate``; no run where it was refused or only tried."""
+
+    plan: PlanReport
+    run: RunReport | None
+    dry_run: bool
+
+
+class RunRow(TypedDict):
+    """A migration that was begun."""
+
+    id: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone", "damaged"]
+    started_at: str
+    who: str
+    source: str
+    target: str
+    secrets: int
+    journal: str
+    with_vault: bool
+
+
+class RunList(TypedDict):
+    """``runs``; newest first."""
+
+    runs: list[RunRow]
+
+
+class Verification(TypedDict):
+    """``vault verify``."""
+
+    secrets: int
+    values: int
+    entries: int
+    anchor: str
+
+
+class Backup(TypedDict):
+    """``vault backup``."""
+
+    file: str
+    secrets: int
+    values: int
+    entries: int
+
+
+class SlotRow(TypedDict):
+    """A way into a vault."""
+
+    number: int
+    kind: str
+    label: str
+    principal: str | None
+
+
+class Slots(TypedDict):
+    """``vault slots``, ``vault rotate-root``: the slots that are there, or the one it was about."""
+
+    vault: str
+    slots: list[SlotRow]
+
+
+class Rekeyed(TypedDict):
+    """``vault rekey``."""
+
+    vault: str
+    operation: Literal["rekey"]
+
+
+class PurgedRow(TypedDict):
+    """``vault purge``."""
+
+    vault: str
+    secrets: int
+    versions: int
+    pending: bool
+
+
+class RetentionRow(TypedDict):
+    """``vault retention``; null is no limit."""
+
+    vault: str
+    versions: int | None
+    days: int | None
+
+
+class EnvironmentList(TypedDict):
+    """``vault environments``."""
+
+    vault: str
+    environments: list[str]
+
+
+class AccountRow(TypedDict):
+    """Somebody beside the owner; no environments named means all."""
+
+    name: str
+    kind: Literal["user", "service"]
+    roles: list[str]
+    permissions: list[str]
+    environments: list[str] | None
+    expires_at: Time | None
+
+
+class AccountList(TypedDict):
+    """``vault accounts list``."""
+
+    vault: str
+    accounts: list[AccountRow]
+
+
+class AccountChange(TypedDict):
+    """``vault accounts add``, ``grant``, ``revoke``, ``remove``; the key only with ``--reveal``."""
+
+    vault: str
+    account: str
+    operation: Literal["add", "grant", "revoke", "remove"]
+    file: str | None
+    key: NotRequired[str]
+
+
+class Moved(TypedDict):
+    """``vault move``."""
+
+    location: str
+    secrets: int
+    values: int
+    entries: int
+
+
+class VaultAnchor(TypedDict):
+    """``vault anchor``."""
+
+    anchor: str
+
+
+class AuditLine(TypedDict):
+    """``vault audit``: one object a line."""
+
+    sequence: int
+    at: Time
+    operation: str
+    secret_id: str | None
+    name: str | None
+    old_name: str | None
+    environment: str | None
+    version: int | None
+    fields: list[str]
+    outcome: str
+    principal: str
+
+
+class Init(TypedDict):
+    """``init``."""
+
+    vault: str
+    vault_made: bool
+    connection: str | None
+    file: str | None
+
+
+class ErrorDetails(TypedDict):
+    """What went wrong."""
+
+    type: str
+    what: str
+    why: list[str]
+    do: str
+    applied: bool | None
+    transient: bool
+    retry_after: float | None
+    exit_code: int
+    cause: str | None
+
+
+class ErrorReport(TypedDict):
+    """Any command, on standard error, where it fails."""
+
+    error: ErrorDetails
+
+
+#: Command -> what it prints with ``--json``.
+SHAPES: dict[str, Any] = {
+    "init": Init,
+    "connections list": ConnectionList,
+    "connections add": ConnectionChange,
+    "connections check": Checks,
+    "connections remove": ConnectionChange,
+    "capabilities": CapabilityList,
+    "list": Listing,
+    "get": Found,
+    "update": Change,
+    "update (several)": ChangeEverywhere,
+    "create": Change,
+    "put": Change,
+    "delete": Change,
+    "lock": Change,
+    "unlock": Change,
+    "expiring": Expiring,
+    "diff": Diff,
+    "history": History,
+    "restore": Change,
+    "undelete": Change,
+    "plan": PlanReport,
+    "migrate": Migration,
+    "runs": RunList,
+    "resume": RunReport,
+    "undo": RunReport,
+    "vault verify": Verification,
+    "vault audit": AuditLine,
+    "vault anchor": VaultAnchor,
+    "vault backup": Backup,
+    **{f"vault slots {verb}": Slots for verb in ("list", "add", "change", "remove")},
+    "vault rekey": Rekeyed,
+    "vault rotate-root": Slots,
+    "vault purge": PurgedRow,
+    "vault retention": RetentionRow,
+    **{f"vault environments {verb}": EnvironmentList for verb in ("list", "add", "rename")},
+    "vault share": Change,
+    "vault unshare": Change,
+    "vault accounts list": AccountList,
+    **{f"vault accounts {verb}": AccountChange for verb in ("add", "grant", "revoke", "remove")},
+    "vault move": Moved,
+    "doctor": Checks,
+    "error": ErrorReport,
+}
+
+
+def secret_row(secret: Secret, *, value: str | None = None) -> SecretRow:
+    """Give a secret as JSON; its value only where it is handed in."""
+    row: dict[str, Any] = {
+        name: getattr(secret, name) for name in SecretRow.__annotations__ if name != "value"
+    }
+    if value is not None:
+        row["value"] = value
+    return row  # type: ignore[return-value]  # the keys are those of a SecretRow

@@ -1,0 +1,143 @@
+"""``runs``, ``resume`` and ``undo``: migrations that were begun."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from secretbridge.cli._command import command
+from secretbridge.cli._kinds import ConnectionName, OneOf, RunId
+from secretbridge.cli._migrating import stores, vault_option
+from secretbridge.cli._output import note, show_json, table
+from secretbridge.cli._session import Doing, Session
+from secretbridge.cli._stores import opened, store_argument
+from secretbridge.cli._telling import ended, progress, run_report, tell_run
+from secretbridge.cli.moving import how_back, how_on
+from secretbridge.cli.writing import agree
+from secretbridge.migrate import UNDO_CONSENTS
+
+if TYPE_CHECKING:
+    from secretbridge.migrate import Run
+
+__all__ = ["resume", "runs", "undo"]
+
+_RUN = click.argument("run", type=RunId(), metavar="RUN")
+
+
+@command("runs")
+def runs(session: Session) -> None:
+    """List the migrations that were begun.
+
+    The newest first. Columns: run, state (running, interrupted, incomplete, done, undone, damaged), when it
+    began, secrets, source, target.
+    """
+    from secretbridge import migrate
+
+    session.doing = Doing("list the runs")
+    found = migrate.runs()
+    session.doing = None
+    if session.json:
+        show_json({"runs": [asdict(one) | {"journal": str(one.journal)} for one in found]})
+        return
+    table(
+        ("run", "state", "began", "secrets", "from", "to"),
+        [[one.id, one.state, one.started_at[:16], str(one.secrets), one.source, one.target] for one in found],
+    )
+
+
+@command("resume")
+@_RUN
+@store_argument("source", "SOURCE")
+@store_argument("target", "TARGET")
+@vault_option()
+@click.option(
+    "--values-from",
+    "values",
+    type=ConnectionName(),
+    metavar="CONNECTION",
+    help="Where the values are, as at the beginning.",
+)
+@click.option("--resend", is_flag=True, help="Send again what nobody can say has arrived; the same value.")
+def resume(
+    session: Session, run: str, source: str, target: str, *, vault: str | None,
+    values: str | None, resend: bool,
+) -> None:  # fmt: skip
+    """Go on with a migration that was interrupted or did not do all.
+
+    It takes the same stores as at the beginning, and the same --vault if there was one. What was announced
+    and has no outcome is settled by looking at the target first.
+    """
+    from secretbridge import migrate
+
+    keeps = _keeper(session, run, vault)
+    with stores(session, source, target, values=values, vault=keeps) as ends:
+        again = how_on(run, source, target, keeps, values)
+        look = f"{again} goes on; {how_back(run, target, keeps)} takes it back."
+        session.doing = Doing(f"go on with the run {run}", changes=True, look=look)
+        came = migrate.resume(
+            run, ends.source, ends.target, vault=ends.vault, values_from=ends.values, resend=resend,
+            check=False, progress=progress(session),
+        )  # fmt: skip
+    _told(session, came, "resume", look)
+
+
+@command("undo")
+@_RUN
+@store_argument("target", "TARGET")
+@vault_option()
+@click.option(
+    "--accept",
+    type=OneOf(*UNDO_CONSENTS),
+    multiple=True,
+    help="Take back too what has changed since, what cannot be seen to be unchanged, or what the store"
+    " never acknowledged.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+def undo(
+    session: Session, run: str, target: str, *, vault: str | None, accept: tuple[str, ...],
+    yes: bool,
+) -> None:  # fmt: skip
+    """Take back what a migration did at its target.
+
+    What it created is deleted, what it changed is restored from the vault that kept it; nothing else is
+    touched. It can be repeated, and takes the same --vault as migrate, if there was one.
+    """
+    from contextlib import ExitStack
+
+    from secretbridge import migrate
+
+    keeps = _keeper(session, run, vault)
+    without = "" if keeps is not None else " It kept no values, so what it replaced is not restored."
+    agree(f"This takes back in {target} what the run {run} wrote.{without}", yes=yes)
+    with ExitStack() as stack:
+        bridge = stack.enter_context(opened(session, target))
+        kept = None if keeps is None else stack.enter_context(opened(session, keeps))
+        look = f"{how_back(run, target, keeps)} goes on."
+        session.doing = Doing(f"take back the run {run}", changes=True, look=look)
+        came = migrate.undo(
+            run, bridge, vault=kept, accept=accept, check=False, progress=progress(session)  # type: ignore[arg-type]  # words of UNDO_CONSENTS
+        )  # fmt: skip
+    _told(session, came, "undo", look)
+
+
+def _keeper(session: Session, run: str, chosen: str | None) -> str | None:
+    """Give the vault that a run began with: the one that is named, or the embedded one; None without any."""
+    from secretbridge import migrate
+
+    session.doing = Doing("read the journal")
+    with_vault = any(one.id == run and one.with_vault for one in migrate.runs())
+    session.doing = None
+    return (chosen or "vault") if with_vault else chosen
+
+
+def _told(session: Session, run: Run, verb: str, do: str) -> None:
+    session.doing = None
+    if session.json:
+        show_json(run_report(run))
+    else:
+        tell_run(session, run)
+    ended(run, verb, do)
+    session.changed(f"did the run {run.id}")
+    note(session, f"The run {run.id} is {run.state}.")

@@ -1,0 +1,286 @@
+"""``update``, ``create``, ``put``, ``delete``, ``lock`` and ``unlock``: one secret."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from secretbridge.cli._command import command
+from secretbridge.cli._fields import field_options, fields_of
+from secretbridge.cli._kinds import OneOf, SecretName, Where, Whole
+from secretbridge.cli._output import confirmed, note, show_json
+from secretbridge.cli._session import Code, Doing, Session, Stop
+from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened
+from secretbridge.cli._values import source_of, value_of, value_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secretbridge import Secret, SecretBridge
+    from secretbridge.cli._kinds import Target
+
+__all__ = ["create", "delete", "lock", "put", "tell_change", "unlock", "update"]
+
+_DRY = click.option("--dry-run", is_flag=True, help="Check it and say what would be done; send no change.")
+_VERIFY = click.option("--verify", is_flag=True, help="Read back what can be read, and say whether it is so.")
+
+
+@command("update")
+@name_argument(required=False)
+@id_option()
+@click.option(
+    "--in",
+    "--to",
+    "to",
+    type=Where(),
+    multiple=True,
+    required=True,
+    metavar="CONNECTION[:NAME]",
+    help="The store, and what the secret is called there if not NAME; may be given several times.",
+)
+@value_options()
+@field_options(clears=True)
+@click.option("--rename", "new_name", type=SecretName(), metavar="NEW", help="The name it is to have.")
+@click.option("--if-version", type=Whole(1), metavar="N", help="Only if it is at this version (vault).")
+@click.option(
+    "--on-failure",
+    type=OneOf("keep", "restore"),
+    help="With several stores: leave what was done, or put the previous state back where that can be read.",
+)
+@click.option(
+    "--leave-out-unfit", is_flag=True, help="With several stores: leave out those that cannot hold it."
+)
+@_VERIFY
+@_DRY
+def update(
+    session: Session,
+    to: tuple[Target, ...],
+    name: str | None,
+    id: str | None,
+    **options: Any,  # noqa: ANN401 - click's own
+) -> None:
+    """Change a secret; what is not given stays as it is.
+
+    With neither a field nor a source of the value it asks for the value. A field is set by its option and
+    cleared by --clear. With several --to all stores are checked first; then it is changed in all of them
+    side by side, and a failure in one stops no other: 3 tells that it was changed in some.
+    """
+    what = called(name, id)
+    several = len(to) > 1 or to[0].name is not None
+    source = source_of(options)
+    fields = fields_of(options)
+    if options["new_name"] is not None:
+        fields["new_name"] = options["new_name"]
+    if several and (name is None or options["if_version"] is not None):
+        raise click.UsageError("--id and --if-version belong to one store; with several, give NAME alone.")
+    if not several and (options["on_failure"] is not None or options["leave_out_unfit"]):
+        raise click.UsageError("--on-failure and --leave-out-unfit go with several --to.")
+    if source.given() or not fields:
+        fields = {"value": value_of(session, source, what), **fields}
+    if several and name is not None:
+        from secretbridge.cli._several import change_everywhere
+
+        change_everywhere(session, name, to, fields, options)
+        return
+    how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
+    _change(
+        session, "update", to[0].store, what, fields, name=name, id=id, dry_run=options["dry_run"],
+        call=lambda bridge: bridge.update_secret(name, id=id, **fields, **how),
+    )  # fmt: skip
+
+
+@command("create")
+@name_argument()
+@in_option(to=True)
+@value_options()
+@field_options(clears=False)
+@_DRY
+def create(session: Session, store: str, name: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Make a new secret.
+
+    Without a source of the value it asks for it. It fails where the name is taken; put replaces.
+    """
+    _new(session, "create", store, name, options)
+
+
+@command("put")
+@name_argument()
+@in_option(to=True)
+@value_options()
+@field_options(clears=False)
+@_DRY
+def put(session: Session, store: str, name: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Create a secret, or replace it as if newly created.
+
+    Fields that are not given return to the store's default; update leaves them. Without a source of the
+    value it asks for it.
+    """
+    _new(session, "put", store, name, options)
+
+
+@command("delete")
+@name_argument(required=False)
+@id_option()
+@in_option()
+@click.option("--missing-ok", is_flag=True, help="Take it as done where there is no such secret.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@_DRY
+def delete(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Delete a secret.
+
+    At most stores this cannot be taken back; in a vault, undelete brings it back.
+    """
+    what = called(name, id)
+    if not options["dry_run"]:
+        agree(f"This deletes {what} in {store}.", yes=options["yes"])
+
+    def call(bridge: SecretBridge) -> None:
+        bridge.delete_secret(name, id=id, missing_ok=options["missing_ok"])
+
+    _change(session, "delete", store, what, {}, name=name, id=id, dry_run=options["dry_run"], call=call)
+
+
+@command("lock")
+@name_argument(required=False)
+@id_option()
+@in_option()
+@click.option("--allow-one-way", is_flag=True, help="Consent where the store cannot unlock it again.")
+@_DRY
+def lock(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Protect a secret against changes.
+
+    It can still be read. A change is refused until unlock.
+    """
+    _protect(session, "lock", store, options, name=name, id=id)
+
+
+@command("unlock")
+@name_argument(required=False)
+@id_option()
+@in_option()
+@_DRY
+def unlock(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Let a protected secret be changed again."""
+    _protect(session, "unlock", store, options, name=name, id=id)
+
+
+def agree(what: str, *, yes: bool) -> None:
+    """Go on only with consent: by ``--yes``, or typed on the terminal.
+
+    Raises:
+        Stop: there is none.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        why = "Nobody can be asked: standard input is no terminal."
+        raise Stop(
+            "Nothing was changed.", why=f"{what} {why}", do="Say --yes if it is meant.", code=Code.USAGE
+        )
+    if not confirmed(f"{what} Go on?"):
+        raise Stop("Nothing was changed.", why="It was not confirmed.")
+
+
+def _protect(
+    session: Session,
+    operation: str,
+    store: str,
+    options: dict[str, Any],
+    *,
+    name: str | None,
+    id: str | None,
+) -> None:
+    what = called(name, id)
+    how = {"protected": operation == "lock", "allow_one_way": options.get("allow_one_way", False)}
+    _change(
+        session, operation, store, what, {"protected": how["protected"]}, name=name, id=id,
+        dry_run=options["dry_run"], call=lambda bridge: bridge.update_secret(name, id=id, **how),
+    )  # fmt: skip
+
+
+def _new(session: Session, operation: str, store: str, name: str, options: dict[str, Any]) -> None:
+    source = source_of(options)
+    fields = fields_of(options)
+    fields["value"] = value_of(session, source, repr(name))
+    one_way = options["allow_one_way"]
+
+    def call(bridge: SecretBridge) -> Secret:
+        verb = bridge.create_secret if operation == "create" else bridge.put_secret
+        return verb(name, **fields, allow_one_way=one_way)
+
+    _change(
+        session,
+        operation,
+        store,
+        repr(name),
+        fields,
+        name=name,
+        id=None,
+        dry_run=options["dry_run"],
+        call=call,
+    )
+
+
+def _change(
+    session: Session,
+    operation: str,
+    store: str,
+    what: str,
+    fields: dict[str, Any],
+    *,
+    name: str | None,
+    id: str | None,
+    dry_run: bool,
+    call: Callable[[SecretBridge], Secret | None],
+) -> None:
+    """Make one change, or rehearse it, and say so."""
+    from secretbridge.cli._rehearsal import rehearsed
+
+    with opened(session, store) as bridge:
+        address = name if id is None else f"--id {id}"
+        look = f"secretbridge get {address} --in {store} shows what is there now."
+        session.doing = Doing(f"{operation} {what} in {store}", changes=not dry_run, look=look)
+        secret = call(rehearsed(bridge) if dry_run else bridge)
+        if not dry_run:
+            session.changed(f"did {operation} {what} in {store}")
+    session.doing = None
+    tell_change(session, operation, store, list(fields), name=name, id=id, secret=secret, dry_run=dry_run)
+
+
+def tell_change(
+    session: Session,
+    operation: str,
+    store: str,
+    fields: list[str],
+    *,
+    name: str | None,
+    id: str | None,
+    secret: Secret | None,
+    dry_run: bool,
+) -> None:
+    """Say what was, or would be, changed."""
+    if session.json:
+        from secretbridge.cli._shapes import secret_row
+
+        row = None if secret is None or dry_run else secret_row(secret)
+        show_json(
+            {"connection": store, "operation": operation, "name": name, "id": id, "fields": fields}
+            | {"dry_run": dry_run, "applied": not dry_run, "secret": row}
+        )
+        return
+    sentence = _sentence(operation, called(name, id), store, fields, dry_run=dry_run)
+    if secret is not None and secret.version is not None and not dry_run:
+        sentence += f" It is at version {secret.version}."
+    if secret is not None and secret.verified is not None:
+        sentence += " It was read back as sent." if secret.verified else " What was read back is different."
+    note(session, sentence)
+
+
+def _sentence(operation: str, what: str, store: str, fields: list[str], *, dry_run: bool) -> str:
+    changed = f" ({', '.join(fields)})" if operation == "update" else ""
+    if dry_run:
+        return f"Dry run: would {operation} {what} in {store}{changed}."
+    done = "Put" if operation == "put" else operation.capitalize().removesuffix("e") + "ed"
+    return f"{done} {what} in {store}{changed}."

@@ -1,0 +1,106 @@
+"""Migrations from one store to another: planned first, then carried out.
+
+::
+
+    plan = migrate.plan(source, target, select="STRIPE_*", accept=["description"])
+    plan.print()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Names load when they are first used, as those of the package itself.
+
+if TYPE_CHECKING:
+    from secretbridge.migrate._plan import Plan
+    from secretbridge.migrate._result import GUARANTEES, Outcome, Run, RunInfo
+    from secretbridge.migrate._rules import Rules
+    from secretbridge.migrate._runs import (
+        resume,
+        resume_async,
+        runs,
+        undo,
+        undo_async,
+    )
+    from secretbridge.migrate._syncing import sync, sync_async
+    from secretbridge.migrate._types import (
+        CONSENTS,
+        KINDS,
+        EndInfo,
+        Estimates,
+        Event,
+        Loss,
+        Mark,
+        Step,
+    )
+    from secretbridge.migrate._undo import UNDO_CONSENTS
+    from secretbridge.migrate._verbs import plan, plan_async
+
+__all__ = [
+    "CONSENTS",
+    "GUARANTEES",
+    "KINDS",
+    "UNDO_CONSENTS",
+    "EndInfo",
+    "Estimates",
+    "Event",
+    "Loss",
+    "Mark",
+    "Outcome",
+    "Plan",
+    "Rules",
+    "Run",
+    "RunInfo",
+    "Step",
+    "plan",
+    "plan_async",
+    "resume",
+    "resume_async",
+    "runs",
+    "sync",
+    "sync_async",
+    "undo",
+    "undo_async",
+]
+
+_PLACES = {
+    "CONSENTS": "_types",
+    "EndInfo": "_types",
+    "Estimates": "_types",
+    "Event": "_types",
+    "GUARANTEES": "_result",
+    "KINDS": "_types",
+    "Loss": "_types",
+    "Mark": "_types",
+    "Outcome": "_result",
+    "Plan": "_plan",
+    "Rules": "_rules",
+    "Run": "_result",
+    "RunInfo": "_result",
+    "Step": "_types",
+    "UNDO_CONSENTS": "_undo",
+    "plan": "_verbs",
+    "plan_async": "_verbs",
+    "resume": "_runs",
+    "resume_async": "_runs",
+    "runs": "_runs",
+    "sync": "_syncing",
+    "sync_async": "_syncing",
+    "undo": "_runs",
+    "undo_async": "_runs",
+}
+
+
+def __getattr__(name: str) -> object:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{place}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

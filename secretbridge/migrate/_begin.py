@@ -1,0 +1,370 @@
+"""How a run is begun, taken up again and undone: ends opened, locks taken, the journal made or checked."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from secretbridge._runtime import AsyncRuntime, BlockingRuntime
+from secretbridge.errors import InvalidRequest, JournalMismatch, PlanRefused, PlanStale, Violation
+from secretbridge.migrate._end import End
+from secretbridge.migrate._journal import Journal
+from secretbridge.migrate._keep import keeper
+from secretbridge.migrate._moved import moved
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
+from secretbridge.migrate._read import SourceReader
+from secretbridge.migrate._restored import restored
+from secretbridge.migrate._run import (
+    Ending,
+    begin_entry,
+    carry_out,
+    new_run_id,
+    now,
+    require_done,
+    require_same_end,
+    run_of,
+    undo_all,
+    who,
+)
+from secretbridge.migrate._side import Side
+from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._work import Options, Work
+from secretbridge.migrate._written import info_of, step_of, step_text
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+    from pathlib import Path
+
+    from secretbridge._core import Core
+    from secretbridge.migrate._ends import Opened
+    from secretbridge.migrate._keep import Keep
+    from secretbridge.migrate._plan import Plan
+    from secretbridge.migrate._result import Run, RunState
+    from secretbridge.migrate._state import Item
+    from secretbridge.migrate._types import EndInfo, Progress, Step
+
+#: How a blocking function is run.
+Call: TypeAlias = "Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]"
+
+__all__ = ["Asked", "apply", "resume", "taken_up", "undo"]
+
+#: Most names that a message lists.
+_SHOWN: Final = 10
+#: Most seconds of patience: a day.
+_LONGEST: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the caller of a verb asked for, checked.
+
+    Attributes:
+        waits: whether there is an event loop to wait on.
+        journal: the folder of the journals, or None for the default place.
+        vault: where undo values are kept, or None.
+        vault_given: the same as the caller gave it.
+        check: raise where the run does not end as it was wanted.
+        concurrency: most requests at a time at each end, or None.
+        progress: told of each event, or None.
+        options: how the run goes.
+    """
+
+    waits: bool
+    journal: str | os.PathLike[str] | None
+    vault: End | None
+    vault_given: object
+    check: bool
+    concurrency: int | None
+    progress: Progress | None
+    options: Options
+
+    @classmethod
+    def of(cls, given: dict[str, Any], *, waits: bool) -> Asked:
+        """Take the arguments of a verb.
+
+        Raises:
+            InvalidRequest: something is wrong with them; all of it is named.
+        """
+        wrong: list[Violation] = []
+        vault_given = given.pop("vault", None)
+        vault = ended("vault", vault_given, wrong, waits=waits)
+        concurrency = given.pop("concurrency", None)
+        if concurrency is not None and (
+            isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1
+        ):
+            wrong.append(Violation("concurrency", "is not a whole number from 1", "leave it out"))
+        progress = given.pop("progress", None)
+        if progress is not None and not callable(progress):
+            wrong.append(Violation("progress", "cannot be called", "give a function of one argument"))
+        patience = given.get("patience", 0.0)
+        if (
+            isinstance(patience, bool)
+            or not isinstance(patience, (int, float))
+            or not 0 <= patience <= _LONGEST
+        ):
+            wrong.append(Violation("patience", "is not a number of seconds up to a day", "for example 300"))
+        if wrong:
+            raise InvalidRequest("Refused before anything was read", violations=wrong)
+        journal, check = given.pop("journal", None), given.pop("check", True)
+        return cls(
+            waits=waits,
+            journal=journal,
+            vault=vault,
+            vault_given=vault_given,
+            check=check,
+            concurrency=concurrency,
+            progress=progress,
+            options=Options(**given),
+        )
+
+
+def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) -> End | None:
+    """Take an end that a caller gave; None where there is none, or something is wrong with it."""
+    if given is None:
+        return None
+    end = given if isinstance(given, End) else End.of(argument, given)
+    problem = end if isinstance(end, Violation) else end.misfit(argument, waits=waits)
+    if problem is not None:
+        wrong.append(problem)
+    return end if isinstance(end, End) else None
+
+
+@asynccontextmanager
+async def _locked(
+    call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
+) -> AsyncIterator[None]:
+    locks = Locks(folder)
+    take = partial(
+        locks.take, run_id, writes=[one for one in writes if one], reads=[one for one in reads if one]
+    )
+    await call(take)
+    try:
+        yield
+    finally:
+        locks.release()
+
+
+def _identity(end: EndInfo) -> str:
+    return f"{end.provider}\0{end.store}" if end.store else ""
+
+
+async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool) -> Run:
+    """Carry out a plan."""
+    if wrong := plan.ends.misfits(waits=asked.waits):
+        raise InvalidRequest(violations=wrong)
+    if plan.refused and not skip_refused:
+        raise _refusal(plan.refused)
+    vault_end = asked.vault or plan.ends.vault
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        target = opened.target
+        vault = None if vault_end is None else await enter(vault_end.opened(waits=asked.waits))
+        folder = await target.channel.call(partial(journal_folder, asked.journal))
+        await target.channel.call(partial(sweep, folder))
+        run_id = await target.channel.call(partial(new_run_id, folder))
+        ends = (_identity(plan.source), _identity(plan.target))
+        writes = ends if ending.delete_source else ends[1:]
+        await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
+        if found := await moved(plan, opened.source, target):
+            raise _stale(found)
+        keep = None if vault is None else await keeper(vault, make=True)
+        warnings = [*plan.warnings, *_unrestorable(plan.steps, target, keep)]
+        begin = begin_entry(run_id, _head(plan), ending, vault=keep is not None, warnings=warnings)
+        key = None if keep is None else keep.seal_key(run_id)
+        path = journal_path(folder, run_id)
+        texts = map(step_text, plan.steps)
+        journal = await target.channel.call(partial(Journal.create, path, begin, texts, key))
+        stack.callback(journal.close)
+        return await _run(journal, items_of(plan.steps), asked=asked, ending=ending, opened=opened, keep=keep)
+
+
+def _head(plan: Plan) -> dict[str, Any]:
+    """Give the plan as its JSON has it, without the steps: the journal keeps those one by one."""
+    head: dict[str, Any] = json.loads(replace(plan, steps=()).to_json())
+    head["fingerprint"] = plan.fingerprint()
+    return head
+
+
+def _stale(found: Sequence[str]) -> PlanStale:
+    shown = " ".join(found[:_SHOWN]) + (f" And {len(found) - _SHOWN} more." if len(found) > _SHOWN else "")
+    error = PlanStale(
+        f"The stores have moved since the plan was made, and nothing was written: {shown}",
+        advice="Plan the migration anew.",
+    )
+    error.moved = tuple(found)
+    return error
+
+
+async def _run(
+    journal: Journal, items: list[Item], *, asked: Asked, ending: Ending, opened: Opened, keep: Keep | None
+) -> Run:
+    source, target = Side(opened.source, asked.concurrency), Side(opened.target, asked.concurrency)
+    work = Work(
+        run_id=journal.begin["run"],
+        journal=journal,
+        items=items,
+        target=target,
+        source=source,
+        reader=SourceReader(source, opened),
+        keep=keep,
+        options=asked.options,
+        progress=asked.progress,
+    )
+    state = await carry_out(work, ending)
+    return _ended(work, state, asked, "resume")
+
+
+def _ended(work: Work, state: RunState, asked: Asked, verb: str) -> Run:
+    run = run_of(work.journal.path, work.journal.begin, work.items, state, now())
+    if asked.check:
+        require_done(run, work.stopped, verb)
+    return run
+
+
+def _refusal(refused: Sequence[Step]) -> PlanRefused:
+    listed = "; ".join(f"{step.source!r}: {step.reason}" for step in refused[:_SHOWN])
+    more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+    error = PlanRefused(
+        f"The plan refuses {len(refused)} of its secrets, and nothing was written: {listed}{more}.",
+        advice="Change the rules or the secrets and plan anew, or leave these behind with skip_refused=True.",
+    )
+    error.refused = {step.source: step.reason for step in refused}
+    return error
+
+
+def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Iterator[str]:
+    """Say which updates undo() could not take back."""
+    updates = [step.target for step in steps if step.action == "update"]
+    if not updates or (keep is not None and target.capabilities.reads_values):
+        return
+    shown = ", ".join(map(repr, updates[:_SHOWN])) + (", …" if len(updates) > _SHOWN else "")
+    why = "no vault= was given" if keep is None else f"{target.capabilities.title} never tells a value"
+    yield f"undo() could not restore {len(updates)} of the secrets that are changed ({shown}): {why}."
+
+
+@asynccontextmanager
+async def taken_up(
+    asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
+) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
+    """Lock a run, open its journal and bring its items to where they stand.
+
+    Raises:
+        JournalMismatch: the journal is not as it was written, or the run's vault is wanting.
+    """
+    async with AsyncExitStack() as stack:
+        folder = await call(partial(journal_folder, asked.journal))
+        path = journal_path(folder, run_id)
+        keep = None if vault is None else await keeper(vault, make=False)
+        # Looked at before anything is locked: which stores there are stands in the journal itself.
+        first = await call(partial(Journal.open, path))
+        begin = first.begin
+        await call(first.close)
+        if "plan" not in begin:
+            remedy = "migrate.runs() shows the migrations."
+            raise JournalMismatch(f"The journal {path} is not one of a migration.", advice=remedy)
+        ends = [_identity(info_of(begin["plan"][which])) for which in ("source", "target")]
+        writes = ends[1:] if alone or not begin["delete_source"] else ends
+        reads = [] if alone else ends[:1]
+        await stack.enter_async_context(_locked(call, folder, run_id, writes=writes, reads=reads))
+        if keep is not None and not begin["sealed"]:
+            remedy = "Leave vault= out, if that is so."
+            raise JournalMismatch(f"By its journal the run {run_id} began without a vault.", advice=remedy)
+        if keep is None and begin["sealed"]:  # an entry without a seal would spoil the journal for good
+            remedy = "Give vault= as at the beginning."
+            raise JournalMismatch("This run keeps values in a vault, and none was given.", advice=remedy)
+        key = None if keep is None else keep.seal_key(run_id)
+        journal = await call(partial(Journal.open, path, key))
+        stack.callback(journal.close)
+        if begin["run"] != run_id:
+            raise JournalMismatch(f"The journal {path} is of the run {begin['run']}.", advice="Give that id.")
+        items = items_of(step_of(json.loads(text)) for text in journal.steps())
+        replay(items, journal.entries())
+        yield journal, items, keep
+
+
+async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
+    """Go on with a run.
+
+    Args:
+        run_id: its id.
+        given: source, target, transform and values_from, as ``Plan.from_json`` takes them.
+        asked: what else the caller asked for.
+    """
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        call = (AsyncRuntime() if asked.waits else BlockingRuntime()).call
+        vault = None if asked.vault is None else await enter(asked.vault.opened(waits=asked.waits))
+        journal, items, keep = await enter(taken_up(asked, run_id, call, vault, alone=False))
+        begin = journal.begin
+        if any(entry.kind == "phase" for entry in journal.entries()):
+            raise JournalMismatch(
+                "This run is being undone.", advice=f"Go on with migrate.undo({run_id!r}, …)."
+            )
+        plan = _again(begin["plan"], given)
+        if wrong := plan.ends.misfits(waits=asked.waits):
+            raise InvalidRequest(violations=wrong)
+        opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        await call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
+        ending = Ending(
+            delete_source=begin["delete_source"], accept_unverifiable=begin["accept_unverifiable"]
+        )
+        return await _run(journal, items, asked=asked, ending=ending, opened=opened, keep=keep)
+
+
+def _end(argument: str, given: object, asked: Asked) -> End:
+    wrong: list[Violation] = []
+    end = ended(argument, given, wrong, waits=asked.waits)
+    if end is None:
+        raise InvalidRequest(
+            violations=wrong or [Violation(argument, "is not given", "give a bridge or a provider")]
+        )
+    return end
+
+
+def _again(head: dict[str, Any], given: dict[str, Any]) -> Plan:
+    """Give the plan of a run with its ends.
+
+    Raises:
+        JournalMismatch: what was given does not belong to this run.
+    """
+    problem = ""
+    try:
+        return restored({**head, "steps": []}, **given, vault=None)
+    except InvalidRequest as error:
+        problem = "; ".join(map(str, error.violations))
+    raise JournalMismatch(
+        f"What was given does not belong to this run: {problem}.",
+        advice="Give what was given at the beginning; nothing was done.",
+    )
+
+
+async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]) -> Run:
+    """Take a run back."""
+    target = _end("target", given, asked)
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(target.opened(waits=asked.waits))
+        vault = (
+            None
+            if asked.vault is None
+            else await stack.enter_async_context(asked.vault.opened(waits=asked.waits))
+        )
+        journal, items, keep = await stack.enter_async_context(
+            taken_up(asked, run_id, core.channel.call, vault, alone=True)
+        )
+        require_same_end("target", journal.begin["plan"]["target"], target.info)
+        work = Work(
+            run_id=run_id,
+            journal=journal,
+            items=items,
+            target=Side(core, asked.concurrency),
+            keep=keep,
+            options=asked.options,
+            progress=asked.progress,
+        )
+        state = await undo_all(work, accept)
+        return _ended(work, state, asked, "undo")

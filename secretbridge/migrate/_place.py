@@ -1,0 +1,158 @@
+"""Where the journals of runs are, and the locks that keep two processes from one run or one store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from secretbridge.errors import InvalidRequest, RunBusy, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Locks", "journal_folder", "journal_path", "locked_by", "sweep"]
+
+_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+_RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
+
+
+def journal_folder(given: str | os.PathLike[str] | None) -> Path:
+    """Give the folder of the journals, made with mode 0700 where it is absent.
+
+    Args:
+        given: a folder, or None for ``runs`` in the user's state folder.
+
+    Raises:
+        InvalidRequest: it is no folder, or others may write in it.
+    """
+    if given is None:
+        import platformdirs  # late: not needed where the place is given
+
+        folder = platformdirs.user_state_path("secretbridge") / "runs"
+    else:
+        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+            raise _wrong("is not a path", "give the path of a folder")
+        folder = Path(given).expanduser().absolute()
+    reason = ""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+    except OSError as problem:
+        reason = problem.strerror or "unknown reason"
+    if reason:
+        raise _wrong(f"cannot be used as the folder of journals: {reason}", "give a folder of your own")
+    if found.st_mode & _OTHERS:
+        raise _wrong(f"{folder} can be written by others", "run chmod go-w on it, or give another folder")
+    return folder
+
+
+def journal_path(folder: Path, run_id: object) -> Path:
+    """Give the journal's file of a run.
+
+    Raises:
+        InvalidRequest: that is no run's id.
+    """
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        remedy = "migrate.runs() shows the ids"
+        raise InvalidRequest(violations=[Violation("run_id", "is not the id of a run", remedy)])
+    return folder / f"{run_id}.db"
+
+
+def _wrong(problem: str, remedy: str) -> InvalidRequest:
+    return InvalidRequest(violations=[Violation("journal", problem, remedy)])
+
+
+class Locks:
+    """The ``flock`` of a run and of its stores; a lock dies with its process, so none is ever stale.
+
+    The lock files stay: they are empty but for the process id of the last holder, which is only shown.
+
+    Args:
+        folder: the folder of the journals.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: list[int] = []
+
+    def take(self, run_id: str, *, writes: Iterable[str], reads: Iterable[str] = ()) -> None:
+        """Lock a run and its stores, or nothing at all.
+
+        Args:
+            run_id: the run.
+            writes: identities of stores that it changes: no other run may read or change them meanwhile.
+            reads: identities of stores that it reads: no other run may change them meanwhile.
+
+        Raises:
+            RunBusy: another process works on the run or on a store.
+        """
+        changed = {_store_lock(one) for one in writes}
+        wanted = [(f"{run_id}.lock", f"run {run_id}", True)]
+        wanted += [(name, "this store", True) for name in sorted(changed)]
+        wanted += [
+            (name, "this store", False) for name in sorted({_store_lock(one) for one in reads} - changed)
+        ]
+        try:
+            for name, what, alone in wanted:
+                self._take(name, what, alone=alone)
+        except BaseException:
+            self.release()
+            raise
+
+    def _take(self, name: str, what: str, *, alone: bool) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._folder / name, flags, 0o600)
+        self._held.append(descriptor)
+        holder = None
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        if holder is not None:
+            by = f"process {holder}" if holder else "another process"
+            raise RunBusy(
+                f"Another run works on {what} already ({by})."
+                if what == "this store"
+                else f"Somebody works on {what} already ({by}).",
+                advice="Wait until it has ended; a process that is gone holds no lock.",
+            )
+        if alone:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let others in; unlocked by name, for a forked child has the descriptors too."""
+        while self._held:
+            descriptor = self._held.pop()
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+
+
+def _store_lock(identity: str) -> str:
+    return f"store-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.lock"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what is left of journals that were being made when their process was killed."""
+    for path in folder.glob("*.new*"):
+        if not locked_by(folder, path.name.partition(".")[0]):
+            path.unlink(missing_ok=True)
+
+
+def locked_by(folder: Path, run_id: str) -> bool:
+    """Say whether some process works on a run at this moment."""
+    locks = Locks(folder)
+    try:
+        locks.take(run_id, writes=())
+    except RunBusy:
+        return True
+    finally:
+        locks.release()
+    return False

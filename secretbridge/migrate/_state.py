@@ -1,0 +1,182 @@
+"""Where each secret of a run stands, and how the journal's entries bring it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from secretbridge.migrate._result import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from secretbridge._models import Secret
+    from secretbridge.errors import SecretBridgeError
+    from secretbridge.migrate._journal import Entry
+    from secretbridge.migrate._result import Guarantee, Owner, State, Verification
+    from secretbridge.migrate._types import Step
+
+__all__ = ["After", "Item", "items_of", "replay", "sentence"]
+
+#: What is begun and not yet known to be over.
+Undo = Literal["", "intended", "done", "failed", "refused"]
+Deletion = Literal["", "intended", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What was seen of a secret just after this run wrote it; none of it moves by reading.
+
+    Attributes:
+        id: the provider's id.
+        version: counts the changes (local vault).
+        updated_at: ISO 8601; None where reading moves it.
+    """
+
+    id: str | None = None
+    version: int | None = None
+    updated_at: str | None = None
+
+    @classmethod
+    def of(cls, secret: Secret | None, *, steady: bool) -> After:
+        """Take it from what was told; ``steady`` says whether reading leaves ``updated_at`` alone."""
+        if secret is None:
+            return cls()
+        moment = secret.updated_at if steady else None
+        return cls(secret.id, secret.version, None if moment is None else moment.isoformat())
+
+    def joined(self, later: After) -> After:
+        """Give it with what a later sight tells besides; where both tell something, the first one counts.
+
+        What the store said of this run's own write must not give way to what somebody else did after it.
+        """
+        return After(
+            self.id or later.id,
+            later.version if self.version is None else self.version,
+            self.updated_at or later.updated_at,
+        )
+
+    def row(self) -> list[str | int | None]:
+        """Give it as JSON has it."""
+        return [self.id, self.version, self.updated_at]
+
+
+@dataclass(slots=True)
+class Item:
+    """One step and where it stands.
+
+    Attributes:
+        n: its place in the plan.
+        step: what is to be done.
+        state: as in Outcome; "intended" between the announcement and the outcome.
+        kept: whether the vault has what was there before.
+        fingerprint: of the value that was going to be written, keyed; "" without a vault.
+    """
+
+    n: int
+    step: Step
+    state: State | Literal["intended"] = "pending"
+    kept: bool = False
+    fingerprint: str = ""
+    owner: Owner | None = None
+    guarantee: Guarantee | None = None
+    verified: Verification | None = None
+    resent: bool = False
+    after: After = After()
+    error: str | None = None
+    undo: Undo = ""
+    deletion: Deletion = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether the plan wants it written."""
+        return self.step.action in {"create", "update"}
+
+    def outcome(self) -> Outcome:
+        """Give it as callers see it."""
+        step = self.step
+        return Outcome(
+            source=step.source,
+            target=step.target,
+            action=step.action,
+            state="undone" if self.undo == "done" else "unknown" if self.state == "intended" else self.state,
+            reason=step.reason if not self.writes else "",
+            verified=self.verified,
+            guarantee=self.guarantee,
+            owner=self.owner,
+            resent=self.resent,
+            restorable=self.kept or (step.action == "create" and self.owner is not None),
+            source_deleted=self.deletion == "done",
+            error=self.error,
+            losses=step.losses,
+        )
+
+
+_FIRST: Final[Mapping[str, State]] = {"skip": "skipped", "refuse": "refused"}
+
+
+def items_of(steps: Iterable[Step]) -> list[Item]:
+    """Give the items of a run that has not begun."""
+    return [Item(n, step, _FIRST.get(step.action, "pending")) for n, step in enumerate(steps)]
+
+
+def sentence(error: SecretBridgeError) -> str:
+    """Say what went wrong: the class and the sentence of one of our errors, which hold no value."""
+    return f"{type(error).__name__}: {error}"
+
+
+def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
+    """Bring the items to where the journal says they are."""
+    for kind, data in entries:
+        apply = _KINDS.get(kind)
+        if apply is not None:
+            for row in data:
+                apply(items[row[0]], row)
+
+
+def _intended(item: Item, row: Sequence[Any]) -> None:
+    item.state, item.kept, item.error = "intended", bool(row[1]) or item.kept, None
+
+
+def _read(item: Item, row: Sequence[Any]) -> None:
+    item.fingerprint = row[1]
+
+
+def _outcome(item: Item, row: Sequence[Any]) -> None:
+    _, item.state, item.owner, item.guarantee, item.resent, after, item.error = row
+    item.after = After(*after)
+    if item.state != "done":
+        item.verified = None
+
+
+def _verified(item: Item, row: Sequence[Any]) -> None:
+    _, item.verified, after, item.error = row
+    item.after = After(*after)
+
+
+def _deleting(item: Item, row: Sequence[Any]) -> None:  # noqa: ARG001 - all have one shape
+    item.deletion = "intended"
+
+
+def _deleted(item: Item, row: Sequence[Any]) -> None:
+    _, item.deletion, item.error = row
+
+
+def _undoing(item: Item, row: Sequence[Any]) -> None:  # noqa: ARG001 - all have one shape
+    item.undo = "intended"
+
+
+def _undone(item: Item, row: Sequence[Any]) -> None:
+    _, item.undo, item.error = row
+
+
+_KINDS: Final = {
+    "intended": _intended,
+    "read": _read,
+    "outcome": _outcome,
+    "verified": _verified,
+    "deleting": _deleting,
+    "deleted": _deleted,
+    "undoing": _undoing,
+    "undone": _undone,
+}

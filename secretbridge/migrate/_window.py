@@ -1,0 +1,306 @@
+"""One window of a run: keep, announce, read, look, write, write down, verify; in this order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
+from secretbridge.migrate._same import differs, same_fields, withdrawn
+from secretbridge.migrate._side import completed
+from secretbridge.migrate._state import After, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from secretbridge._models import Fields
+    from secretbridge.migrate._side import Look
+    from secretbridge.migrate._state import Item
+    from secretbridge.migrate._work import Work
+
+__all__ = ["carry_out_window", "outcome_row", "verify"]
+
+_PLAN_ANEW: Final = "Plan the migration anew."
+
+
+class _Task(NamedTuple):
+    """A secret that is going to be written: its item, what was seen of it before, and what is written."""
+
+    item: Item
+    before: Look | None
+    fields: Fields
+
+
+def outcome_row(
+    item: Item,
+    state: str,
+    *,
+    owner: str | None = None,
+    guarantee: str | None = None,
+    resent: bool = False,
+    after: After = After(),  # noqa: B008 - frozen
+    error: str | None = None,
+) -> list[Any]:
+    """Give the row of an "outcome" entry."""
+    return [item.n, state, owner, guarantee, resent, after.row(), error]
+
+
+async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
+    """Carry out some pending items; their outcomes are in the journal when this returns."""
+    work.again.difference_update(item.n for item in items)
+    before, begun = await _kept(work, items)
+    await work.log("intended", [[item.n, item.n in before and work.keep is not None] for item in begun])
+    for item in begun:
+        work.tell("intended", item)
+    assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
+    read = await work.reader.read([item.step for item in begun])
+    tasks: list[_Task] = []
+    rows: list[list[Any]] = []
+    for item, fields in zip(begun, read, strict=True):
+        if isinstance(fields, SecretBridgeError):
+            rows.append(_failed(work, item, fields, applied=False))
+        else:
+            tasks.append(_Task(item, before.get(item.n), fields))
+    if work.keep is not None:
+        keep = work.keep
+        await work.log(
+            "read",
+            [
+                [task.item.n, keep.fingerprint(task.item.step.target, task.fields["value"])]
+                for task in tasks
+                if "value" in task.fields
+            ],
+        )
+    try:
+        await (_write_together if work.target.bulk else _write_each)(work, tasks, rows)
+    except BaseException:
+        work.log_now("outcome", rows)  # what is known by now; the rest is settled by looking
+        raise
+    await work.log("outcome", rows)
+    for item in begun:
+        work.tell("written" if item.state == "done" else "failed", item)
+    await verify(work, [(task.item, task.fields) for task in tasks if task.item.state == "done"])
+
+
+def _failed(work: Work, item: Item, error: SecretBridgeError, *, applied: bool | None) -> list[Any]:
+    """Give the outcome of what went wrong; True is for a change that was made before the failure."""
+    work.met(error)
+    work.failed()
+    if error.transient and applied is False:
+        work.again.add(item.n)
+    state = {True: "done", False: "failed", None: "unknown"}[applied]
+    owner = "recorded" if applied else None
+    return outcome_row(
+        item, state, owner=owner, guarantee="best-effort" if applied else None, error=sentence(error)
+    )
+
+
+async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], list[Item]]:
+    """Keep what is going to be changed; give what was seen, and the items that can go on."""
+    target, keep = work.target, work.keep
+    wanted = (
+        [item for item in items if item.step.action == "update"] if keep is not None and target.reads else []
+    )
+    if keep is None or not wanted:
+        return {}, list(items)
+    fields = {name for item in wanted for name in item.step.fields}
+    target.forget()
+    looks = await target.look_many(
+        [(item.step.target, None) for item in wanted], metadata=not fields <= target.of.get_tells
+    )
+    before: dict[int, Look] = {}
+    rows: list[list[Any]] = []
+    for item, look in zip(wanted, looks, strict=True):
+        problem = look if isinstance(look, SecretBridgeError) else _moved(work, item, look)
+        if problem is not None:
+            rows.append(_failed(work, item, problem, applied=False))
+        elif not isinstance(look, SecretBridgeError):
+            before[item.n] = look
+    told = [(n, look.secret) for n, look in before.items() if look.secret is not None]
+    failures = await keep.keep(work.run_id, told)
+    rows += [_failed(work, item, failures[item.n], applied=False) for item in wanted if item.n in failures]
+    await work.log("outcome", rows)
+    gone = {row[0] for row in rows}
+    return (
+        {n: look for n, look in before.items() if n not in gone},
+        [item for item in items if item.n not in gone],
+    )
+
+
+def _moved(work: Work, item: Item, look: Look, before: Look | None = None) -> SecretBridgeError | None:
+    """Say in which way a secret is not as the plan, or the look before, saw it."""
+    mark, title = item.step.target_mark, work.target.of.title
+    text = ""
+    if look.present is None:
+        return None
+    if look.ids:
+        text = f"{title} has {len(look.ids)} secrets named {item.step.target!r}"
+    elif mark is None:
+        text = f"{title} has a secret named {item.step.target!r} by now" if look.present else ""
+    elif look.secret is None:
+        text = f"{title} has no secret named {item.step.target!r} any more"
+    elif differs(mark, look.secret, steady=work.target.steady):
+        text = f"{item.step.target!r} has changed at {title} since the plan was made"
+    elif before is not None and before.value != look.value:
+        text = f"{item.step.target!r} has changed at {title} a moment ago"
+    if not text:
+        return None
+    return Conflict(f"{text}.", provider=work.target.of.provider, operation="update", advice=_PLAN_ANEW)
+
+
+async def _write_each(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
+    """Write one by one, side by side as the target allows."""
+
+    def job(task: _Task) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def run() -> None:
+            if work.stopped:
+                rows.append(outcome_row(task.item, "pending", error=work.stopped))
+            else:
+                rows.append(await _write(work, task))
+
+        return run
+
+    work.target.forget()
+    await work.target.each([job(task) for task in tasks])
+
+
+async def _write(work: Work, task: _Task) -> list[Any]:
+    """Look, and write what is still as it was; gives the outcome."""
+    item, target = task.item, work.target
+    step, mark = item.step, item.step.target_mark
+    known = mark.id if mark is not None else None
+    atomic = target.of.compare_and_set and (mark is None or mark.version is not None)
+    # Where no two secrets bear one name, the create itself refuses a name that is taken.
+    refuses = atomic or (step.action == "create" and target.unique)
+    try:
+        if not refuses:
+            problem = _moved(work, item, await target.look(step.target, known), task.before)
+            if problem is not None:
+                return _failed(work, item, problem, applied=False)
+        consent = any(loss.kind == "one_way" for loss in step.losses)
+        if step.action == "create":
+            secret = await target.core.create(step.target, task.fields, allow_one_way=consent)
+        else:
+            by_id = known is not None and target.of.addressed_by.get("update") == "id"
+            secret = await target.core.update(
+                None if by_id else step.target,
+                known if by_id else None,
+                task.fields,
+                if_version=mark.version if atomic and mark is not None else None,
+                allow_one_way=consent,
+                verify=False,
+            )
+    except SecretBridgeError as error:
+        return _failed(work, item, error, applied=error.applied)
+    work.met(None)
+    guarantee = "atomic" if atomic else "checked" if target.reads else "best-effort"
+    after = After.of(secret, steady=target.steady)
+    return outcome_row(item, "done", owner="recorded", guarantee=guarantee, after=after)
+
+
+async def _write_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
+    """Look at all, and write together what is still as it was."""
+    looks = await work.target.look_many([(task.item.step.target, None) for task in tasks])
+    fit: list[_Task] = []
+    for task, look in zip(tasks, looks, strict=True):
+        problem = look if isinstance(look, SecretBridgeError) else _moved(work, task.item, look, task.before)
+        if problem is None:
+            fit.append(task)
+        else:
+            rows.append(_failed(work, task.item, problem, applied=False))
+    await _halves(work, fit, rows)
+
+
+async def _halves(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
+    """Write all, or where something among them is refused each half for itself."""
+    if not tasks:
+        return
+    if work.stopped:
+        rows += [outcome_row(task.item, "pending", error=work.stopped) for task in tasks]
+        return
+    problem: SecretBridgeError | None = None
+    try:
+        await work.target.write_many([(task.item.step.target, task.fields["value"]) for task in tasks])
+    except SecretBridgeError as error:
+        problem = error
+    if problem is None:
+        work.met(None)
+        rows += [outcome_row(task.item, "done", owner="recorded", guarantee="checked") for task in tasks]
+    elif isinstance(problem, InvalidRequest) and len(tasks) > 1:
+        middle = len(tasks) // 2
+        await _halves(work, tasks[:middle], rows)
+        await _halves(work, tasks[middle:], rows)
+    else:
+        rows += [_failed(work, task.item, problem, applied=problem.applied) for task in tasks]
+
+
+async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
+    """Look again at what was written, where the target shows it, and write down what was seen."""
+    target = work.target
+    if not written:
+        return
+    if not target.reads:
+        await _verify_unread(work, [item for item, _ in written])
+        return
+    # Listed before the values are read: a change that comes in between shows itself at the next look.
+    marks = await target.snapshot(any(not fields.keys() <= target.of.get_tells for _, fields in written))
+    looks = await target.look_many([(item.step.target, None) for item, _ in written])
+    rows: list[list[Any]] = []
+    for (item, fields), look in zip(written, looks, strict=True):
+        if isinstance(look, SecretBridgeError):
+            work.met(look)
+            rows.append([item.n, None, item.after.row(), sentence(look)])
+            continue
+        look = completed(look, marks.get(item.step.target))  # noqa: PLW2901 - the same look, with more of it
+        verdict = _verdict(work, item, fields, look)
+        # What reads back different is somebody else's: its marks must not be taken for this run's own.
+        seen = After() if verdict == "mismatch" else After.of(look.secret, steady=target.steady)
+        rows.append([item.n, verdict, item.after.joined(seen).row(), None])
+    await work.log("verified", rows)
+    for item, _ in written:
+        work.tell("verified" if item.verified == "verified" else "failed", item)
+
+
+def _verdict(work: Work, item: Item, fields: Fields, look: Look) -> str:
+    if look.secret is None or (look.value is None and withdrawn(item.step, fields, look.secret)):
+        return "mismatch"
+    if look.value is None:
+        return "unverifiable"  # there, and not handed out: inactive or expired
+    told = work.target.of.get_tells | work.target.of.list_tells
+    return "verified" if same_fields(fields, look.secret, told) else "mismatch"
+
+
+async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
+    """Look for duplicates and marks where values are never told."""
+    target = work.target
+    rows: list[list[Any]] = []
+    listed: dict[str, Any] = {}
+    problem: str | None = None
+    if target.lists:
+        target.forget()
+        try:
+            listed = await target.listing()
+        except SecretBridgeError as error:
+            problem = sentence(error)
+    for item in items:
+        found = listed.get(item.step.target, [])
+        mine = next((row for row in found if row.id == item.after.id), None)
+        if item.after.id is None and len(found) == 1:
+            mine = found[0]  # else one of another id is somebody else's, even under the same name
+        after = item.after.joined(After.of(mine, steady=target.steady))
+        gone = target.lists and problem is None and mine is None and (item.after.id is not None or not found)
+        several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
+        rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
+    await work.log("verified", rows)
+    for item in items:
+        work.tell("verified", item)
+
+
+def duplicate(work: Work, item: Item, ids: Sequence[str]) -> SecretExists:
+    """Give the error for a name that several secrets bear at the target."""
+    return SecretExists(
+        f"{work.target.of.title} has {len(ids)} secrets named {item.step.target!r}: {', '.join(ids)}.",
+        provider=work.target.of.provider,
+        operation="create",
+        advice="Find out which is wanted and delete the others by id=.",
+        applied=None,
+    )

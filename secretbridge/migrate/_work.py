@@ -1,0 +1,169 @@
+"""A run under way: its ends, its journal and its items, and the entries that move them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from secretbridge.errors import (
+    AuthenticationError,
+    PermissionDenied,
+    QuotaExceeded,
+    SecretBridgeError,
+    VaultDamaged,
+    VaultFull,
+    VaultLocked,
+    VaultReadOnly,
+    WrongAddress,
+)
+from secretbridge.migrate._journal import Entry
+from secretbridge.migrate._state import replay
+from secretbridge.migrate._types import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secretbridge._models import Fields
+    from secretbridge.migrate._journal import Journal
+    from secretbridge.migrate._keep import Keep
+    from secretbridge.migrate._side import Side
+    from secretbridge.migrate._state import Item
+    from secretbridge.migrate._types import EventKind, Progress, Step
+
+__all__ = ["Options", "Reader", "Work"]
+
+#: Nothing works any more after one of these.
+_FATAL: Final = (AuthenticationError, WrongAddress, VaultLocked, VaultReadOnly, VaultFull, VaultDamaged)
+#: Failures in a row that say the same, even if one alone would not.
+_IN_A_ROW: Final = 3
+
+
+class Reader(Protocol):
+    """Gives the fields that are to be written, values included."""
+
+    async def prepare(self, steps: Sequence[Step]) -> None:
+        """Read ahead where the source gives many at once."""
+        ...
+
+    async def read(self, steps: Sequence[Step]) -> list[Fields | SecretBridgeError]:
+        """Read many; what cannot be read is the error that says why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a run goes.
+
+    Attributes:
+        stop_on_error: end at the first secret that fails.
+        resend: send the same value again where a target that tells no values leaves it unknown whether the
+            first one arrived.
+        patience: seconds to wait, in all, for a store that has gone away.
+        settle_delay: seconds to wait before a listing is believed about a write that got no answer.
+    """
+
+    stop_on_error: bool = False
+    resend: bool = False
+    patience: float = 0.0
+    settle_delay: float = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """A run under way.
+
+    Attributes:
+        run_id: its id.
+        journal: its journal, open and locked.
+        items: all its secrets.
+        target: where it writes.
+        source: where it reads, or None for undo.
+        reader: gives what is to be written, or None for undo.
+        keep: the vault for what undo needs, or None.
+        options: how it goes.
+        progress: told of each event, or None.
+        stopped: why nothing more is begun; "" while it goes on.
+        away: whether it stopped because a store has gone away and may come back.
+        again: numbers of the items that failed for the moment only, and are tried again after a wait.
+    """
+
+    run_id: str
+    journal: Journal
+    items: list[Item]
+    target: Side
+    source: Side | None = None
+    reader: Reader | None = None
+    keep: Keep | None = None
+    options: Options = Options()
+    progress: Progress | None = None
+    stopped: str = ""
+    away: bool = False
+    again: set[int] = field(default_factory=set)
+    _began: float = 0.0
+    _in_a_row: int = 0
+    _total: int = 0
+    _done: int = 0
+
+    def __post_init__(self) -> None:
+        self._began = self.target.now()
+        self._total = sum(item.writes for item in self.items)
+        self._done = sum(item.writes and item.state == "done" for item in self.items)
+
+    async def log(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write an entry about items, and then move them as it says."""
+        if rows:
+            await self.target.call(partial(self.journal.append, kind, rows))
+            self.moved(kind, rows)
+
+    def moved(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Move items as an entry says that is in the journal already."""
+        replay(self.items, [Entry(kind, rows)])
+        if kind == "outcome":
+            self._done += sum(row[1] == "done" for row in rows)
+
+    def log_now(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write an entry without waiting for anything: for the moment in which the run is being ended."""
+        if rows:
+            self.journal.append(kind, rows)
+            self.moved(kind, rows)
+
+    def met(self, error: SecretBridgeError | None) -> None:
+        """Take note of how a call went, and stop where more of them would be of no use."""
+        if error is None:
+            self._in_a_row = 0
+            return
+        if isinstance(error, _FATAL):
+            self.stopped = (
+                self.stopped or f"{type(error).__name__}: nothing works any more until that is mended"
+            )
+            return
+        if error.transient or isinstance(error, (PermissionDenied, QuotaExceeded)):
+            self._in_a_row += 1
+            if self._in_a_row >= _IN_A_ROW and not self.stopped:
+                self.away = error.transient
+                self.stopped = f"{type(error).__name__}: {_IN_A_ROW} times in a row"
+
+    def failed(self) -> None:
+        """Take note of a secret that failed, for ``stop_on_error``."""
+        if self.options.stop_on_error:
+            self.stopped = self.stopped or "stop_on_error: a secret failed"
+
+    def go_on(self) -> None:
+        """Begin anew after a wait."""
+        self.stopped, self.away, self._in_a_row = "", False, 0
+
+    def tell(self, kind: EventKind, item: Item | None = None, seconds: float | None = None) -> None:
+        """Tell the caller's progress of an event."""
+        if self.progress is None:
+            return
+        passed = self.target.now() - self._began
+        self.progress(
+            Event(
+                kind=kind,
+                name=None if item is None else item.step.source,
+                done=self._done,
+                total=self._total,
+                seconds=passed if seconds is None else seconds,
+            )
+        )

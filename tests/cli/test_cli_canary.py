@@ -1,0 +1,218 @@
+"""A marked value and a marked credential go through every command as a process: they come out nowhere."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from canary_marks import CREDENTIAL, VALUE, found_in
+from cli_place import PROGRAM, Done, Shell, shell
+
+from secretbridge.cli import _output
+from secretbridge.cli._shapes import SHAPES
+from secretbridge.testing import InsForgeStandIn, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["shell"]
+
+_MOVED = ("--select", "TOKEN", "--accept", "versions", "--accept", "description")
+#: In this order: one builds on the other. Each comes plain, and again with --json and --verbose where it can.
+STEPS: tuple[tuple[str, ...], ...] = (
+    ("create", "TOKEN", "--to", "prod", "--stdin"),
+    ("create", "TOKEN", "--to", "vault", "--from", "prod:TOKEN", "--description", "d"),
+    ("put", "OTHER", "--to", "vault", "--stdin"),
+    ("update", "TOKEN", "--to", "vault", "--file", "value.txt", "--verify"),
+    ("update", "TOKEN", "--to", "prod", "--stdin", "--dry-run"),
+    ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin", "--verify", "--json"),
+    ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin", "--dry-run"),
+    ("list", "vault", "--json"),
+    ("get", "TOKEN", "--in", "prod", "--json"),
+    ("get", "TOKEN", "--in", "vault", "--out", "written.txt"),
+    ("lock", "TOKEN", "--in", "vault", "--json"),
+    ("unlock", "TOKEN", "--in", "vault", "--json"),
+    ("diff", "vault", "prod", "--json"),
+    ("expiring", "--json"),
+    ("history", "TOKEN", "--json"),
+    ("restore", "TOKEN", "1", "--json"),
+    ("delete", "OTHER", "--in", "vault", "--yes", "--json"),
+    ("undelete", "OTHER", "--json"),
+    ("vault", "verify", "--json"),
+    ("vault", "audit", "--json"),
+    ("vault", "anchor"),
+    ("vault", "backup", "copy.db"),
+    ("plan", "prod", "moved", "--out", "plan.json", "--json"),
+    ("migrate", "prod", "moved", "--plan", "plan.json", "--yes", "--json", "--verbose"),
+    ("runs", "--json"),
+    ("resume", "RUN", "prod", "moved", "--json"),
+    ("undo", "RUN", "moved", "--yes"),
+    ("migrate", "vault", "prod", *_MOVED, "--on-conflict", "update", "--no-undo", "--yes"),
+    ("vault", "slots", "list", "--json"),
+    ("vault", "slots", "add", "--passphrase-stdin", "--label", "spoken", "--json", "--verbose"),
+    ("vault", "slots", "change", "spoken", "--passphrase-stdin"),
+    ("vault", "slots", "remove", "spoken", "--yes"),
+    ("vault", "slots", "add", "--key-file", "second.key"),
+    ("vault", "accounts", "add", "deploy", "--role", "reader", "--out", "deploy.key", "--json"),
+    ("vault", "accounts", "list", "--json"),
+    ("vault", "accounts", "grant", "deploy", "--permission", "delete"),
+    ("vault", "accounts", "revoke", "deploy", "--permission", "delete"),
+    ("vault", "accounts", "remove", "deploy", "--yes"),
+    ("vault", "environments", "list", "--json"),
+    ("vault", "environments", "add", "qa"),
+    ("vault", "environments", "rename", "qa", "acceptance"),
+    ("vault", "share", "TOKEN", "--json"),
+    ("vault", "unshare", "TOKEN"),
+    ("vault", "retention", "--versions", "2", "--yes", "--json"),
+    ("vault", "purge", "--older-versions", "--yes", "--json"),
+    ("vault", "move", "elsewhere.db", "--json"),
+    ("vault", "rekey", "--yes", "--json"),
+    ("capabilities", "prod", "--json"),
+    ("connections", "list", "--json"),
+    ("connections", "check"),
+    ("connections", "add", "more", "--provider", "dotenv", "-o", "path=more.env"),
+    ("connections", "remove", "more", "--yes"),
+    ("doctor", "--json"),
+    ("init", "--json"),
+    ("completion", "zsh"),
+    ("run", "--only", "TOKEN", "prod", "--", "sh", "-c", 'test -n "$TOKEN"'),
+    ("vault", "rotate-root", "--key-file", "second.key", "--drop", "1", "--yes", "--json"),
+)
+
+
+def command_of(words: tuple[str, ...]) -> str:
+    """Give the command's whole name."""
+    return next(
+        " ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in {*SHAPES, "run", "completion"}
+    )
+
+
+@pytest.fixture
+def vendor(shell: Shell) -> Iterator[InsForgeStandIn]:
+    standin = InsForgeStandIn(api_key=CREDENTIAL)
+    with standin.serve() as address:
+        shell.write(f"{CREDENTIAL}\n", "key.txt")
+        shell.write(VALUE, "value.txt")
+        shell.write(
+            f'[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "file:key.txt"\n'
+            "retry = { attempts = 1 }\n"
+            '[connections.moved]\nprovider = "dotenv"\npath = "moved.env"\n'
+        )
+        yield standin
+
+
+def watched(*words: str) -> tuple[Done, str]:
+    """Run a process, and give what /proc shows of it and its children meanwhile."""
+    seen: list[str] = []
+    ended = threading.Event()
+    with subprocess.Popen(
+        [*PROGRAM, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+
+        def watch() -> None:
+            while not ended.is_set():
+                seen.extend(_shown(process.pid))
+                ended.wait(0.02)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        out, err = process.communicate(VALUE.encode(), timeout=60)
+        ended.set()
+        watcher.join()
+    return Done(process.returncode, out.decode(), err.decode()), "\n".join(seen)
+
+
+def _shown(pid: int) -> Iterator[str]:
+    """Give the arguments of a process and of all below it, and the environment but of ``run``'s child."""
+    place = Path("/proc", str(pid))
+    try:
+        arguments = (place / "cmdline").read_bytes()
+        yield arguments.decode("utf-8", "replace").replace("\0", " ")
+        if b"secretbridge" in arguments:
+            yield (place / "environ").read_bytes().decode("utf-8", "replace")
+        children = (place / "task" / str(pid) / "children").read_text().split()
+    except OSError:  # it has ended
+        return
+    for child in children:
+        yield from _shown(int(child))
+
+
+def written(folder: Path) -> str:
+    """All that stands in files, and what they are called, but for the three that hold it on purpose."""
+    kept = {"key.txt", "value.txt", "written.txt"}
+    files = [path for path in folder.parent.rglob("*") if path.is_file() and path.name not in kept]
+    assert {"copy.db", "secretbridge.toml", "vault.db"} <= {path.name for path in files}
+    return "\n".join(f"{path}\n{path.read_bytes().decode('latin-1')}" for path in files)
+
+
+def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsForgeStandIn) -> None:
+    leaks: list[object] = []
+    done: set[str] = set()
+    run = ""
+    for step in STEPS:
+        words = tuple(run if word == "RUN" else word for word in step)
+        result, shown = watched(*words)
+        assert result.code == 0, (words, result.err)
+        leaks += [(words, found) for found in found_in(f"{result.out}\n{result.err}\n{shown}")]
+        if words[0] == "runs":
+            run = result.json["runs"][0]["id"]
+        done.add(command_of(words))
+    assert leaks == []
+    assert found_in(written(shell.folder)) == []
+    assert vendor.secret("TOKEN").value == (shell.folder / "written.txt").read_text() == VALUE
+    assert SHAPES.keys() | {"run", "completion"} == done | {"error", "update (several)"}
+
+
+def test_a_vendor_that_echoes_everything_gets_nothing_shown(shell: Shell, vendor: InsForgeStandIn) -> None:
+    vendor.seed("TOKEN", "v")
+    body = {"error": CREDENTIAL, "message": VALUE, "nextActions": VALUE, "statusCode": 400}
+    told = ""
+    for options in ((), ("--verbose",), ("--json", "--verbose")):
+        vendor.script(Reply(400, body, headers=[("x-request-id", CREDENTIAL)]))
+        done = shell.run("update", "TOKEN", "--to", "prod", "--stdin", *options, stdin=VALUE)
+        assert done.code in {1, 4}
+        told += done.out + done.err
+    assert found_in(told) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--verbose",), ("--json", "--verbose")])
+def test_a_fault_of_our_own_is_told_by_its_class_alone(shell: Shell, options: tuple[str, ...]) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError(f"{VALUE} {CREDENTIAL}")
+
+    shell.put("TOKEN", "v")
+    shell.monkeypatch.setattr("secretbridge.SecretBridge.update_secret", fails)
+    done = shell.run("update", "TOKEN", "--to", "vault", "--stdin", *options, stdin=VALUE)
+    assert (done.code, found_in(done.out + done.err), "RuntimeError" in done.err) == (4, [], True)
+    assert "Traceback" not in done.err
+
+
+def test_a_fault_of_our_own_outside_of_a_change_applied_nothing(shell: Shell) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError(VALUE)
+
+    shell.monkeypatch.setattr(_output, "table", fails)
+    shell.monkeypatch.setattr("secretbridge.cli.capabilities.table", fails)
+    done = shell.run("capabilities", "--verbose")
+    assert (done.code, found_in(done.err)) == (1, [])
+    assert done.err.splitlines()[-1].startswith("Cause: RuntimeError at test_cli_canary.py:")
+
+
+def test_completion_shows_names_and_nothing_else(shell: Shell, vendor: InsForgeStandIn) -> None:
+    shell.put("TOKEN", VALUE)
+    vendor.seed("REMOTE", VALUE)
+    told = ""
+    for words in ("secretbridge get --in vault ", "secretbridge get --in prod ", "secretbridge list "):
+        count = str(len(words.split(" ")) - 1)
+        asked = {"_SECRETBRIDGE_COMPLETE": "zsh_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+        told += shell.process(environment=asked).out
+    assert (found_in(told), "TOKEN" in told, "REMOTE" in told, vendor.calls) == ([], True, False, [])
+
+
+def test_the_watch_would_see_a_value_among_arguments_and_variables(shell: Shell) -> None:
+    shell.monkeypatch.setenv("SHOWN", CREDENTIAL)
+    _, shown = watched("list", VALUE)
+    assert {VALUE.casefold(), CREDENTIAL.casefold()} <= set(found_in(shown))
