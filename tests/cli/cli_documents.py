@@ -115,6 +115,7 @@ def _trimmed(node: Any) -> Any:
         if not (key == "title" and isinstance(one, str))
         and not (key == "default" and one is None)
         and not (key == "additionalProperties" and one is True)
+        and not (key == "enum" and "const" in node)
     }
 
 
