@@ -58,6 +58,8 @@ class Careless:
     def __init__(self, provider: Local) -> None:
         self._provider = provider
         self.capabilities = provider.capabilities
+        for name in ("list_page", "get", "create", "put", "delete", "check"):  # what makes it a provider
+            setattr(self, name, getattr(provider, name))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._provider, name)
