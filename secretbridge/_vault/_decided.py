@@ -166,7 +166,7 @@ class Decided:
             self._refused(act, refusal)
             raise refusal
         if noted and self._policy.audit_reads != "off":
-            self._keep(self._line(act, result if isinstance(result, Record) else None))
+            self._keep([self._line(act, result if isinstance(result, Record) else None)])
         return result
 
     # The audit trail
@@ -178,7 +178,7 @@ class Decided:
             if act.operation not in _READINGS or isinstance(refusal, _outcomes.DENIALS):
                 self._append([line])
             elif self._policy.audit_reads != "off":
-                self._keep(line)
+                self._keep([line])
 
     def _line(self, act: Act, record: Record | None, outcome: int = _records.DONE) -> Line:
         if record is not None:
@@ -191,17 +191,14 @@ class Decided:
             act.operation, name, secret, self._environment, version, act.fields, outcome, _sealed.now()
         )
 
-    def _keep(self, line: Line) -> None:
-        if self._policy.audit_reads == "durable":
-            self._append([line])
-        else:
-            self._waiting.add(line, self._flush)
-
     def _note_reads(self, records: Iterable[Record]) -> None:
-        """Note that these were read, where reading is audited; durable ones in one transaction."""
-        audited = self._policy.audit_reads
-        lines = [self._line(READING, record) for record in records] if audited != "off" else []
-        if audited == "durable" and lines:
+        """Note that these were read together, where reading is audited."""
+        if self._policy.audit_reads != "off":
+            self._keep([self._line(READING, record) for record in records])
+
+    def _keep(self, lines: list[Line]) -> None:
+        """Write them in one transaction, or together with what comes later, as ``audit_reads`` says."""
+        if self._policy.audit_reads == "durable" and lines:
             self._append(lines)
         else:
             for line in lines:
