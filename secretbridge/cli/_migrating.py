@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
 from secretbridge.cli._kinds import ConnectionName, OneOf
-from secretbridge.cli._output import note
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened
 from secretbridge.migrate import CONSENTS
@@ -24,10 +22,6 @@ __all__ = ["Stores", "planned", "rule_options", "rules_of", "store_of_undo", "st
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-#: What runs and changes keep in a vault, under these names alone.
-_KEPT: Final = re.compile(
-    r"migration\.(?:key|[0-9]{8}-[0-9]{6}-[0-9a-f]+\.[0-9]+)|(?:change|rotation)\.(?:change|rotation)-[0-9a-f]{16}\..*"
-)
 _RULES: Final = ("select", "exclude", "rename", "prefix", "case", "on_conflict", "accept", "rules")
 
 
@@ -103,19 +97,12 @@ def rules_of(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def planned(session: Session, ends: Stores, rules: dict[str, Any]) -> Plan:
-    """Make a plan; what a vault keeps of earlier runs and changes is left out of it."""
-    from dataclasses import replace
-
+    """Make a plan."""
     from secretbridge import migrate
 
     session.doing = Doing("plan the migration")
     given = dict(rules)
     whole = migrate.Rules.of(given.pop("rules", None), **given)
-    if ends.source.capabilities.provider == "local":
-        held = [one.name for one in ends.source.iter_secrets() if _KEPT.fullmatch(one.name)]
-        if held:
-            whole = replace(whole, exclude=(*whole.exclude, f"re:^(?:{_KEPT.pattern})$"))
-            note(session, f"Left out: {len(held):,} secrets in which the vault keeps earlier runs.")
     made = migrate.plan(ends.source, ends.target, rules=whole, values_from=ends.values, vault=ends.vault)
     session.doing = None
     return made

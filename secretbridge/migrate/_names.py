@@ -61,10 +61,13 @@ class Naming:
             self._strip = re.compile(f"{re.escape(before)}(.+){re.escape(after)}", re.DOTALL)
         self._case = _CASES[rules.case]
         self._keeps = source.provider == "local"
+        #: How many of the vault's own were met, and not taken.
+        self.kept = 0
 
     def takes(self, name: str) -> bool:
         """Say whether the rules select a name, and remember which patterns matched."""
         if self._keeps and _KEPT.fullmatch(name):
+            self.kept += 1
             return False
         if self._select:
             hits = {pattern for pattern, matches in self._select if matches(name)}

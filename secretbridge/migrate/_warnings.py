@@ -20,6 +20,8 @@ def warnings_of(steps: tuple[Step, ...], ends: Ends, naming: Naming) -> Iterator
     of = ends.source.capabilities
     if not steps:
         yield f"{of.title} has no secrets to migrate."
+    if naming.kept:
+        yield f"Left out: {naming.kept:,} secrets in which the vault keeps earlier runs."
     for pattern in naming.idle_excludes():
         yield f"exclude={pattern!r} matches nothing at the source."
     if unseen := sorted(of.get_tells - of.list_tells - {"value"}):
