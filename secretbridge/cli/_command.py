@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-__all__ = ["Entry", "Family", "StoreCommand", "command"]
+__all__ = ["Entry", "Family", "StoreCommand", "adding", "command"]
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def _common(*, json: bool) -> list[click.Parameter]:
@@ -183,3 +185,14 @@ class Family(click.Group):
             if name.startswith(incomplete)
         ]
         return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def adding(options: list[Callable[[Any], Any]]) -> Callable[[F], F]:
+    """Add several options to a command, in this order."""
+
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add

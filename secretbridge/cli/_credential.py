@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from secretbridge.cli._command import adding
 from secretbridge.cli._session import Code, Stop
 
 if TYPE_CHECKING:
@@ -38,13 +39,7 @@ def credential_options() -> Callable[[F], F]:
         click.option("--env", multiple=True, metavar="VARIABLE", help="A key in an environment variable."),
         click.option("--keyring", multiple=True, metavar="SERVICE/USER", help="A key in the keyring."),
     ]  # fmt: skip
-
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return adding(options)
 
 
 def credentials_of(options: dict[str, Any], *, new: bool) -> list[Credential]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from secretbridge.cli._command import adding
 from secretbridge.cli._kinds import Moment, OneOf
 
 if TYPE_CHECKING:
@@ -43,13 +44,7 @@ def field_options(*, clears: bool) -> Callable[[F], F]:
     if clears:
         told = "Clear a field; may be given several times."
         options.insert(0, click.option("--clear", type=OneOf(*_CLEARED), multiple=True, help=told))
-
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return adding(options)
 
 
 def fields_of(options: dict[str, Any]) -> dict[str, Any]:

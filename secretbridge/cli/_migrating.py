@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from secretbridge.cli._command import adding
 from secretbridge.cli._kinds import ConnectionName, OneOf
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened
@@ -55,7 +56,7 @@ def rule_options() -> Callable[[F], F]:
             help="Where the values are, if the source never tells them.",
         ),
     ]  # fmt: skip
-    return _adding(options)
+    return adding(options)
 
 
 def vault_option() -> Callable[[F], F]:
@@ -66,15 +67,6 @@ def vault_option() -> Callable[[F], F]:
         metavar="CONNECTION",
         help="The vault that keeps replaced values for undo; the embedded one without it.",
     )
-
-
-def _adding(options: list[Callable[[Any], Any]]) -> Callable[[F], F]:
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
 
 
 def rules_of(options: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from secretbridge.cli._command import adding
 from secretbridge.cli._session import Code, Doing, Session, Stop
 
 if TYPE_CHECKING:
@@ -41,13 +42,7 @@ def connection_options(*, required: bool) -> Callable[[F], F]:
         ),
         click.option("--user", is_flag=True, help="Write into the user's file, not the project's."),
     ]  # fmt: skip
-
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return adding(options)
 
 
 def file_of(session: Session, *, user: bool) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from secretbridge.cli._command import adding
 from secretbridge.cli._kinds import OneOf, Place, Whole
 from secretbridge.cli._output import warn
 from secretbridge.cli._session import Code, Doing, Session, Stop
@@ -98,13 +99,7 @@ def value_options() -> Callable[[F], F]:
         click.option("--allow-empty", is_flag=True, help="Accept a value of no characters."),
         click.option("--value", hidden=True, expose_value=False, callback=_refuse_value, is_eager=True),
     ]  # fmt: skip
-
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return adding(options)
 
 
 def source_of(options: dict[str, Any]) -> Source:
