@@ -30,29 +30,30 @@ def read_text(path: str, *, what: str) -> str:
     raise Stop(f"The file of the {what} could not be read.", why=f"{problem}.", code=Code.USAGE)
 
 
-def written(path: str, text: str, *, what: str) -> None:
-    """Write a new file that only the user can read.
+def written(
+    path: str, text: str, *, what: str, overwrite: bool = False, remedy: str = "Give --out another place."
+) -> None:
+    """Write a file that only the user can read: a new one, or in one step in place of an old one.
 
     Raises:
         Stop: there is one already, or it cannot be written; none was left behind.
     """
     problem = ""
+    part = f"{path}.{os.getpid()}.part" if overwrite else path
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
                 os.fchmod(descriptor, 0o600)
                 file.write(text.encode())
+            if overwrite:
+                os.replace(part, path)  # noqa: PTH105 - pathlib would load for this alone
         except BaseException:
-            os.unlink(path)  # noqa: PTH108 - as above
+            os.unlink(part)  # noqa: PTH108 - as above
             raise
     except FileExistsError:
         problem = "the file is there already"
     except (OSError, ValueError) as failure:
         problem = (failure.strerror if isinstance(failure, OSError) else "") or "it is no usable path"
     if problem:
-        raise Stop(
-            f"The {what} could not be written; no file was left behind.",
-            why=f"{problem}.",
-            do="Give --out another place.",
-        )
+        raise Stop(f"The {what} could not be written; no file was left behind.", why=f"{problem}.", do=remedy)

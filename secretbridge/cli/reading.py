@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from secretbridge.cli._command import command
+from secretbridge.cli._files import written
 from secretbridge.cli._output import note, plain, show_json, stamp, table
-from secretbridge.cli._session import Code, Doing, Session, Stop
+from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import (
     called,
     found,
@@ -98,7 +98,8 @@ def get(
     session.doing = None
     value = secret.reveal() if reveal or out is not None else None
     if out is not None and value is not None:
-        _write(out, value, overwrite=overwrite)
+        remedy = "Give --out another place, or --overwrite to replace the file."
+        written(out, value, what="value", overwrite=overwrite, remedy=remedy)
         note(session, f"The value is in {out}, which only you can read.")
     if session.json:
         from secretbridge.cli._shapes import secret_row
@@ -135,31 +136,3 @@ def _show(secret: Secret) -> None:
 
 def _word(given: object) -> str:
     return {True: "yes", False: "no"}.get(given, str(given)) if isinstance(given, bool) else str(given)
-
-
-def _write(path: str, value: str, *, overwrite: bool) -> None:
-    """Write a file that only the user can read: a new one, or in one step in place of an old one."""
-    problem = ""
-    part = f"{path}.{os.getpid()}.part" if overwrite else path
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-                os.fchmod(descriptor, 0o600)
-                file.write(value.encode())
-            if overwrite:
-                os.replace(part, path)  # noqa: PTH105 - pathlib would load for this alone
-        except BaseException:
-            os.unlink(part)  # noqa: PTH108 - as above
-            raise
-    except FileExistsError:
-        problem = "the file is there already"
-    except (OSError, ValueError) as failure:
-        problem = (failure.strerror if isinstance(failure, OSError) else "") or "it is no usable path"
-    if problem:
-        raise Stop(
-            "The value could not be written; no file was left behind.",
-            why=f"{problem}.",
-            do="Give --out another place, or --overwrite to replace the file.",
-            code=Code.FAILED,
-        )
