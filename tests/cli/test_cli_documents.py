@@ -138,7 +138,7 @@ CALLS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("command", SHAPES.keys() - {"error"})
+@pytest.mark.parametrize("command", sorted(SHAPES.keys() - {"error"}))
 def test_what_a_command_prints_is_what_its_schema_says(filled: Shell, command: str) -> None:
     words = CALLS[command]
     if command.startswith("vault "):

@@ -169,8 +169,8 @@ def test_a_wrong_slash_is_a_307_to_plain_http(standin: IoNetStandIn, reach: Reac
         ("GET", "/secrets/a/b", 404),
         ("GET", "/extra/api/v1/secrets/", 404),
         ("PUT", "/secrets/", 405),
-        ("POST", f"/secrets/{uuid.uuid4()}", 405),
-        ("PUT", f"/secrets/{uuid.uuid4()}", 405),
+        ("POST", "/secrets/00000000-0000-4000-8000-000000000000", 405),
+        ("PUT", "/secrets/00000000-0000-4000-8000-000000000000", 405),
     ],
 )
 def test_what_is_not_there_is_404_or_405(
