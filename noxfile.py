@@ -20,7 +20,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
-# A process for each core; the examples of a document, which share a folder, stay in one. `-- -n 0` takes one process.
+# A process for each core; the examples of a document stay together. `-- -n 0` takes one process for all.
 PYTEST = ("pytest", "-m", "not system", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile")
 
 
