@@ -66,7 +66,7 @@ class Server:
 
     def wait_until(self, true: Callable[[], bool]) -> bool:
         with self.changed:
-            return self.changed.wait_for(true, 5)
+            return self.changed.wait_for(true, 30)  # at once, unless the machine is busy
 
     def accept(self, listener: socket.socket) -> list[threading.Thread]:
         threads: list[threading.Thread] = []

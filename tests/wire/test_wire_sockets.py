@@ -109,7 +109,7 @@ def test_an_answer_that_does_not_come_in_time_leaves_a_write_unknown(
 ) -> None:
     with served(Say(b"", "hang")) as server:
         error = failure(face, server.url, call, timeout=SHORT)
-        assert len(server.requests) == 1
+        assert server.wait_until(lambda: len(server.requests) == 1)
     assert judged(error) == ("NoReply", unknown, True)
     assert ("look before you repeat" in error.advice) == (unknown is None)
     assert_chained_to_nothing(error)
@@ -140,7 +140,7 @@ def test_a_success_that_breaks_off_leaves_a_write_unknown(
 ) -> None:
     with served(said) as server:
         error = failure(face, server.url, call, timeout=SHORT)
-        assert len(server.requests) == 1
+        assert server.wait_until(lambda: len(server.requests) == 1)
     assert judged(error) == ("NoReply", unknown, True)
     assert_chained_to_nothing(error)
 
