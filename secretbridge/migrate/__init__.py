@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._syncing import sync, sync_async
     from secretbridge.migrate._types import (
         CONSENTS,
+        EVENTS,
         KINDS,
         EndInfo,
         Estimates,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSENTS",
+    "EVENTS",
     "GUARANTEES",
     "KINDS",
     "REPORT_VERSION",
@@ -75,6 +77,7 @@ __all__ = [
 
 _PLACES = {
     "CONSENTS": "_types",
+    "EVENTS": "_types",
     "EndInfo": "_types",
     "Estimates": "_types",
     "Event": "_types",

@@ -136,7 +136,7 @@ class Report:
         return tuple(next_steps(self))
 
     def to_json(self) -> str:
-        """Give the report as JSON; docs/migrate-report.md describes it, and ``version`` counts its changes."""
+        """Give the report as JSON, as docs/migrate-report.md describes it; ``version`` counts its changes."""
         return json.dumps(self.document(), ensure_ascii=True, indent=1)
 
     def document(self) -> dict[str, Any]:

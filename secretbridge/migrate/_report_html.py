@@ -115,7 +115,8 @@ def _table(
     caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], marks: Iterable[str] | None = None
 ) -> Iterator[str]:
     """Give a table that a phone shows as one block for each row; the roles keep it a table for readers."""
-    yield f'<table class=rows role=table><caption class=hidden>{caption}</caption>\n<thead role=rowgroup><tr role=row>'
+    yield f"<table class=rows role=table><caption class=hidden>{caption}</caption>\n"
+    yield "<thead role=rowgroup><tr role=row>"
     yield "".join(f"<th scope=col role=columnheader>{heading}</th>" for heading in headings)
     yield "</tr></thead>\n<tbody role=rowgroup>\n"
     mark = iter(marks or ())
@@ -156,9 +157,7 @@ def _row(one: Outcome, words: str, *, is_open: bool) -> tuple[str, str, str, str
 
 def _about(report: Report) -> Iterator[str]:
     yield _section("about", "About the run") + "<dl>\n"
-    yield from (
-        f"<div><dt>{name}</dt><dd>{_name(content)}</dd></div>\n" for name, content in about(report)
-    )
+    yield from (f"<div><dt>{name}</dt><dd>{_name(content)}</dd></div>\n" for name, content in about(report))
     yield "</dl>\n"
     yield from _table(
         "History",

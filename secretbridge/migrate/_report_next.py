@@ -105,8 +105,9 @@ def _of_the_open(report: Report) -> Iterator[NextStep]:
         )
     if unknown:
         yield NextStep(
-            text=f"Of {_count(unknown)} it is not known whether the target has the new value. Going on looks at the target"
-            " again; where the target never tells values, --resend (resend=True) sends the same value once more."
+            text=f"Of {_count(unknown)} it is not known whether the target has the new value. Going on looks"
+            " at the target again; where that never tells values, --resend (resend=True) sends the same once"
+            " more."
         )
     if differs:
         yield NextStep(
@@ -124,7 +125,8 @@ def _of_the_rest(report: Report) -> Iterator[NextStep]:
     unseen = [one for one in run.outcomes if one.state == "done" and one.verified == "unverifiable"]
     if unseen:
         yield NextStep(
-            text=f"Try out {_count(unseen)} in use: the target does not tell the value, so nobody saw it arrive."
+            text=f"Try out {_count(unseen)} in use: the target does not tell the value, so nobody saw it"
+            " arrive."
         )
     refused = [one for one in run.outcomes if one.state == "refused"]
     if refused:

@@ -96,9 +96,7 @@ def about(report: Report) -> list[tuple[str, str]]:
 
 def listed(report: Report) -> Iterator[tuple[Outcome, bool, str]]:
     """Give all secrets, what is open first, each with whether it is open and its state in words."""
-    ranked = sorted(
-        report.run.outcomes, key=lambda one: (not report.is_open(one), _ORDER.index(one.state))
-    )
+    ranked = sorted(report.run.outcomes, key=lambda one: (not report.is_open(one), _ORDER.index(one.state)))
     for one in ranked:
         words = _STATES[one.state]
         if one.state == "done" and one.verified is not None:

@@ -45,7 +45,7 @@ def resume(
     check: bool = True,
     resend: bool = False,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Go on with a run that was interrupted or did not do all.
@@ -65,7 +65,7 @@ def resume(
         resend: where a target that never tells a value leaves it unknown whether an update arrived, send the
             same value once more.
         patience: seconds to wait in all for a store that has gone away.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time at each end.
 
     Raises:
@@ -105,7 +105,7 @@ async def resume_async(
     check: bool = True,
     resend: bool = False,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Go on with a run that was interrupted or did not do all.
@@ -125,7 +125,7 @@ async def resume_async(
         resend: where a target that never tells a value leaves it unknown whether an update arrived, send the
             same value once more.
         patience: seconds to wait in all for a store that has gone away.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time at each end.
 
     Raises:
@@ -156,7 +156,7 @@ def undo(
     vault: SecretBridge | Provider | None = None,
     accept: Collection[UndoConsent] = (),
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Take back what a run did at its target: delete what it created, restore what it changed.
@@ -172,7 +172,7 @@ def undo(
             restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time.
 
     Raises:
@@ -196,7 +196,7 @@ async def undo_async(
     vault: AsyncSecretBridge | Provider | None = None,
     accept: Collection[UndoConsent] = (),
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Take back what a run did at its target: delete what it created, restore what it changed.
@@ -212,7 +212,7 @@ async def undo_async(
             restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time.
 
     Raises:
