@@ -97,6 +97,7 @@ def _losses(report: Report) -> Iterator[str]:
     if report.losses:
         yield _section("losses", "What is lost or left behind")
         yield from _table(
+            "losses",
             "Losses",
             ("Kind", "Meaning", "Secrets"),
             ((_text(one.kind), _text(one.meaning), f"{one.secrets:,}") for one in report.losses),
@@ -112,18 +113,22 @@ def _warnings(report: Report) -> Iterator[str]:
 
 
 def _table(
-    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], marks: Iterable[str] | None = None
+    kind: str,
+    caption: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    marks: Iterable[str] | None = None,
 ) -> Iterator[str]:
     """Give a table that a phone shows as one block for each row; the roles keep it a table for readers."""
-    yield f"<table class=rows role=table><caption class=hidden>{caption}</caption>\n"
+    yield f'<table class="rows {kind}" role=table><caption class=hidden>{caption}</caption>\n'
     yield "<thead role=rowgroup><tr role=row>"
     yield "".join(f"<th scope=col role=columnheader>{heading}</th>" for heading in headings)
     yield "</tr></thead>\n<tbody role=rowgroup>\n"
     mark = iter(marks or ())
     for row in rows:
         first, *rest = row
-        kind = next(mark, "")
-        yield f'<tr role=row class="{kind}">' if kind else "<tr role=row>"
+        state = next(mark, "")
+        yield f'<tr role=row class="{state}">' if state else "<tr role=row>"
         yield f"<th scope=row role=rowheader>{first}</th>"
         for heading, cell in zip(headings[1:], rest, strict=True):
             yield f'<td role=cell data-label="{heading}">{cell}</td>' if cell else "<td role=cell></td>"
@@ -138,6 +143,7 @@ def _secrets(report: Report) -> Iterator[str]:
         yield "<p>The plan names none.</p>\n</section>\n"
         return
     yield from _table(
+        "secrets",
         "Each secret",
         ("Secret", "What became of it", "Guarantee", "To know"),
         (_row(one, words, is_open=is_open) for one, is_open, words in told),
@@ -151,8 +157,11 @@ def _row(one: Outcome, words: str, *, is_open: bool) -> tuple[str, str, str, str
     if one.source != one.target:
         name += f' <span class=to>becomes <span aria-hidden="true">→</span></span> {_name(one.target)}'
     what = f"<strong>Open:</strong> {_text(words)}" if is_open else _text(words)
-    notes = [f"<li>{_text(note)}</li>" for note in notes_of(one)]
-    return name, what, one.guarantee or "", f"<ul class=notes>{''.join(notes)}</ul>" if notes else ""
+    notes = [_text(note) for note in notes_of(one)]
+    told = "".join(notes)
+    if len(notes) > 1:
+        told = f"<ul class=notes>{''.join(f'<li>{note}</li>' for note in notes)}</ul>"
+    return name, what, one.guarantee or "", told
 
 
 def _about(report: Report) -> Iterator[str]:
@@ -160,6 +169,7 @@ def _about(report: Report) -> Iterator[str]:
     yield from (f"<div><dt>{name}</dt><dd>{_name(content)}</dd></div>\n" for name, content in about(report))
     yield "</dl>\n"
     yield from _table(
+        "history",
         "History",
         ("When", "What", "Who"),
         ((_text(one.at), _text(one.what), _name(one.who) if one.who else "") for one in report.history),

@@ -44,7 +44,12 @@ td,th{padding:.4rem .5rem .4rem 0;vertical-align:top;border-top:1px solid var(--
 small{display:block;color:var(--dim);font-size:.8125rem}
 .rows thead th{border-top:0;color:var(--dim);font-size:.875rem}
 .rows td,.rows th{padding-right:1rem}
-.rows tbody th{width:26%}
+.rows{table-layout:fixed}
+.secrets th:nth-child(1){width:28%}
+.secrets th:nth-child(2){width:22%}
+.secrets th:nth-child(3){width:8rem}
+.losses th:nth-child(1){width:9rem}
+.losses th:nth-child(3){width:6rem}
 .open td:nth-child(2){color:var(--bad)}
 .done td:nth-child(2){color:var(--good)}
 .undone td:nth-child(2){color:var(--info)}
@@ -69,7 +74,7 @@ h1{font-size:1.35rem}
 .rows thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .rows tr{padding:.6rem 0;border-top:1px solid var(--line)}
 .rows tbody tr:first-child{border-top:0;padding-top:0}
-.rows tbody th,.rows td{width:auto;padding:.1rem 0;border:0}
+.rows tbody th:nth-child(n),.rows td{width:auto;padding:.1rem 0;border:0}
 .rows tbody th{font-weight:600}
 .rows td:empty{display:none}
 .rows td[data-label]::before{content:attr(data-label) ": ";color:var(--dim);font-size:.875rem}
