@@ -1,4 +1,4 @@
-"""The report of a run is made from its journal alone, whatever became of the run, and nothing in a name steers it."""
+"""The report of a run is made from its journal alone, whatever became of the run; no name steers it."""
 
 from __future__ import annotations
 
@@ -281,12 +281,12 @@ def test_a_secret_that_is_deleted_at_its_source_or_reads_back_different_is_told(
     assert "deleted after all was verified" in found.to_markdown()
     assert "deleted at the source" in found.to_html()
     insforge = InsForgeStandIn()
-    with bridged(insforge) as target:
+    with bridged(insforge) as target, bridged(insforge) as other:
         plan = migrate.plan(place.env("more.env", C="3"), target)
 
         def meddle(event: migrate.Event) -> None:
             if event.kind == "written":
-                insforge.secret("C").value = "somebody else's"
+                other.update_secret("C", value="somebody else's")
 
         differs = plan.apply(journal=runs, progress=meddle, check=False).report()
     assert [one.verified for one in differs.open] == ["mismatch"]
