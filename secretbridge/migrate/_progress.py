@@ -29,6 +29,8 @@ _LATELY: Final = 60.0
 _POINTS: Final = 256
 #: Times a second that a terminal is drawn anew.
 _DRAWN: Final = 5
+#: Columns of the bar.
+_BAR: Final = 24
 _WORDS: Final[Mapping[EventPhase, str]] = {
     "plan": "Comparing",
     "run": "Migrating",
@@ -114,6 +116,10 @@ class Tally:
         return self._place(), 0 if self._event is None else self._event.total
 
     def line(self) -> str:
+        """Say in one line where it is and what it waits for."""
+        return ", ".join(filter(None, (self.counts(), self.wait())))
+
+    def counts(self) -> str:
         """Say where it is."""
         with self._lock:
             event = self._event
@@ -124,10 +130,14 @@ class Tally:
             if event.failed:
                 parts.append(f"{event.failed:,} failed")
             parts += self._speed(event)
-            if self._waits is not None and (left := self._waits[2] - self._now()) > 0:
-                reason, store, _ = self._waits
-                parts.append(_WAITS[reason].format(store, duration(left)))
             return ", ".join(parts)
+
+    def wait(self) -> str:
+        """Say what it waits for, and for how long yet; "" where it does not wait."""
+        waits = self._waits
+        if waits is None or (left := waits[2] - self._now()) <= 0:
+            return ""
+        return _WAITS[waits[0]].format(waits[1], duration(left))
 
     def _speed(self, event: Event) -> Iterator[str]:
         now = self._now()
@@ -141,8 +151,8 @@ class Tally:
             return
         rate = (place - first) / passed
         yield f"{rate:,.1f} a second" if rate >= 1 else f"{rate * 60:,.1f} a minute"
-        if place < event.total:
-            yield f"about {duration((event.total - place) / rate)} left"
+        if (left := (event.total - place) / rate) >= 1:
+            yield f"about {duration(left)} left"
 
     def summary(self) -> str:
         """Say what it came to; "" where it has not come to its end, or has written nothing."""
@@ -216,17 +226,18 @@ def _live(stream: TextIO, tally: Tally) -> Any:  # noqa: ANN401 - rich's, where 
         from rich.console import Console, Group
         from rich.live import Live
         from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
     except ImportError:
         return None
 
     def picture() -> Group:
         place, total = tally.share
-        bar = ProgressBar(total=total or None, completed=place, width=40, pulse=not total)
-        lines: list[Any] = [bar, Text(tally.line(), no_wrap=True, overflow="ellipsis")]
-        if tally.last_error:
-            lines.append(Text(f"last failure: {tally.last_error}", no_wrap=True, overflow="ellipsis"))
-        return Group(*lines)
+        bar = ProgressBar(total=total or None, completed=place, width=_BAR, pulse=not total)
+        first = Table.grid(padding=(0, 1))
+        first.add_row(bar, Text(tally.counts(), no_wrap=True, overflow="ellipsis"))
+        more = [tally.wait(), f"last failure: {tally.last_error}" if tally.last_error else ""]
+        return Group(first, *(Text(line, no_wrap=True, overflow="ellipsis") for line in more if line))
 
     # Standard output stays what it is: what a program prints there may go into a pipe.
     return Live(

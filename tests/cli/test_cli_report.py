@@ -131,7 +131,7 @@ def test_what_cannot_be_reported_is_told(files: Shell, words: tuple[str, ...], c
 
 def test_a_journal_elsewhere_is_named_in_what_is_said_and_serves_every_command(files: Shell) -> None:
     place = ("--journal", "my runs")
-    done = files.ok("migrate", "old", "new", "--yes", *place)
+    done = files.ok("migrate", "old", "new", "--yes", "--no-undo", *place)
     run = str(files.ok("runs", *place).rows[0][0])
     nothing = files.ok("runs").rows
     report = files.ok("report", *place).out
@@ -146,8 +146,9 @@ def test_a_journal_elsewhere_is_named_in_what_is_said_and_serves_every_command(f
 
 def test_the_source_is_deleted_only_when_that_is_asked_and_all_was_read_back(files: Shell) -> None:
     with Terminal("migrate", "old", "new", "--delete-source") as terminal:
-        terminal.until("This writes 3 secrets into new, and deletes them in old once all are verified.")
-        terminal.until("[y/N] ")
+        terminal.until(
+            "This writes 3 secrets into new, and deletes them in old once all are verified. Go on? [y/N] "
+        )
         terminal.type("y\n")
         code = terminal.end()
     left = (files.folder / "old.env").read_text().split()

@@ -108,7 +108,7 @@ def test_a_run_under_way_is_reported_as_running(place: Place) -> None:
 
 
 def test_a_journal_that_is_written_meanwhile_is_never_taken_for_damaged(place: Place) -> None:
-    source = place.env("old.env", **{f"KEY_{n}": "v" for n in range(400)})
+    source = place.env("old.env", **{f"KEY_{n}": "v" for n in range(120)})
     insforge = InsForgeStandIn()
     ended, states = threading.Event(), set[str]()
 

@@ -16,7 +16,7 @@ from secretbridge import Retry, SecretBridge, migrate
 from secretbridge.errors import InvalidRequest
 from secretbridge.migrate import EVENTS, Event
 from secretbridge.migrate._progress import Lines, Tally, shown_progress
-from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Refused, Reply, WixStandIn
+from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Pass, Refused, Reply, WixStandIn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def test_every_kind_that_is_told_is_documented(place: Place, told: Told) -> None
     insforge = InsForgeStandIn()
     with bridged(insforge) as target:
         plan = migrate.plan(place.env("more.env", B="2"), target, progress=told)
-        insforge.script(Reply(400, {"message": "no", "statusCode": 400}))
+        insforge.script(Pass(), Reply(400, {"message": "no", "statusCode": 400}))
         plan.apply(journal=runs(place), progress=told, check=False, patience=0)
     moved = migrate.plan(place.env("third.env", C="3"), place.env("fourth.env"))
     moved.apply(journal=runs(place), progress=told, delete_source=True)
