@@ -13,7 +13,7 @@ from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import journal_folder, journal_path, locked_by
 from secretbridge.migrate._report_next import NextStep, next_steps
 from secretbridge.migrate._run import run_of
-from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._state import ended_in, items_of, replay
 from secretbridge.migrate._types import KINDS
 from secretbridge.migrate._written import step_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from secretbridge.migrate._journal import Entry
-    from secretbridge.migrate._result import Outcome, Run, RunState
+    from secretbridge.migrate._result import Outcome, Run
 
 __all__ = ["REPORT_VERSION", "LossTotal", "Moment", "Phase", "Report", "report", "report_of"]
 
@@ -239,7 +239,7 @@ def _read(path: Path) -> Report | None:
     finally:
         opened.close()
     replay(items, entries)
-    state, ended = _state(entries)
+    state, ended = ended_in(entries)
     run = run_of(path, begin, items, "running" if busy else state, ended)
     return Report(
         run=run,
@@ -250,18 +250,6 @@ def _read(path: Path) -> Report | None:
         history=tuple(_history(begin, entries)),
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _state(entries: Iterable[Entry]) -> tuple[RunState, str | None]:
-    """Give the state that a run ended in and when; "interrupted" where it was begun again and has not."""
-    state: RunState = "interrupted"
-    ended: str | None = None
-    for kind, data in entries:
-        if kind == "state":
-            state, ended = data["state"], data["at"]
-        elif kind in {"resumed", "phase"}:
-            state, ended = "interrupted", None
-    return state, ended
 
 
 def _history(begin: Mapping[str, Any], entries: Iterable[Entry]) -> Iterable[Moment]:

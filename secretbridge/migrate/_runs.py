@@ -11,6 +11,7 @@ from secretbridge.migrate._begin import Asked
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import journal_folder, locked_by
 from secretbridge.migrate._result import RunInfo
+from secretbridge.migrate._state import ended_in
 from secretbridge.migrate._undo import undo_consents
 from secretbridge.migrate._written import info_of
 
@@ -253,7 +254,7 @@ def _info(folder: Path, path: Path) -> RunInfo | None:
         begin: dict[str, Any] = found.begin
         if "plan" not in begin:
             return None  # of another kind of run, whose journal lies in the same folder
-        state: RunState = "running" if locked_by(folder, path.stem) else _last_state(found)
+        state: RunState = "running" if locked_by(folder, path.stem) else ended_in(found.entries())[0]
     finally:
         found.close()
     return RunInfo(
@@ -267,14 +268,3 @@ def _info(folder: Path, path: Path) -> RunInfo | None:
         journal=path,
         with_vault=begin["sealed"],
     )
-
-
-def _last_state(journal: Journal) -> RunState:
-    """Give the state of a run that nobody works on: the last, if it has ended since it was last begun."""
-    state: RunState = "interrupted"
-    for kind, data in journal.entries():
-        if kind == "state":
-            state = data["state"]
-        elif kind in {"resumed", "phase"}:
-            state = "interrupted"
-    return state
