@@ -173,7 +173,7 @@ class Lines:
         every: seconds between two lines.
     """
 
-    def __init__(self, stream: TextIO, tally: Tally, every: float = _EVERY) -> None:
+    def __init__(self, stream: TextIO, tally: Tally, every: float) -> None:
         self._stream = stream
         self._tally = tally
         self._every = every
@@ -209,7 +209,7 @@ def _display(stream: TextIO) -> Iterator[Progress]:
     tally = Tally(time.monotonic)
     drawn = _live(stream, tally)
     if drawn is None:
-        with Lines(stream, tally) as take:
+        with Lines(stream, tally, _EVERY) as take:
             yield take
         return
     with drawn:  # takes itself away at its end, however that comes about

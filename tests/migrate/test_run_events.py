@@ -14,7 +14,7 @@ from migrate_place import Place, bridged, bridged_async, place, provider_of
 
 from secretbridge import Retry, SecretBridge, migrate
 from secretbridge.errors import InvalidRequest
-from secretbridge.migrate import EVENTS, Event
+from secretbridge.migrate import EVENTS, Event, _progress
 from secretbridge.migrate._progress import Lines, Tally, shown_progress
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Pass, Refused, Reply, WixStandIn
 
@@ -89,7 +89,7 @@ def test_every_kind_that_is_told_is_documented(place: Place, told: Told) -> None
     assert set(told.counted()) == set(EVENTS)
 
 
-def paced(place: Place, told: Told, *script: Any, pace: float | None = 1200) -> Plan:
+def paced(place: Place, told: Any, *script: Any, pace: float | None = 1200) -> Plan:
     """Migrate to a stand-in on a socket, paced."""
     insforge = InsForgeStandIn()
     source = place.env("paced.env", **{f"KEY_{n}": VALUE for n in range(6)})
@@ -252,6 +252,19 @@ def test_a_short_run_that_is_not_on_a_terminal_writes_no_line(
         journal=runs(place), progress=True
     )
     assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_a_long_run_that_is_not_on_a_terminal_writes_lines(
+    place: Place, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "_EVERY", 0.02)
+    paced(place, True)
+    out, err = capfd.readouterr()
+    lines = err.splitlines()
+    assert (out, len(lines) > 2, VALUE in err) == ("", True, False)
+    assert "Migrating: 0 of 6 done" in err
+    assert "waiting for the limit of the target: " in err
+    assert lines[-1].startswith("Migrating: 6 of 6 done, in ")
 
 
 class Clock:
