@@ -95,7 +95,7 @@ def _totals(report: Report) -> Iterator[str]:
 
 def _losses(report: Report) -> Iterator[str]:
     if report.losses:
-        yield _section("losses", "What is lost or left behind")
+        yield _section("losses", "What is lost, left behind or not seen")
         yield from _table(
             "losses",
             "Losses",

@@ -68,7 +68,7 @@ def _lines(report: Report) -> Iterator[str]:
             ),
         )
     if report.losses:
-        yield "## What is lost or left behind"
+        yield "## What is lost, left behind or not seen"
         yield ""
         yield from _table(
             ("secrets", "kind", "meaning"),

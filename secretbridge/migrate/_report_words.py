@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from secretbridge.migrate._result import GUARANTEES
 from secretbridge.migrate._table import shown
+from secretbridge.migrate._types import CONSENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,5 +117,5 @@ def notes_of(one: Outcome) -> Iterator[str]:
         yield "the same value was sent twice"
     if one.source_deleted:
         yield "deleted at the source"
-    word = "would lose" if one.state == "refused" else "loses"
-    yield from (f"{word} {loss.kind}: {loss.text}" for loss in one.losses)
+    for loss in one.losses:
+        yield f"{loss.kind}: {loss.text}" if loss.kind in CONSENTS else loss.text
