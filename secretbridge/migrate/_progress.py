@@ -74,7 +74,8 @@ class Tally:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._lock = threading.Lock()  # events and drawing come from different threads
+        # Events and drawing come from different threads, and a signal's handler may print within either.
+        self._lock = threading.RLock()
         self._points: deque[tuple[float, int]] = deque(maxlen=_POINTS)
         self._waits: tuple[WaitReason, str, float] | None = None
         self._event: Event | None = None
@@ -231,6 +232,12 @@ def _live(stream: TextIO, tally: Tally) -> Any:  # noqa: ANN401 - rich's, where 
     except ImportError:
         return None
 
+    class Unhidden(Console):
+        """Leaves the cursor alone: a process that is killed could not bring it back."""
+
+        def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - rich's own
+            return False
+
     def picture() -> Group:
         place, total = tally.share
         bar = ProgressBar(total=total or None, completed=place, width=_BAR, pulse=not total)
@@ -241,7 +248,7 @@ def _live(stream: TextIO, tally: Tally) -> Any:  # noqa: ANN401 - rich's, where 
 
     # Standard output stays what it is: what a program prints there may go into a pipe.
     return Live(
-        console=Console(file=stream, highlight=False),
+        console=Unhidden(file=stream, highlight=False),
         get_renderable=picture,
         refresh_per_second=_DRAWN,
         transient=True,
