@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -17,6 +18,16 @@ __all__ = ["Chromium"]
 
 #: Seconds; no test gets near it.
 _PATIENCE = 120.0
+_BEYOND = 40
+
+
+def _pipe() -> tuple[int, int]:
+    """Make a pipe whose ends are none of the numbers that the browser's own get."""
+    ends = os.pipe()
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _BEYOND) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
 
 
 class Chromium:
@@ -29,8 +40,8 @@ class Chromium:
     def __init__(self, folder: Path) -> None:
         program = shutil.which("chromium")
         assert program, "chromium is not installed: apt-get install chromium"
-        to_browser, self._out = os.pipe()
-        self._in, from_browser = os.pipe()
+        to_browser, self._out = _pipe()
+        self._in, from_browser = _pipe()
         options = [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
