@@ -116,6 +116,7 @@ ROOT: Final = Family(
         "runs": Entry("runs", "runs", "List the migrations that were begun."),
         "resume": Entry("runs", "resume", "Go on with a migration that was interrupted or did not do all."),
         "undo": Entry("runs", "undo", "Take back what a migration did at its target."),
+        "report": Entry("report", "report", "Report what came of a migration, as JSON, Markdown or a page."),
         "vault": _VAULT,
         "doctor": Entry("doctor", "doctor", "Check the installation and every connection, changing nothing."),
         "completion": Entry("completion", "completion", "Print the completion script for a shell."),

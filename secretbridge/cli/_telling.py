@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge.cli._output import note, table
@@ -11,9 +10,7 @@ from secretbridge.cli._session import Code, Session, Stop
 from secretbridge.cli._trouble import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from secretbridge.migrate import Event, Plan, Run, Step
+    from secretbridge.migrate import Plan, Run, Step
 
 __all__ = [
     "broken_off",
@@ -144,24 +141,21 @@ def ended(run: Run, verb: str, do: str) -> None:
     )
 
 
-def broken_off() -> str | None:
+def broken_off(journal: str | None = None) -> str | None:
     """Give the id of the run that this process began and that was interrupted."""
     from secretbridge import migrate
 
     mine = f"(process {os.getpid()})"
     return next(
-        (one.id for one in migrate.runs() if one.state == "interrupted" and one.who.endswith(mine)), None
+        (
+            one.id
+            for one in migrate.runs(journal=journal)
+            if one.state == "interrupted" and one.who.endswith(mine)
+        ),
+        None,
     )
 
 
-def progress(session: Session) -> Callable[[Event], None] | None:
-    """Give what shows on a terminal how far a run is; None elsewhere."""
-    if session.quiet or session.json or not sys.stderr.isatty():
-        return None
-
-    def show(event: Event) -> None:
-        ending = "\n" if event.kind == "finished" else ""
-        sys.stderr.write(f"\r{event.done:,} of {event.total:,}{ending}")
-        sys.stderr.flush()
-
-    return show
+def progress(session: Session) -> bool:
+    """Say whether it is shown how far a plan or a run is: on a terminal at once, else once a minute."""
+    return not (session.quiet or session.json)

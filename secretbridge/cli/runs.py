@@ -9,7 +9,7 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import ConnectionName, OneOf, RunId
-from secretbridge.cli._migrating import stores, vault_option
+from secretbridge.cli._migrating import journal_option, stores, vault_option
 from secretbridge.cli._output import note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened, store_argument
@@ -27,7 +27,8 @@ _RUN = click.argument("run", type=RunId(), metavar="RUN")
 
 
 @command("runs")
-def runs(session: Session) -> None:
+@journal_option()
+def runs(session: Session, *, journal: str | None) -> None:
     """List the migrations that were begun.
 
     The newest first. Columns: run, state (running, interrupted, incomplete, done, undone, damaged), when it
@@ -36,7 +37,7 @@ def runs(session: Session) -> None:
     from secretbridge import migrate
 
     session.doing = Doing("list the runs")
-    found = migrate.runs()
+    found = migrate.runs(journal=journal)
     session.doing = None
     if session.json:
         show_json({"runs": [asdict(one) | {"journal": str(one.journal)} for one in found]})
@@ -60,9 +61,11 @@ def runs(session: Session) -> None:
     help="Where the values are, as at the beginning.",
 )
 @click.option("--resend", is_flag=True, help="Send again what nobody can say has arrived; the same value.")
+@click.option("--stop-on-error", is_flag=True, help="End at the first secret that fails.")
+@journal_option()
 def resume(
     session: Session, run: str, source: str, target: str, *, vault: str | None,
-    values: str | None, resend: bool,
+    values: str | None, resend: bool, stop_on_error: bool, journal: str | None,
 ) -> None:  # fmt: skip
     """Go on with a migration that was interrupted or did not do all.
 
@@ -71,14 +74,14 @@ def resume(
     """
     from secretbridge import migrate
 
-    keeps = _keeper(session, run, vault)
+    keeps = _keeper(session, run, vault, journal)
     with stores(session, source, target, values=values, vault=keeps) as ends:
-        again = how_on(run, source, target, keeps, values)
-        look = f"{again} goes on; {how_back(run, target, keeps)} takes it back."
+        again = how_on(run, source, target, keeps, values, journal=journal)
+        look = f"{again} goes on; {how_back(run, target, keeps, journal=journal)} takes it back."
         session.doing = Doing(f"go on with the run {run}", changes=True, look=look)
         came = migrate.resume(
             run, ends.source, ends.target, vault=ends.vault, values_from=ends.values, resend=resend,
-            check=False, progress=progress(session),
+            check=False, progress=progress(session), stop_on_error=stop_on_error, journal=journal,
         )  # fmt: skip
     _told(session, came, "resume", look)
 
@@ -95,9 +98,10 @@ def resume(
     " never acknowledged.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@journal_option()
 def undo(
     session: Session, run: str, target: str, *, vault: str | None, accept: tuple[str, ...],
-    yes: bool,
+    yes: bool, journal: str | None,
 ) -> None:  # fmt: skip
     """Take back what a migration did at its target.
 
@@ -108,26 +112,26 @@ def undo(
 
     from secretbridge import migrate
 
-    keeps = _keeper(session, run, vault)
+    keeps = _keeper(session, run, vault, journal)
     without = "" if keeps is not None else " It kept no values, so what it replaced is not restored."
     agree(f"This takes back in {target} what the run {run} wrote.{without}", yes=yes)
     with ExitStack() as stack:
         bridge = stack.enter_context(opened(session, target))
         kept = None if keeps is None else stack.enter_context(opened(session, keeps))
-        look = f"{how_back(run, target, keeps)} goes on."
+        look = f"{how_back(run, target, keeps, journal=journal)} goes on."
         session.doing = Doing(f"take back the run {run}", changes=True, look=look)
         came = migrate.undo(
-            run, bridge, vault=kept, accept=accept, check=False, progress=progress(session)  # type: ignore[arg-type]  # words of UNDO_CONSENTS
+            run, bridge, vault=kept, accept=accept, check=False, journal=journal, progress=progress(session)  # type: ignore[arg-type]  # words of UNDO_CONSENTS
         )  # fmt: skip
     _told(session, came, "undo", look)
 
 
-def _keeper(session: Session, run: str, chosen: str | None) -> str | None:
+def _keeper(session: Session, run: str, chosen: str | None, journal: str | None) -> str | None:
     """Give the vault that a run began with: the one that is named, or the embedded one; None without any."""
     from secretbridge import migrate
 
     session.doing = Doing("read the journal")
-    with_vault = any(one.id == run and one.with_vault for one in migrate.runs())
+    with_vault = any(one.id == run and one.with_vault for one in migrate.runs(journal=journal))
     session.doing = None
     return (chosen or "vault") if with_vault else chosen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -15,6 +15,7 @@ from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
 from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
+from secretbridge.migrate._progress import misgiven, shown_progress
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
 from secretbridge.migrate._run import (
@@ -31,6 +32,7 @@ from secretbridge.migrate._run import (
 )
 from secretbridge.migrate._side import Side
 from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._tell import Teller
 from secretbridge.migrate._work import Options, Work
 from secretbridge.migrate._written import info_of, step_of, step_text
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EndInfo, Progress, Step
+    from secretbridge.migrate._types import EndInfo, EventPhase, Progress, Step
 
 #: How a blocking function is run.
 Call: TypeAlias = "Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]"
@@ -69,7 +71,7 @@ class Asked:
         vault_given: the same as the caller gave it.
         check: raise where the run does not end as it was wanted.
         concurrency: most requests at a time at each end, or None.
-        progress: told of each event, or None.
+        progress: told of each event; True shows them.
         options: how the run goes.
     """
 
@@ -79,8 +81,14 @@ class Asked:
     vault_given: object
     check: bool
     concurrency: int | None
-    progress: Progress | None
+    progress: Progress | bool | None
     options: Options
+
+    @contextmanager
+    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Iterator[Teller]:
+        """Give what tells the caller of events; what it shows on a terminal is gone at the end."""
+        with shown_progress(self.progress) as progress:
+            yield Teller(progress, now, phase)
 
     @classmethod
     def of(cls, given: dict[str, Any], *, waits: bool) -> Asked:
@@ -98,8 +106,7 @@ class Asked:
         ):
             wrong.append(Violation("concurrency", "is not a whole number from 1", "leave it out"))
         progress = given.pop("progress", None)
-        if progress is not None and not callable(progress):
-            wrong.append(Violation("progress", "cannot be called", "give a function of one argument"))
+        wrong += misgiven(progress)
         patience = given.get("patience", 0.0)
         if (
             isinstance(patience, bool)
@@ -162,6 +169,8 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        teller = stack.enter_context(asked.telling("run", opened.target.channel.runtime.now))
+        opened = teller.watching(opened)
         target = opened.target
         vault = None if vault_end is None else await enter(vault_end.opened(waits=asked.waits))
         folder = await target.channel.call(partial(journal_folder, asked.journal))
@@ -180,7 +189,15 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         texts = map(step_text, plan.steps)
         journal = await target.channel.call(partial(Journal.create, path, begin, texts, key))
         stack.callback(journal.close)
-        return await _run(journal, items_of(plan.steps), asked=asked, ending=ending, opened=opened, keep=keep)
+        return await _run(
+            journal,
+            items_of(plan.steps),
+            asked=asked,
+            ending=ending,
+            opened=opened,
+            keep=keep,
+            teller=teller,
+        )
 
 
 def _head(plan: Plan) -> dict[str, Any]:
@@ -201,7 +218,14 @@ def _stale(found: Sequence[str]) -> PlanStale:
 
 
 async def _run(
-    journal: Journal, items: list[Item], *, asked: Asked, ending: Ending, opened: Opened, keep: Keep | None
+    journal: Journal,
+    items: list[Item],
+    *,
+    asked: Asked,
+    ending: Ending,
+    opened: Opened,
+    keep: Keep | None,
+    teller: Teller,
 ) -> Run:
     source, target = Side(opened.source, asked.concurrency), Side(opened.target, asked.concurrency)
     work = Work(
@@ -213,7 +237,7 @@ async def _run(
         reader=SourceReader(source, opened),
         keep=keep,
         options=asked.options,
-        progress=asked.progress,
+        teller=teller,
     )
     state = await carry_out(work, ending)
     return _ended(work, state, asked, "resume")
@@ -309,11 +333,13 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         if wrong := plan.ends.misfits(waits=asked.waits):
             raise InvalidRequest(violations=wrong)
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        teller = stack.enter_context(asked.telling("run", opened.target.channel.runtime.now))
         await call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
         ending = Ending(
             delete_source=begin["delete_source"], accept_unverifiable=begin["accept_unverifiable"]
         )
-        return await _run(journal, items, asked=asked, ending=ending, opened=opened, keep=keep)
+        opened = teller.watching(opened)
+        return await _run(journal, items, asked=asked, ending=ending, opened=opened, keep=keep, teller=teller)
 
 
 def _end(argument: str, given: object, asked: Asked) -> End:
@@ -357,6 +383,8 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
             taken_up(asked, run_id, core.channel.call, vault, alone=True)
         )
         require_same_end("target", journal.begin["plan"]["target"], target.info)
+        teller = stack.enter_context(asked.telling("undo", core.channel.runtime.now))
+        core = teller.watched(core, "target")
         work = Work(
             run_id=run_id,
             journal=journal,
@@ -364,7 +392,7 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
             target=Side(core, asked.concurrency),
             keep=keep,
             options=asked.options,
-            progress=asked.progress,
+            teller=teller,
         )
         state = await undo_all(work, accept)
         return _ended(work, state, asked, "undo")

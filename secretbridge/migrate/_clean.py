@@ -30,7 +30,9 @@ def blocking(items: Sequence[Item], *, unverifiable: bool) -> list[Item]:
 
 async def delete_sources(work: Work) -> None:
     """Delete at the source what this run has written to the target, in windows, each announced first."""
-    waiting = [item for item in work.items if item.writes and item.deletion != "done"]
+    wanted = [item for item in work.items if item.writes]
+    waiting = [item for item in wanted if item.deletion != "done"]
+    work.counts("delete", wanted, len(wanted) - len(waiting))
     for start in range(0, len(waiting), MOST):
         if work.stopped:
             return
@@ -50,6 +52,8 @@ async def _window(work: Work, items: Sequence[Item]) -> None:
         work.log_now("deleted", rows)
         raise
     await work.log("deleted", rows)
+    for item in items:
+        work.tell("deleted" if item.deletion == "done" else "failed", item)
 
 
 async def _found(work: Work, item: Item) -> str | None:

@@ -155,7 +155,9 @@ class Journal:
         journal = None
         try:
             journal = cls(path, _connection(path), key)
+            journal._database.execute("BEGIN")  # one view of all of it: its run may be writing at this moment
             problem = journal._checked()
+            journal._database.execute("COMMIT")
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError, RecursionError):
             problem = "is damaged: it cannot be read"
         if problem or journal is None:

@@ -92,26 +92,30 @@ class Reader:
 
     Args:
         core: the open store.
+        told: called with the name of each secret that was read, or None.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, told: Callable[[str], None] | None = None) -> None:
         self._core = core
+        self._told = told
         self._ahead: dict[str, SecretStr | Problem] = {}
 
     async def prepare(self, wanted: Sequence[Mark]) -> None:
         """Read ahead what is going to be asked for, where the store gives its values together."""
         if getattr(self._core.provider, "reads_whole", False):
-            values = await _read_values(self._core, wanted)
+            values = await _read_values(self._core, wanted, self._told)
             self._ahead = {mark.name: value for mark, value in zip(wanted, values, strict=True)}
 
     async def read(self, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
         """Give values, in order; what was read ahead is given once and let go of."""
         if self._ahead:
             return [self._ahead.pop(mark.name, _UNREAD) for mark in wanted]
-        return await _read_values(self._core, wanted)
+        return await _read_values(self._core, wanted, self._told)
 
 
-async def _read_values(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
+async def _read_values(
+    core: Core, wanted: Sequence[Mark], told: Callable[[str], None] | None
+) -> list[SecretStr | Problem]:
     """Read the values of secrets, in order; many at once where the provider can, else side by side."""
     if not wanted:
         return []
@@ -123,6 +127,9 @@ async def _read_values(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | P
             pass  # one of them: each is asked for by itself, to see which
         else:
             secrets.reverse()
+            if told is not None:
+                for mark in wanted:
+                    told(mark.name)
             return [_value(secrets.pop()) for _ in wanted]  # each is let go of as its value is taken
     abreast = min(len(wanted), core.capabilities.max_in_flight or _SIDE_BY_SIDE)
     found: list[SecretStr | Problem] = [_UNREAD] * len(wanted)
@@ -130,6 +137,8 @@ async def _read_values(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | P
     async def every(first: int) -> None:
         for place in range(first, len(wanted), abreast):
             found[place] = await _one(core, wanted[place])
+            if told is not None:
+                told(wanted[place].name)
 
     await core.channel.gather([partial(every, first) for first in range(abreast)], abreast)
     return found

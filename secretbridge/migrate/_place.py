@@ -16,10 +16,17 @@ from secretbridge.errors import InvalidRequest, RunBusy, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Locks", "journal_folder", "journal_path", "locked_by", "sweep"]
+__all__ = ["Locks", "default_folder", "journal_folder", "journal_path", "locked_by", "sweep"]
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
+
+
+def default_folder() -> Path:
+    """Give the folder of the journals where no other is named; it need not be there."""
+    import platformdirs  # late: not needed where the place is given
+
+    return platformdirs.user_state_path("secretbridge") / "runs"
 
 
 def journal_folder(given: str | os.PathLike[str] | None) -> Path:
@@ -32,9 +39,7 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
         InvalidRequest: it is no folder, or others may write in it.
     """
     if given is None:
-        import platformdirs  # late: not needed where the place is given
-
-        folder = platformdirs.user_state_path("secretbridge") / "runs"
+        folder = default_folder()
     else:
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
             raise _wrong("is not a path", "give the path of a folder")

@@ -33,7 +33,7 @@ async def settle(work: Work, items: Sequence[Item]) -> None:
     target = work.target
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
     if not target.reads:
-        work.tell("waiting", seconds=work.options.settle_delay)
+        work.tell("waiting", seconds=work.options.settle_delay, reason="settling")
         await target.sleep(work.options.settle_delay)  # a listing may lag behind a write
     target.forget()
     read = await work.reader.read([item.step for item in items])

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from secretbridge._models import Secret
     from secretbridge.errors import SecretBridgeError
     from secretbridge.migrate._journal import Entry
-    from secretbridge.migrate._result import Guarantee, Owner, State, Verification
+    from secretbridge.migrate._result import Guarantee, Owner, RunState, State, Verification
     from secretbridge.migrate._types import Step
 
-__all__ = ["After", "Item", "items_of", "replay", "sentence"]
+__all__ = ["After", "Item", "ended_in", "items_of", "replay", "sentence"]
 
 #: What is begun and not yet known to be over.
 Undo = Literal["", "intended", "done", "failed", "refused"]
@@ -132,6 +132,18 @@ def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
         if apply is not None:
             for row in data:
                 apply(items[row[0]], row)
+
+
+def ended_in(entries: Iterable[Entry]) -> tuple[RunState, str | None]:
+    """Give the state that a run ended in and when; "interrupted" where it was begun again and has not."""
+    state: RunState = "interrupted"
+    ended: str | None = None
+    for kind, data in entries:
+        if kind == "state":
+            state, ended = data["state"], data["at"]
+        elif kind in {"resumed", "phase"}:
+            state, ended = "interrupted", None
+    return state, ended
 
 
 def _intended(item: Item, row: Sequence[Any]) -> None:

@@ -66,7 +66,7 @@ async def take_back(work: Work, items: Sequence[Item], accept: Collection[str]) 
         raise
     await work.log("undone", done)
     for item in items:
-        work.tell("written" if item.undo == "done" else "failed", item)
+        work.tell("undone" if item.undo == "done" else "failed", item)
 
 
 async def _acts(

@@ -156,6 +156,7 @@ async def _write_each(work: Work, tasks: Sequence[_Task], rows: list[list[Any]])
                 rows.append(outcome_row(task.item, "pending", error=work.stopped))
             else:
                 rows.append(await _write(work, task))
+                work.tell("tried", task.item)
 
         return run
 
@@ -256,8 +257,7 @@ async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
         seen = After() if verdict == "mismatch" else After.of(look.secret, steady=target.steady)
         rows.append([item.n, verdict, item.after.joined(seen).row(), None])
     await work.log("verified", rows)
-    for item, _ in written:
-        work.tell("verified" if item.verified == "verified" else "failed", item)
+    work.tell_verified([item for item, _ in written])
 
 
 def _verdict(work: Work, item: Item, fields: Fields, look: Look) -> str:
@@ -291,8 +291,7 @@ async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
         several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
         rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
     await work.log("verified", rows)
-    for item in items:
-        work.tell("verified", item)
+    work.tell_verified(items)
 
 
 def duplicate(work: Work, item: Item, ids: Sequence[str]) -> SecretExists:

@@ -111,6 +111,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "runs": (),
     "resume": ("RUN", "prod-insforge", "prod-wix"),
     "undo": ("RUN", "prod-wix", "--yes"),
+    "report": ("RUN",),
     "vault verify": (),
     "vault audit": ("--after", "3"),
     "vault anchor": (),

@@ -25,6 +25,7 @@ from secretbridge import (
     Timeout,
     Wix,
     errors,
+    migrate,
 )
 
 
@@ -75,3 +76,25 @@ def errors_are_typed(error: SecretBridgeError) -> None:
         assert_type(missing.code, str | None)
     except errors.Conflict as conflict:
         assert_type(conflict.current_version, int | None)
+
+
+def told(event: migrate.Event) -> None:
+    assert_type(event.error, str | None)
+    assert_type(event.done, int)
+    if event.kind == "retrying":
+        assert_type(event.attempt, int)
+    assert_type(migrate.EVENTS[event.kind], str)
+
+
+def migrations(vault: Local, wix: Wix) -> None:
+    run = migrate.plan(vault, wix, progress=True).apply(progress=told)
+    migrate.undo(run.id, wix, progress=False)
+    report = run.report()
+    assert_type(report, migrate.Report)
+    assert_type(migrate.report(run.id, journal="runs"), migrate.Report)
+    assert_type(report.open, tuple[migrate.Outcome, ...])
+    assert_type(report.losses, tuple[migrate.LossTotal, ...])
+    assert_type(report.next, tuple[migrate.NextStep, ...])
+    assert_type(report.history, tuple[migrate.Moment, ...])
+    assert_type([report.to_json(), report.to_markdown(), report.to_html()], list[str])
+    migrate.plan(vault, wix, progress=1)  # type: ignore[arg-type]  # refused by the checker too
