@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import Place
     from secretbridge._models import Fields
 
-__all__ = ["Ledger", "folder_of", "packed", "unpacked"]
+__all__ = ["Ledger", "folder_of", "identities", "packed", "unpacked"]
 
 _BEGIN_ANEW: Final = "Make the change anew."
 _WHAT: Final = "one change in many places"
@@ -78,7 +78,7 @@ class Ledger:
         Raises:
             InvalidRequest: the vault cannot keep values.
             JournalFailed: the journal cannot be written; nothing was sent.
-            RunBusy: another process works on this run.
+            RunBusy: another run works on this one, or changes one of the secrets; nothing was sent.
             SecretBridgeError: the vault failed; nothing was sent.
         """
         keep = await keeper(vault, make=True)
@@ -86,6 +86,7 @@ class Ledger:
         locks = Locks(folder)
         locks.take(run_id, writes=())
         try:
+            locks.secrets(identities(places, fields))
             steps = [
                 json.dumps(
                     {
@@ -143,8 +144,16 @@ class Ledger:
             raise JournalMismatch(f"The journal {path} is not one of a change in many places.")
         return ledger
 
+    def hold(self, places: Sequence[Place], fields: Fields) -> None:
+        """Keep other journalled runs from the secrets until this one is closed.
+
+        Raises:
+            RunBusy: one changes one of them at this moment; nothing was sent.
+        """
+        self._locks.secrets(identities(places, fields))
+
     def close(self) -> None:
-        """Let go of the journal and of the lock."""
+        """Let go of the journal and of the locks."""
         self._journal.close()
         self._locks.release()
 
@@ -310,6 +319,23 @@ def _stands_for(place: Place, step: Mapping[str, str]) -> bool:
 def _store(place: Place) -> str:
     """Say which store it is, where that can be told without a credential: a name may mean another by now."""
     return str(getattr(place.core.provider, "store", ""))
+
+
+def identities(places: Sequence[Place], fields: Mapping[str, object]) -> list[str]:
+    """Say which secrets a run changes, for its locks.
+
+    A store that does not tell which one it is, as io.net, is known by its connection's name; one without
+    either is not locked.
+    """
+    found: list[str] = []
+    for place in places:
+        of = place.core.capabilities.provider
+        store = f"{of} {known}" if (known := _store(place)) else place.connection and f"{of} {place.connection}"
+        if store:
+            found.append(f"{store}\0{place.secret}")
+            if isinstance(renamed := fields.get("new_name"), str):
+                found.append(f"{store}\0{renamed}")
+    return found
 
 
 def packed(fields: Mapping[str, object]) -> Any:  # noqa: ANN401 - a SecretStr, which loads late

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_job import Job, resumed
-from secretbridge._everywhere_ledger import Ledger, folder_of
+from secretbridge._everywhere_ledger import Ledger, folder_of, identities
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
 from secretbridge._rotate_steps import Failed
@@ -28,7 +28,7 @@ from secretbridge.migrate._place import Locks, journal_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -111,6 +111,8 @@ class Rotator:
                 "run": run_id,
                 "name": name,
                 "at": time.time(),
+                "vault": self._vault if isinstance(self._vault, str) else None,
+                "revokes": self._steps.revoke is not None,
                 "targets": named if all(connection for connection, _ in named) else None,
             }
             return await self._locked(run_id, vault, begin, found)
@@ -164,6 +166,8 @@ class Rotator:
         locks.take(run_id, writes=())
         journal: Journal | None = None
         try:
+            if found is not None:
+                locks.secrets(_identities(found))  # before a token is obtained that another run would replace
             if begin is not None:
                 content = begin
                 journal = await vault.channel.call(lambda: Journal.create(path, content, (), key))
@@ -175,13 +179,25 @@ class Rotator:
             targets = given and [tuple(one) if isinstance(one, list) else one for one in given]
             name = str(journal.begin["name"])
             places = self._places.of(targets, name, None) if found is None else found
-            if self._places.wrong:
-                raise InvalidRequest(_REFUSED, violations=self._places.wrong)
+            wrong = [*self._places.wrong, *self._unlike(journal.begin)]
+            if wrong:
+                raise InvalidRequest(_REFUSED, violations=wrong)
+            if found is None:
+                locks.secrets(_identities(places))
             return await self._through(_Kept(journal, vault, run_id), places, targets, name, folder)
         finally:
             if journal is not None:
                 journal.close()
             locks.release()
+
+    def _unlike(self, begin: Mapping[str, Any]) -> list[Violation]:
+        """Find what is not as at the beginning, where a token would be called revoked that is not, or lost."""
+        began, now = begin.get("revokes"), self._steps.revoke is not None
+        if began is None or began == now:
+            return []
+        if began:
+            return [Violation("revoke", "is missing, and was given at the beginning", "give it again")]
+        return [Violation("revoke", "was not given at the beginning, so no old token is kept", "leave it out")]
 
     async def _through(
         self, kept: _Kept, places: list[Place], targets: object, name: str, folder: Path
@@ -271,7 +287,7 @@ class Rotator:
             config=self._config,
         )
         try:
-            return await job.result(targets, run_id=change, **options)
+            return await job.result(targets, run_id=change, part_of=kept.run_id, **options)
         finally:
             await job.close()
 
@@ -333,6 +349,11 @@ def _reads(place: Place) -> bool:
 async def _value(place: Place) -> SecretStr:
     found = await place.core.get(place.secret, None, metadata=False)
     return secret_str()(found.reveal())
+
+
+def _identities(places: list[Place]) -> list[str]:
+    """Say which secrets it rotates: other locks than those of the change that it makes itself."""
+    return [f"rotation {one}" for one in identities(places, {})]
 
 
 def _unfit(place: Place) -> list[Violation]:

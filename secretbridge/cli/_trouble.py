@@ -66,6 +66,10 @@ _FIELDS: Final = {
 
 _ACCEPT: Final = re.compile(r"\baccept=\[[^\]]*\]")
 _WORD: Final = re.compile('"([a-z_]+)"')
+#: What a rule or a plan refuses: by their names, for the classes load late.
+_POLICY: Final = (
+    "SecretProtected", "GrantMissing", "OutOfScope", "NotEnvironmentSpecific", "PlanRefused", "PlanStale",
+)  # fmt: skip
 _NOTHING_APPLIED: Final = frozenset({Code.FAILED, Code.USAGE, Code.REFUSED})
 
 
@@ -91,14 +95,15 @@ class Trouble(NamedTuple):
 
 def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     """Put an error of the library into words."""
-    from secretbridge.errors import InvalidRequest, PlanRefused, PlanStale, SecretProtected
+    from secretbridge import errors
+    from secretbridge.errors import InvalidRequest
 
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
         code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
-    elif isinstance(error, (SecretProtected, PlanRefused, PlanStale)) and error.applied is False:
-        code, ending = Code.REFUSED, "; nothing was changed"
+    elif isinstance(error, tuple(getattr(errors, one) for one in _POLICY)) and error.applied is False:
+        code, ending = Code.REFUSED, "; nothing was changed" if doing.changes else ""
     elif not doing.changes:
         code, ending = Code.FAILED, ""
     elif error.applied is None:
