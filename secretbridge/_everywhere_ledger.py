@@ -330,7 +330,9 @@ def identities(places: Sequence[Place], fields: Mapping[str, object]) -> list[st
     found: list[str] = []
     for place in places:
         of = place.core.capabilities.provider
-        store = f"{of} {known}" if (known := _store(place)) else place.connection and f"{of} {place.connection}"
+        store = (
+            f"{of} {known}" if (known := _store(place)) else place.connection and f"{of} {place.connection}"
+        )
         if store:
             found.append(f"{store}\0{place.secret}")
             if isinstance(renamed := fields.get("new_name"), str):

@@ -84,9 +84,14 @@ def _info(folder: Path, path: Path) -> ChangeInfo | None:
         if kind is None or begin.get("part_of"):
             return None
         steps: list[dict[str, str]] = [json.loads(text) for text in read.steps()]
-        named = begin["targets"] is not None if kind == "rotation" else all(one["connection"] for one in steps)
+        named = (
+            begin["targets"] is not None if kind == "rotation" else all(one["connection"] for one in steps)
+        )
         targets = (
-            [f"{store}:{secret}" if secret != begin["name"] else store for store, secret in begin["targets"] or ()]
+            [
+                f"{store}:{secret}" if secret != begin["name"] else store
+                for store, secret in begin["targets"] or ()
+            ]
             if kind == "rotation"
             else [one["target"] for one in steps]
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from secretbridge._everywhere_before import Change
 from secretbridge._everywhere_job import Job, resumed
 from secretbridge._everywhere_ledger import Ledger, folder_of, identities
+from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
 from secretbridge._rotate_steps import Failed
@@ -28,7 +31,7 @@ from secretbridge.migrate._place import Locks, journal_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -95,8 +98,8 @@ class Rotator:
         self._config = config
         self._places = Places(face, config)
 
-    async def first(self, name: str, *, accept_unverifiable: bool) -> Rotation:
-        """Check everything, begin a journal, and go through all steps.
+    async def first(self, name: str, *, accept_unverifiable: bool, dry_run: bool) -> Rotation:
+        """Check everything, begin a journal, and go through all steps; a dry run ends after the check.
 
         Raises:
             InvalidRequest: something is wrong; nothing was done.
@@ -104,6 +107,10 @@ class Rotator:
         """
         try:
             found, vault = self._checked(name, accept_unverifiable=accept_unverifiable)
+            if dry_run:
+                change = Change(fields={"value": secret_str()(_ANY)})
+                tried = await Run(self._face.runtime(), found, change).rehearsed()
+                return Rotation(run_id="", results=tried, verified=(), revoked=0)
             run_id = f"rotation-{secrets.token_hex(8)}"
             named = [(one.connection, one.secret) for one in found]
             begin = {
@@ -184,7 +191,8 @@ class Rotator:
                 raise InvalidRequest(_REFUSED, violations=wrong)
             if found is None:
                 locks.secrets(_identities(places))
-            return await self._through(_Kept(journal, vault, run_id), places, targets, name, folder)
+            with _broken_off(run_id):
+                return await self._through(_Kept(journal, vault, run_id), places, targets, name, folder)
         finally:
             if journal is not None:
                 journal.close()
@@ -197,7 +205,7 @@ class Rotator:
             return []
         if began:
             return [Violation("revoke", "is missing, and was given at the beginning", "give it again")]
-        return [Violation("revoke", "was not given at the beginning, so no old token is kept", "leave it out")]
+        return [Violation("revoke", "was not given at the beginning: no old token is kept", "leave it out")]
 
     async def _through(
         self, kept: _Kept, places: list[Place], targets: object, name: str, folder: Path
@@ -340,6 +348,17 @@ class _Kept:
         """Delete what the vault kept."""
         for kind in ("old", "obtained"):
             await self.vault.delete(f"{self.run_id}.{kind}", None, missing_ok=True)
+
+
+@contextmanager
+def _broken_off(run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except RotationIncomplete:  # it says so itself
+        raise
+    except BaseException as ended:
+        ended.add_note(f"resume_rotation({run_id!r}, …) goes on with it.")
+        raise
 
 
 def _reads(place: Place) -> bool:

@@ -13,21 +13,25 @@ __all__ = [
     "AccountList",
     "AccountRow",
     "AuditLine",
+    "AuditReads",
     "Backup",
     "Capability",
     "CapabilityList",
     "Change",
     "ChangeEverywhere",
+    "ChangeRow",
     "Check",
     "Checks",
     "Compared",
     "ConnectionChange",
     "ConnectionList",
     "ConnectionRow",
+    "Described",
     "Diff",
     "EnvironmentList",
     "ErrorDetails",
     "ErrorReport",
+    "EverywhereRow",
     "Expiring",
     "ExpiringRow",
     "Found",
@@ -45,12 +49,14 @@ __all__ = [
     "PurgedRow",
     "Rekeyed",
     "RetentionRow",
+    "Rotated",
     "RunList",
     "RunReport",
     "RunRow",
     "SecretRow",
     "SlotRow",
     "Slots",
+    "Synced",
     "VaultAnchor",
     "Verification",
     "Version",
@@ -125,12 +131,24 @@ class PlaceRow(TypedDict):
 
 
 class ChangeEverywhere(TypedDict):
-    """``update`` with several ``--to``."""
+    """``update`` with several ``--to``, and ``resume`` of it, which tells no fields."""
 
     name: str
     fields: list[str]
     complete: bool
+    run: str | None
     results: list[PlaceRow]
+
+
+class Rotated(TypedDict):
+    """``rotate``, and ``resume`` of it; ``revoked`` counts old tokens."""
+
+    name: str
+    run: str
+    results: list[PlaceRow]
+    verified: list[str]
+    revoked: int
+    dry_run: bool
 
 
 class Version(TypedDict):
@@ -353,10 +371,35 @@ class RunRow(TypedDict):
     with_vault: bool
 
 
+class Synced(TypedDict):
+    """``sync``; a plan with ``--dry-run``, else a run."""
+
+    plan: PlanReport | None
+    run: RunReport | None
+    dry_run: bool
+
+
+class ChangeRow(TypedDict):
+    """A change in several stores, or a rotation, that was begun; ``resume`` is the command to go on with."""
+
+    id: str
+    kind: Literal["update", "rotation"]
+    state: Literal["running", "interrupted", "incomplete", "done", "damaged"]
+    name: str
+    targets: list[str]
+    started_at: str
+    vault: str | None
+    named: bool
+    revokes: bool
+    journal: str
+    resume: str | None
+
+
 class RunList(TypedDict):
     """``runs``; newest first."""
 
     runs: list[RunRow]
+    changes: list[ChangeRow]
 
 
 class Verification(TypedDict):
@@ -443,11 +486,11 @@ class AccountList(TypedDict):
 
 
 class AccountChange(TypedDict):
-    """``vault accounts add``, ``grant``, ``revoke``, ``remove``; the key only with ``--reveal``."""
+    """``vault accounts add`` and all that change one; a key only with ``--reveal``."""
 
     vault: str
     account: str
-    operation: Literal["add", "grant", "revoke", "remove"]
+    operation: Literal["add", "grant", "revoke", "remove", "renew-key", "change"]
     file: str | None
     key: NotRequired[str]
 
@@ -459,6 +502,30 @@ class Moved(TypedDict):
     secrets: int
     values: int
     entries: int
+
+
+class EverywhereRow(TypedDict):
+    """What a vault holds under a name, over all environments."""
+
+    id: str
+    name: str
+    shared: bool
+    environments: list[str]
+    protected: list[str]
+
+
+class Described(TypedDict):
+    """``vault describe``."""
+
+    vault: str
+    secret: EverywhereRow
+
+
+class AuditReads(TypedDict):
+    """``vault audit-reads``."""
+
+    vault: str
+    audit_reads: Literal["off", "batched", "durable"]
 
 
 class VaultAnchor(TypedDict):
@@ -536,12 +603,18 @@ SHAPES: dict[str, Any] = {
     "undelete": Change,
     "plan": PlanReport,
     "migrate": Migration,
+    "sync": Synced,
+    "rotate": Rotated,
     "runs": RunList,
     "resume": RunReport,
+    "resume (change)": ChangeEverywhere,
+    "resume (rotation)": Rotated,
     "undo": RunReport,
     "vault verify": Verification,
     "vault audit": AuditLine,
     "vault anchor": VaultAnchor,
+    "vault audit-reads": AuditReads,
+    "vault describe": Described,
     "vault backup": Backup,
     **{f"vault slots {verb}": Slots for verb in ("list", "add", "change", "remove")},
     "vault rekey": Rekeyed,
@@ -552,7 +625,10 @@ SHAPES: dict[str, Any] = {
     "vault share": Change,
     "vault unshare": Change,
     "vault accounts list": AccountList,
-    **{f"vault accounts {verb}": AccountChange for verb in ("add", "grant", "revoke", "remove")},
+    **{
+        f"vault accounts {verb}": AccountChange
+        for verb in ("add", "add-user", "renew-key", "change", "grant", "revoke", "remove")
+    },
     "vault move": Moved,
     "doctor": Checks,
     "error": ErrorReport,

@@ -34,6 +34,8 @@ _WORDS: Final = (
     (r"migrate\.runs\(\) shows the runs; journal= says where they are", "secretbridge runs shows the runs"),
     (r"\bmigrate\.(resume|undo)\('([^']*)', …\)", r"secretbridge \1 \2"),
     (r"\bmigrate\.runs\(\)", "secretbridge runs"),
+    (r"\bresume_(?:everywhere|rotation)\('([^']*)'(?:, …)?\)", r"secretbridge resume \1"),
+    (r"\bconsent with accept_unverifiable=True", "consent by --accept-unverifiable"),
     (r'\bon_conflict="(\w+)"', r"--on-conflict \1"),
     (r"\bundo\(…, (accept=\[[^\]]*\])\)", r"secretbridge undo with \1"),
     (r"\bvalues_from=", "--values-from"),
@@ -59,6 +61,10 @@ _FIELDS: Final = {
     "on_conflict": "--on-conflict",
     "run_id": "RUN",
     "values_from": "--values-from",
+    "obtain": "--obtain",
+    "revoke": "--revoke",
+    "revoke_variable": "--revoke-variable",
+    "time_limit": "--time-limit",
     "vault": "--vault",
     "id": "--id",
 }
@@ -153,7 +159,8 @@ def of_interrupt(session: Session) -> Trouble:
     if doing is not None and doing.changes:
         what = f"Interrupted while trying to {doing.what}; whether it was done is not known."
     do = doing.look if doing is not None and doing.changes else ""
-    return Trouble(Code.INTERRUPTED, what, _before(session), do, facts={"type": "Interrupted"})
+    so_far = (doing.so_far,) if doing is not None and doing.so_far else ()
+    return Trouble(Code.INTERRUPTED, what, (*so_far, *_before(session)), do, facts={"type": "Interrupted"})
 
 
 def of_surprise(session: Session, error: Exception) -> Trouble:

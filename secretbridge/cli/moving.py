@@ -8,6 +8,7 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._files import read_text, written
+from secretbridge.cli._interrupt import patient
 from secretbridge.cli._migrating import planned, rule_options, rules_of, store_of_undo, stores, vault_option
 from secretbridge.cli._output import note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
@@ -171,7 +172,8 @@ def _applied(
     what = f"migrate from {source} to {target}"
     session.doing = Doing(what, changes=True, look="secretbridge runs shows whether it was begun.")
     try:
-        return made.apply(skip_refused=skip_refused, check=False, progress=progress(session))
+        with patient(session):
+            return made.apply(skip_refused=skip_refused, check=False, progress=progress(session))
     except KeyboardInterrupt:
         run = broken_off()
         if run is None:
