@@ -199,13 +199,14 @@ class Rotator:
             locks.release()
 
     def _unlike(self, begin: Mapping[str, Any]) -> list[Violation]:
-        """Find what is not as at the beginning, where a token would be called revoked that is not, or lost."""
+        """Find what is not as at the beginning: a token would be called revoked that is not."""
         began, now = begin.get("revokes"), self._steps.revoke is not None
         if began is None or began == now:
             return []
         if began:
             return [Violation("revoke", "is missing, and was given at the beginning", "give it again")]
-        return [Violation("revoke", "was not given at the beginning: no old token is kept", "leave it out")]
+        problem = "was not given at the beginning, so no old token is kept"
+        return [Violation("revoke", problem, "leave it out")]
 
     async def _through(
         self, kept: _Kept, places: list[Place], targets: object, name: str, folder: Path

@@ -103,12 +103,11 @@ def resume(
     if any(given is not None for given in steps.values()):
         raise click.UsageError("--obtain, --revoke and what goes with them belong to a rotation.")
     keeps = _keeper(session, run, vault)
-    with stores(session, source, target, values=values, vault=keeps) as ends:
+    with stores(session, source, target, values=values, vault=keeps) as ends, patient(session):
         again = how_on(run, source, target, keeps, values)
         look = f"{again} goes on; {how_back(run, target, keeps)} takes it back."
         session.doing = Doing(f"go on with the run {run}", changes=True, look=look)
-        with patient(session):
-            came = migrate.resume(
+        came = migrate.resume(
             run, ends.source, ends.target, vault=ends.vault, values_from=ends.values, resend=resend,
             check=False, progress=progress(session),
         )  # fmt: skip
@@ -143,13 +142,12 @@ def undo(
     keeps = _keeper(session, run, vault)
     without = "" if keeps is not None else " It kept no values, so what it replaced is not restored."
     agree(f"This takes back in {target} what the run {run} wrote.{without}", yes=yes)
-    with ExitStack() as stack:
+    with ExitStack() as stack, patient(session):
         bridge = stack.enter_context(opened(session, target))
         kept = None if keeps is None else stack.enter_context(opened(session, keeps))
         look = f"{how_back(run, target, keeps)} goes on."
         session.doing = Doing(f"take back the run {run}", changes=True, look=look)
-        with patient(session):
-            came = migrate.undo(
+        came = migrate.undo(
             run, bridge, vault=kept, accept=accept, check=False, progress=progress(session)  # type: ignore[arg-type]  # words of UNDO_CONSENTS
         )  # fmt: skip
     _told(session, came, "undo", look)
