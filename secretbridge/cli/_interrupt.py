@@ -60,8 +60,8 @@ def patient(session: Session) -> Iterator[None]:
 
 
 def run_of(ended: BaseException) -> str | None:
-    """Give the run that an exception's notes name, or None."""
-    for note in getattr(ended, "__notes__", ()):
+    """Give the run that an exception's notes name, or None; of a change in a rotation, the rotation."""
+    for note in reversed(getattr(ended, "__notes__", ())):
         found = _RUN.search(note)
         if found:
             return found[1]
