@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["resume", "runs", "undo"]
 
+_CONSENT = re.compile(r'accept=\["(\w+)"\]')
 _RUN = click.argument("run", type=RunId(), metavar="RUN")
 
 
@@ -150,7 +152,16 @@ def undo(
         came = migrate.undo(
             run, bridge, vault=kept, accept=accept, check=False, progress=progress(session)  # type: ignore[arg-type]  # words of UNDO_CONSENTS
         )  # fmt: skip
-    _told(session, came, "undo", look)
+    _told(session, came, "undo", _all_the_same(came, how_back(run, target, keeps)) or look)
+
+
+def _all_the_same(run: Run, back: str) -> str:
+    """Give the command that takes back what was left as it is, or "" where consent would not do."""
+    left = [one.error or "" for one in run.outcomes if one.state == "done" or one in run.open]
+    words = sorted({word for text in left for word in _CONSENT.findall(text)})
+    if not words:
+        return ""
+    return f"Look at what is left; {back} {' '.join(f'--accept {word}' for word in words)} takes it back too."
 
 
 def _keeper(session: Session, run: str, chosen: str | None) -> str | None:

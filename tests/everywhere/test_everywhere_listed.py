@@ -129,14 +129,13 @@ def test_two_rotations_of_one_secret_exclude_each_other_before_a_token_is_obtain
     obtained: list[str] = []
     raised: list[RunBusy] = []
 
+    def obtain() -> str:
+        obtained.append("second")
+        return "x"
+
     def second() -> None:
         try:
-            rotate(
-                NAME,
-                obtain=lambda: obtained.append("second") or "x",
-                targets=[stores.bridge("wix")],
-                **options(stores),
-            )
+            rotate(NAME, obtain=obtain, targets=[stores.bridge("wix")], **options(stores))
         except RunBusy as busy:
             raised.append(busy)
 

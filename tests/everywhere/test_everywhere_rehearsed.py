@@ -125,17 +125,22 @@ def test_a_rehearsal_on_an_event_loop(stores: Stores) -> None:
         async with stores.bridge("wix", "asyncio") as bridge:
             trial = bridge.rehearsal()
             await trial.update_secret(NAME, value=NEW)
-            return (await trial.get_secret(NAME)).reveal()
+            return str((await trial.get_secret(NAME)).reveal())
 
     assert anyio.run(work) == OLD
 
 
 def test_a_rotation_can_be_rehearsed_and_calls_nothing(stores: Stores) -> None:
     called: list[object] = []
+
+    def obtain() -> str:
+        called.append("obtain")
+        return NEW
+
     bridges = [stores.bridge(name) for name in ("wix", "dotenv")]
     made = rotate(
         NAME,
-        obtain=lambda: called.append(1) or NEW,
+        obtain=obtain,
         targets=bridges,
         vault=stores.provider("vault"),
         revoke=called.append,
