@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_before import Before
 from secretbridge._everywhere_results import TargetResult, Updated, state_of
+from secretbridge._folders import state_folder
 from secretbridge._models import secret_str
 from secretbridge.errors import InvalidRequest, JournalMismatch, SecretBridgeError, SecretNotFound, Violation
 from secretbridge.migrate._journal import Journal
@@ -40,9 +41,7 @@ def folder_of(journal: str | os.PathLike[str] | None) -> Path:
     """Give the folder of these journals: ``changes`` in the user's state folder where none is given."""
     if journal is not None:
         return journal_folder(journal)
-    import platformdirs  # late: not needed where the place is given
-
-    return journal_folder(platformdirs.user_state_path("secretbridge") / "changes")
+    return journal_folder(state_folder() / "changes")
 
 
 class Ledger:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config import _access
+from secretbridge._folders import config_folder
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ def search() -> Iterator[Path]:
     project = next((folder / _NAME for folder in _folders() if _is_there(folder / _NAME)), None)
     if project is not None:
         yield project
-    import platformdirs  # late: not needed where the project's file has the connection
-
-    user = platformdirs.user_config_path("secretbridge")
+    user = config_folder()
     yield from (user / name for name in ("config.toml", _NAME) if _is_there(user / name))
 
 
@@ -135,6 +133,8 @@ def _parsed(path: Path, content: bytes) -> tuple[str, dict[str, object], Violati
     """Parse; an error of tomllib may quote the text, so only its line is kept."""
     text, line, problem = "", 1, ""
     tree: dict[str, object] = {}
+    import tomllib  # late: mostly there is no file, or the names alone are wanted
+
     try:
         text = content.decode().replace("\r\n", "\n")
         tree = tomllib.loads(text)

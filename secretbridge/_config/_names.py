@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from secretbridge._config import _file
@@ -35,6 +34,8 @@ def connection_names(config: str | os.PathLike[str] | None = None) -> list[str]:
     chosen = _file.explicit(config)
     found: set[str] = set()
     for path in [chosen] if chosen else _file.search():
+        import tomllib  # late: mostly there is no file
+
         try:
             with path.open("rb") as file:
                 tree = tomllib.loads(file.read(_MOST).decode())

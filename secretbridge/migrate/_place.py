@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._folders import state_folder
 from secretbridge.errors import InvalidRequest, RunBusy, Violation
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
         InvalidRequest: it is no folder, or others may write in it.
     """
     if given is None:
-        import platformdirs  # late: not needed where the place is given
-
-        folder = platformdirs.user_state_path("secretbridge") / "runs"
+        folder = state_folder() / "runs"
     else:
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
             raise _wrong("is not a path", "give the path of a folder")
