@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from secretbridge._config import _file
 from secretbridge._config._check import validated
 from secretbridge._config._environment import BUILT_IN, options_told
+from secretbridge._config._plain import PATHS, Plain
 from secretbridge._config._provider import placed
 from secretbridge._config._references import Reference
 
@@ -101,10 +102,9 @@ def _of_file(file: File) -> Iterator[Connection]:
         yield _made(name, model.provider, str(file.path), options)
 
 
-def _shown(file: File, model: ConnectionTable, key: str, written: object) -> object:
-    from secretbridge._config._tables import PATHS
-
-    if isinstance(getattr(model, key), Reference):
+def _shown(file: File, model: ConnectionTable | Plain, key: str, written: object) -> object:
+    value = model.given[key] if isinstance(model, Plain) else getattr(model, key)
+    if isinstance(value, Reference):
         return _reference(written)
     return str(placed(file, str(written))) if key in PATHS.get(model.provider, ()) else written
 

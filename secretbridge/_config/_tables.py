@@ -17,7 +17,7 @@ from pydantic import (
 
 from secretbridge._config._references import SCHEMES, TIME_LIMIT, Malformed, Reference, reference
 
-__all__ = ["OF_BRIDGES", "OWN", "PATHS", "TAGS", "ConnectionTable", "Other", "json_schema"]
+__all__ = ["OWN", "TAGS", "ConnectionTable", "Other", "json_schema"]
 
 
 def _pace(written: object) -> float | Literal["provider", "off"]:
@@ -125,10 +125,6 @@ class ConnectionTable(_Table):
     pace: Pace = _LEFT_OUT
 
 
-#: The options of bridges, as against those of providers.
-OF_BRIDGES: Final = frozenset({"timeout", "retry", "pace"})
-
-
 class IoNetTable(ConnectionTable):
     """io.net: exactly one of api_key, bearer and token."""
 
@@ -223,13 +219,6 @@ OWN: Final[dict[str, type[ConnectionTable]]] = {
     "jsonfile": JsonFileTable,
     "local": LocalTable,
     "wix": WixTable,
-}
-
-#: The options that hold a path, which starts from the file's folder.
-PATHS: Final[dict[str, frozenset[str]]] = {
-    "dotenv": frozenset({"path"}),
-    "jsonfile": frozenset({"path"}),
-    "local": frozenset({"location", "key_file"}),
 }
 
 
