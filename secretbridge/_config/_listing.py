@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from secretbridge._config import _file
+from secretbridge._config import _file, _search
 from secretbridge._config._check import validated
 from secretbridge._config._environment import BUILT_IN, options_told
 from secretbridge._config._plain import PATHS, Plain
@@ -74,9 +74,9 @@ def connections(config: str | os.PathLike[str] | None = None) -> list[Connection
     Raises:
         InvalidRequest: a file cannot be used, as for ``connect``. All of the files are read.
     """
-    chosen = _file.explicit(config)
+    chosen = _search.explicit(config)
     found: dict[str, Connection] = {}
-    for path in [chosen] if chosen else _file.search():
+    for path in [chosen] if chosen else _search.search():
         file = _file.read(path, chosen=chosen is not None, wanted="")
         for one in _of_file(file):
             found.setdefault(one.name, one)
