@@ -170,7 +170,9 @@ def _applied(
 ) -> Run:
     source, target, keeps, values = given
     what = f"migrate from {source} to {target}"
-    session.doing = Doing(what, changes=True, look="secretbridge runs shows whether it was begun.")
+    again = how_on("RUN", source, target, keeps, values)
+    look = f"secretbridge runs shows whether it was begun; {again} goes on."
+    session.doing = Doing(what, changes=True, look=look)
     try:
         with patient(session):
             return made.apply(skip_refused=skip_refused, check=False, progress=progress(session))

@@ -91,7 +91,9 @@ def _done(
 
     source, target, keeps = names
     what = f"sync {target} with {source}"
-    session.doing = Doing(what, changes=True, look="secretbridge runs shows whether it was begun.")
+    again = how_on("RUN", source, target, keeps, options["values_from"])
+    look = f"secretbridge runs shows whether it was begun; {again} goes on."
+    session.doing = Doing(what, changes=True, look=look)
     try:
         with patient(session):
             run = migrate.sync(
