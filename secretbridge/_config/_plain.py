@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._config._references import Malformed, reference
+from secretbridge._config._references import ENVIRONMENT, Malformed, reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,6 @@ OURS: Final[dict[str, dict[str, str]]] = {
         "allow_http": "truth",
     },
 }  # fmt: skip
-_ENVIRONMENTS: Final = frozenset({"development", "test", "staging", "production"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,4 +95,4 @@ def _taken(kind: str, value: object) -> object:
             return None
     if not isinstance(value, str) or (kind == "place" and (not value or "\0" in value)):
         return None
-    return value if kind != "environment" or value in _ENVIRONMENTS else None
+    return value if kind != "environment" or ENVIRONMENT.fullmatch(value) else None
