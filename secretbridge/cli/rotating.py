@@ -14,7 +14,7 @@ from secretbridge.cli._output import note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._several import place_rows, places_of, show_places
 from secretbridge.cli._stores import name_argument, vault_of_values
-from secretbridge.cli._trouble import in_words
+from secretbridge.cli._trouble import in_words, of_error
 from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
@@ -167,20 +167,31 @@ def _steps(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _through(session: Session, vault: str, options: dict[str, Any], work: Callable[[], Rotation]) -> Rotation:
-    from secretbridge import RotationIncomplete
+    from secretbridge import RotationIncomplete, SecretBridgeError
 
     incomplete: RotationIncomplete | None = None
+    stopped: SecretBridgeError | None = None
     try:
         with patient(session):
             return work()
     except RotationIncomplete as failed:
         incomplete = failed
+    except SecretBridgeError as failed:
+        if run_of(failed) is None:  # before it was begun
+            raise
+        stopped = failed
     except BaseException as ended:
         run = run_of(ended)
         if run is not None and session.doing is not None:
             session.doing = replace(session.doing, look=f"{how_on(run, vault, options)} goes on with it.")
         raise
+    if stopped is not None:
+        code = of_error(session, stopped).code
+        session.doing = None
+        again = how_on(str(run_of(stopped)), vault, options)
+        raise Stop(in_words(stopped.message), do=f"{again} goes on with it.", code=code)
     session.doing = None
+    assert incomplete is not None  # noqa: S101 - one of the two
     results = incomplete.results
     if results is not None and not session.json:
         show_places(place_rows(results))

@@ -57,6 +57,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("rotate", "TOKEN", "--to", "prod", *_OBTAIN, "--revoke", "cat", "--yes"),
     ("rotate", "TOKEN", "--to", "prod", *_OBTAIN, "--json", "--verbose"),
     ("sync", "prod", "moved", "--select", "TOKEN", "--accept", "description", "--yes", "--json"),
+    ("delete", "TOKEN", "--in", "moved", "--yes"),
     ("vault", "describe", "TOKEN", "--json"),
     ("vault", "audit-reads", "durable", "--json"),
     ("vault", "accounts", "add-user", "somebody", "--key-file", "user.key", "--json"),

@@ -110,6 +110,17 @@ def test_what_failed_before_anything_was_written_ends_with_one(shell: Shell, iss
     assert "Error: No new token was obtained: the command ended with status 1." in done.err
 
 
+def test_what_stops_it_in_between_says_how_to_go_on(
+    shell: Shell, issuer: Services, steps: tuple[str, ...]
+) -> None:
+    done = shell.run("rotate", "LATER", "--to", "vault", *steps, "--yes")
+    run = shell.ok("runs").rows[0][0]
+    assert (done.code, f"Do: secretbridge resume {run} --obtain " in done.err) == (1, True)
+    shell.put("LATER", "v")
+    shell.ok("resume", run, *steps)
+    assert (shell.value("LATER"), (shell.folder / "gone").read_text()) == ("new-0", "v\n")
+
+
 def test_a_store_that_refuses_keeps_the_old_token_alive(
     shell: Shell, issuer: Services, steps: tuple[str, ...]
 ) -> None:

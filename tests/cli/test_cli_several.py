@@ -41,7 +41,7 @@ def test_one_store_with_another_name_is_enough(shell: Shell, seeded: Services) -
 def test_a_failure_in_one_is_told_by_the_exit_code(
     shell: Shell, seeded: Services, fault: Reply | Lost, code: int
 ) -> None:
-    seeded.insforge.script(fault)
+    seeded.insforge.script(fault, fault)  # it is looked at before it is changed
     done = shell.run("update", "TOKEN", *BOTH, "--stdin", "--json", stdin="new")
     told = {row["target"]: row["state"] for row in done.json["results"]}
     assert (done.code, told) == (
