@@ -7,17 +7,16 @@ each target; "end".
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_before import Before
+from secretbridge._everywhere_packed import packed, plain, revived, unpacked
 from secretbridge._everywhere_results import TargetResult, Updated, state_of
 from secretbridge._folders import state_folder
 from secretbridge._models import secret_str
-from secretbridge.errors import InvalidRequest, JournalMismatch, SecretBridgeError, SecretNotFound, Violation
+from secretbridge.errors import JournalMismatch, SecretBridgeError, SecretNotFound
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._place import Locks, journal_folder, journal_path
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import Place
     from secretbridge._models import Fields
 
-__all__ = ["Ledger", "folder_of", "identities", "packed", "unpacked"]
+__all__ = ["Ledger", "folder_of", "identities"]
 
 _BEGIN_ANEW: Final = "Make the change anew."
 _WHAT: Final = "one change in many places"
@@ -214,7 +213,7 @@ class Ledger:
         """Keep what was there before, and write down what is going to be changed."""
         for place, before in befores.items():
             row = {
-                "fields": json.loads(_plain(before.fields)),
+                "fields": json.loads(plain(before.fields)),
                 "lacking": before.lacking,
                 "version": before.version,
             }
@@ -265,7 +264,7 @@ class Ledger:
         if told is None:
             return None
         row = json.loads(told)
-        return Before(fields=_revived(row["fields"]), lacking=tuple(row["lacking"]), version=row["version"])
+        return Before(fields=revived(row["fields"]), lacking=tuple(row["lacking"]), version=row["version"])
 
     def state(self, place: Place) -> dict[str, Any] | None:
         """Give what was last written down about a target, or None."""
@@ -337,44 +336,3 @@ def identities(places: Sequence[Place], fields: Mapping[str, object]) -> list[st
             if isinstance(renamed := fields.get("new_name"), str):
                 found.append(f"{store}\0{renamed}")
     return found
-
-
-def packed(fields: Mapping[str, object]) -> Any:  # noqa: ANN401 - a SecretStr, which loads late
-    """Give fields as one text for a vault.
-
-    Raises:
-        InvalidRequest: ``extra`` holds what JSON does not know.
-    """
-    text = ""
-    with contextlib.suppress(TypeError, ValueError):
-        text = _plain(fields)
-    if not text:
-        problem = "cannot be kept for a journalled run"
-        raise InvalidRequest(violations=[Violation("extra", problem, "give texts, numbers and lists")])
-    return secret_str()(text)
-
-
-def unpacked(text: str) -> dict[str, object]:
-    """Give fields back as they were."""
-    return _revived(json.loads(text))
-
-
-def _plain(fields: Mapping[str, object]) -> str:
-    wrap = secret_str()
-
-    def plain(value: object) -> object:
-        if isinstance(value, wrap):
-            return value.get_secret_value()
-        if isinstance(value, datetime):
-            return value.isoformat()
-        raise TypeError
-
-    return json.dumps(dict(fields), ensure_ascii=False, default=plain)
-
-
-def _revived(row: dict[str, Any]) -> dict[str, object]:
-    if row.get("value") is not None:
-        row["value"] = secret_str()(row["value"])
-    if row.get("expires_at") is not None:
-        row["expires_at"] = datetime.fromisoformat(row["expires_at"])
-    return row

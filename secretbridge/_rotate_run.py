@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from contextlib import contextmanager
@@ -16,13 +15,13 @@ from secretbridge._everywhere_ledger import Ledger, folder_of, identities
 from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
+from secretbridge._rotate_kept import Kept
 from secretbridge._rotate_steps import Failed
 from secretbridge.errors import (
     InvalidRequest,
     JournalMismatch,
     RotationIncomplete,
     SecretBridgeError,
-    SecretNotFound,
     Violation,
 )
 from secretbridge.migrate._journal import Journal
@@ -192,7 +191,7 @@ class Rotator:
             if found is None:
                 locks.secrets(_identities(places))
             with _broken_off(run_id):
-                return await self._through(_Kept(journal, vault, run_id), places, targets, name, folder)
+                return await self._through(Kept(journal, vault, run_id), places, targets, name, folder)
         finally:
             if journal is not None:
                 journal.close()
@@ -209,7 +208,7 @@ class Rotator:
         return [Violation("revoke", problem, "leave it out")]
 
     async def _through(
-        self, kept: _Kept, places: list[Place], targets: object, name: str, folder: Path
+        self, kept: Kept, places: list[Place], targets: object, name: str, folder: Path
     ) -> Rotation:
         steps = self._steps
         if kept.did("end"):
@@ -241,7 +240,7 @@ class Rotator:
             run_id=kept.run_id, results=results, verified=verified, revoked=kept.data("revoked")["count"]
         )
 
-    async def _ended(self, kept: _Kept, places: list[Place], targets: object, folder: Path) -> Rotation:
+    async def _ended(self, kept: Kept, places: list[Place], targets: object, folder: Path) -> Rotation:
         """Give what came of a rotation that has ended; it may have been broken off right before it let go."""
         change = str(kept.data("writing")["run"])
         options: dict[str, Any] = {"vault": self._vault, "journal": folder, "config": self._config}
@@ -254,7 +253,7 @@ class Rotator:
 
     async def _stepped(
         self,
-        kept: _Kept,
+        kept: Kept,
         step: str,
         act: Callable[[], Any],
         results: EverywhereResult | None = None,
@@ -275,7 +274,7 @@ class Rotator:
         )
 
     async def _written(
-        self, kept: _Kept, token: SecretStr, targets: object, name: str, folder: Path
+        self, kept: Kept, token: SecretStr, targets: object, name: str, folder: Path
     ) -> EverywhereResult:
         """Write the new token everywhere, or go on with that."""
         options: dict[str, Any] = {"vault": self._vault, "journal": folder}
@@ -299,56 +298,6 @@ class Rotator:
             return await job.result(targets, run_id=change, part_of=kept.run_id, **options)
         finally:
             await job.close()
-
-
-class _Kept:
-    """What a rotation has written down, and what its vault keeps."""
-
-    def __init__(self, journal: Journal, vault: Core, run_id: str) -> None:
-        self._journal = journal
-        self.vault = vault
-        self.run_id = run_id
-
-    def data(self, kind: str) -> dict[str, Any]:
-        """Give the data of the last entry of a kind, or nothing."""
-        found: dict[str, Any] = {}
-        for entry in self._journal.entries():
-            if entry.kind == kind:
-                found = entry.data
-        return found
-
-    def did(self, kind: str) -> bool:
-        """Say whether there is an entry of a kind."""
-        return any(entry.kind == kind for entry in self._journal.entries())
-
-    async def note(self, kind: str, data: object) -> None:
-        """Write an entry."""
-        await self.vault.channel.call(lambda: self._journal.append(kind, data))
-
-    async def keep(self, kind: str, values: list[SecretStr]) -> None:
-        """Keep values in the vault, each once, and write down that they are there."""
-        texts = list(dict.fromkeys(one.get_secret_value() for one in values))
-        packed = secret_str()(json.dumps(texts, ensure_ascii=False))
-        await self.vault.put(f"{self.run_id}.{kind}", {"value": packed}, allow_one_way=False)
-        await self.note(kind, {})
-
-    async def values(self, kind: str) -> list[SecretStr]:
-        """Give what is kept; nothing where nothing is kept any more."""
-        try:
-            told = await self.vault.get(f"{self.run_id}.{kind}", None, metadata=False)
-        except SecretNotFound:
-            return []
-        return [secret_str()(one) for one in json.loads(told.reveal())]
-
-    async def drop(self) -> None:
-        """Keep nothing any more."""
-        await self.note("end", {})
-        await self.let_go()
-
-    async def let_go(self) -> None:
-        """Delete what the vault kept."""
-        for kind in ("old", "obtained"):
-            await self.vault.delete(f"{self.run_id}.{kind}", None, missing_ok=True)
 
 
 @contextmanager

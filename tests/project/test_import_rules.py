@@ -23,8 +23,8 @@ ONLY_HOME = {
 # A layer, and the modules of ours that it must not know.
 CHANGES = {
     "_everywhere", "_everywhere_before", "_everywhere_job", "_everywhere_ledger", "_everywhere_list",
-    "_everywhere_results", "_everywhere_run", "_everywhere_targets", "_rotate", "_rotate_run",
-    "_rotate_steps",
+    "_everywhere_packed", "_everywhere_results", "_everywhere_run", "_everywhere_targets", "_rotate",
+    "_rotate_kept", "_rotate_run", "_rotate_steps",
 }  # fmt: skip
 FACES = CHANGES | {
     "_sync", "_async", "_once", "_admin", "_admin_async", "_admin_access", "_admin_slots", "_config",
