@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from cli_place import Services, Shell, services, shell
 from cli_terminal import Terminal
 
 from secretbridge import Dotenv, Local, SecretBridge, _everywhere_run, update_everywhere
+from secretbridge.cli._interrupt import patient
+from secretbridge.cli._session import Session
 from secretbridge.testing import InsForgeStandIn, Reply, StandInReply
 
 if TYPE_CHECKING:
@@ -113,6 +116,27 @@ def test_a_run_that_was_begun_in_python_without_names_is_told_apart(shell: Shell
         )
     done = shell.run("resume", str(made.run_id))
     assert (done.code, "The run was not begun here" in done.err) == (2, True)
+
+
+def test_where_ctrl_c_is_ignored_or_somebody_else_s_it_stays_so() -> None:
+    handlers: list[object] = []
+
+    def inside() -> None:
+        with patient(Session()):
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    before = signal.getsignal(signal.SIGINT)
+    other = threading.Thread(target=inside)
+    other.start()
+    other.join()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a process that a shell runs in the background
+    try:
+        inside()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    inside()
+    assert handlers[:2] == [before, signal.SIG_IGN]
+    assert (handlers[2] == before, signal.getsignal(signal.SIGINT)) == (False, before)
 
 
 class Waiting(InsForgeStandIn):
