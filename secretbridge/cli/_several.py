@@ -52,6 +52,7 @@ def change_everywhere(
             config=session.config,
             vault=vault,
         ),
+        begins=vault is not None,
     )
     _told(session, name, list(fields), result, vault, dry_run=dry_run)
 
@@ -67,7 +68,10 @@ def go_on(session: Session, run: str, name: str, vault: str) -> None:
     look = f"{how_on(run, vault)} goes on."
     session.doing = Doing(f"go on with {run}, the change of {name!r}", changes=True, look=look)
     result = _whole(
-        session, vault, lambda: resume_everywhere(run, vault=vault, check=False, config=session.config)
+        session,
+        vault,
+        lambda: resume_everywhere(run, vault=vault, check=False, config=session.config),
+        begins=False,
     )
     _told(session, name, [], result, vault, dry_run=False)
 
@@ -82,12 +86,19 @@ def places_of(to: Sequence[Target]) -> list[str | tuple[str, str]]:
     return [one.store if one.name is None else (one.store, one.name) for one in to]
 
 
-def _whole(session: Session, vault: str | None, change: Callable[[], EverywhereResult]) -> EverywhereResult:
+def _whole(
+    session: Session, vault: str | None, change: Callable[[], EverywhereResult], *, begins: bool
+) -> EverywhereResult:
     """Make it; where it is broken off, say how far it came and how to go on."""
+    from secretbridge import VaultError
+
     try:
         with patient(session):
             result = change()
     except BaseException as ended:
+        if begins and isinstance(ended, VaultError) and ended.applied is False:
+            # Of a store it would be a result: this is the vault that was to keep the values.
+            ended.advice = " ".join(filter(None, (ended.advice, "--no-journal goes without that vault.")))
         run, notes = run_of(ended), getattr(ended, "__notes__", [""])
         doing = session.doing
         if doing is not None and (run is not None or notes[0]):

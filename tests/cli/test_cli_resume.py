@@ -73,6 +73,18 @@ def test_without_a_journal_nothing_is_kept_and_nothing_can_be_gone_on_with(
     assert shell.ok("list", "vault").rows == []
 
 
+def test_a_vault_that_does_not_open_is_told_and_can_be_gone_without(shell: Shell, services: Services) -> None:
+    services.wix.seed("TOKEN", "old")
+    services.insforge.seed("OTHER", "old")
+    shell.put("X", "v")
+    (shell.folder.parent / "user" / "xdg_config_home" / "secretbridge" / "vault.key").unlink()
+    words = ("update", "TOKEN", *BOTH, "--stdin")
+    closed = shell.run(*words, stdin="new")
+    assert (closed.code, "--no-journal goes without that vault." in closed.err) == (1, True)
+    assert services.wix.secret("TOKEN").value == "old"
+    shell.ok(*words, "--no-journal", stdin="new")
+
+
 def test_another_vault_can_keep_the_values_and_is_known_again(shell: Shell, services: Services) -> None:
     with Path("secretbridge.toml").open("a") as file:
         file.write('[connections.spare]\nprovider = "local"\nenvironment = "test"\n')
