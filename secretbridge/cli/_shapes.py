@@ -13,21 +13,25 @@ __all__ = [
     "AccountList",
     "AccountRow",
     "AuditLine",
+    "AuditReads",
     "Backup",
     "Capability",
     "CapabilityList",
     "Change",
     "ChangeEverywhere",
+    "ChangeRow",
     "Check",
     "Checks",
     "Compared",
     "ConnectionChange",
     "ConnectionList",
     "ConnectionRow",
+    "Described",
     "Diff",
     "EnvironmentList",
     "ErrorDetails",
     "ErrorReport",
+    "EverywhereRow",
     "Expiring",
     "ExpiringRow",
     "Found",
@@ -51,6 +55,7 @@ __all__ = [
     "ReportedRun",
     "ReportedSecret",
     "RetentionRow",
+    "Rotated",
     "RunDocument",
     "RunList",
     "RunReport",
@@ -58,6 +63,7 @@ __all__ = [
     "SecretRow",
     "SlotRow",
     "Slots",
+    "Synced",
     "VaultAnchor",
     "Verification",
     "Version",
@@ -132,12 +138,24 @@ class PlaceRow(TypedDict):
 
 
 class ChangeEverywhere(TypedDict):
-    """``update`` with several ``--to``."""
+    """``update`` with several ``--to``, and ``resume`` of it, which tells no fields."""
 
     name: str
     fields: list[str]
     complete: bool
+    run: str | None
     results: list[PlaceRow]
+
+
+class Rotated(TypedDict):
+    """``rotate``, and ``resume`` of it; ``revoked`` counts old tokens."""
+
+    name: str
+    run: str
+    results: list[PlaceRow]
+    verified: list[str]
+    revoked: int
+    dry_run: bool
 
 
 class Version(TypedDict):
@@ -432,10 +450,35 @@ class RunRow(TypedDict):
     with_vault: bool
 
 
+class Synced(TypedDict):
+    """``sync``; a plan with ``--dry-run``, else a run."""
+
+    plan: PlanReport | None
+    run: RunReport | None
+    dry_run: bool
+
+
+class ChangeRow(TypedDict):
+    """A change in several stores, or a rotation, that was begun; ``resume`` is the command to go on with."""
+
+    id: str
+    kind: Literal["update", "rotation"]
+    state: Literal["running", "interrupted", "incomplete", "done", "damaged"]
+    name: str
+    targets: list[str]
+    started_at: str
+    vault: str | None
+    named: bool
+    revokes: bool
+    journal: str
+    resume: str | None
+
+
 class RunList(TypedDict):
     """``runs``; newest first."""
 
     runs: list[RunRow]
+    changes: list[ChangeRow]
 
 
 class Verification(TypedDict):
@@ -522,11 +565,11 @@ class AccountList(TypedDict):
 
 
 class AccountChange(TypedDict):
-    """``vault accounts add``, ``grant``, ``revoke``, ``remove``; the key only with ``--reveal``."""
+    """``vault accounts add`` and all that change one; a key only with ``--reveal``."""
 
     vault: str
     account: str
-    operation: Literal["add", "grant", "revoke", "remove"]
+    operation: Literal["add", "grant", "revoke", "remove", "renew-key", "change"]
     file: str | None
     key: NotRequired[str]
 
@@ -538,6 +581,30 @@ class Moved(TypedDict):
     secrets: int
     values: int
     entries: int
+
+
+class EverywhereRow(TypedDict):
+    """What a vault holds under a name, over all environments."""
+
+    id: str
+    name: str
+    shared: bool
+    environments: list[str]
+    protected: list[str]
+
+
+class Described(TypedDict):
+    """``vault describe``."""
+
+    vault: str
+    secret: EverywhereRow
+
+
+class AuditReads(TypedDict):
+    """``vault audit-reads``."""
+
+    vault: str
+    audit_reads: Literal["off", "batched", "durable"]
 
 
 class VaultAnchor(TypedDict):
@@ -615,13 +682,19 @@ SHAPES: dict[str, Any] = {
     "undelete": Change,
     "plan": PlanReport,
     "migrate": Migration,
+    "sync": Synced,
+    "rotate": Rotated,
     "runs": RunList,
     "resume": RunReport,
+    "resume (change)": ChangeEverywhere,
+    "resume (rotation)": Rotated,
     "undo": RunReport,
     "report": RunDocument,
     "vault verify": Verification,
     "vault audit": AuditLine,
     "vault anchor": VaultAnchor,
+    "vault audit-reads": AuditReads,
+    "vault describe": Described,
     "vault backup": Backup,
     **{f"vault slots {verb}": Slots for verb in ("list", "add", "change", "remove")},
     "vault rekey": Rekeyed,
@@ -632,7 +705,10 @@ SHAPES: dict[str, Any] = {
     "vault share": Change,
     "vault unshare": Change,
     "vault accounts list": AccountList,
-    **{f"vault accounts {verb}": AccountChange for verb in ("add", "grant", "revoke", "remove")},
+    **{
+        f"vault accounts {verb}": AccountChange
+        for verb in ("add", "add-user", "renew-key", "change", "grant", "revoke", "remove")
+    },
     "vault move": Moved,
     "doctor": Checks,
     "error": ErrorReport,

@@ -26,6 +26,7 @@ __all__ = [
     "opened",
     "opened_vault",
     "store_argument",
+    "vault_of_values",
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -56,9 +57,21 @@ def in_vault() -> Callable[[F], F]:
     )
 
 
-def store_argument(name: str = "store", metavar: str = "CONNECTION") -> Callable[[F], F]:
+def store_argument(
+    name: str = "store", metavar: str = "CONNECTION", *, required: bool = True
+) -> Callable[[F], F]:
     """Add an argument that names a store."""
-    return click.argument(name, type=ConnectionName(), metavar=metavar)
+    return click.argument(name, type=ConnectionName(), metavar=metavar, required=required)
+
+
+def vault_of_values() -> Callable[[F], F]:
+    """Add the option that says which vault keeps the values of a change until it has been made everywhere."""
+    return click.option(
+        "--vault",
+        type=ConnectionName(),
+        metavar="CONNECTION",
+        help="The vault that keeps the values meanwhile, for resume; the embedded one without it.",
+    )
 
 
 def name_argument(*, required: bool = True) -> Callable[[F], F]:

@@ -35,6 +35,8 @@ _WORDS: Final = (
     (r"\bmigrate\.(resume|undo)\('([^']*)', …\)", r"secretbridge \1 \2"),
     (r"\bmigrate\.runs\(\)", "secretbridge runs"),
     (r"\bjournal= says", "--journal says"),
+    (r"\bresume_(?:everywhere|rotation)\('([^']*)'(?:, …)?\)", r"secretbridge resume \1"),
+    (r"\bconsent with accept_unverifiable=True", "consent by --accept-unverifiable"),
     (r'\bon_conflict="(\w+)"', r"--on-conflict \1"),
     (r"\bundo\(…, (accept=\[[^\]]*\])\)", r"secretbridge undo with \1"),
     (r"\bvalues_from=", "--values-from"),
@@ -61,6 +63,10 @@ _FIELDS: Final = {
     "run_id": "RUN",
     "journal": "--journal",
     "values_from": "--values-from",
+    "obtain": "--obtain",
+    "revoke": "--revoke",
+    "revoke_variable": "--revoke-variable",
+    "time_limit": "--time-limit",
     "vault": "--vault",
     "id": "--id",
 }
@@ -68,6 +74,10 @@ _FIELDS: Final = {
 
 _ACCEPT: Final = re.compile(r"\baccept=\[[^\]]*\]")
 _WORD: Final = re.compile('"([a-z_]+)"')
+#: What a rule or a plan refuses: by their names, for the classes load late.
+_POLICY: Final = (
+    "SecretProtected", "GrantMissing", "OutOfScope", "NotEnvironmentSpecific", "PlanRefused", "PlanStale",
+)  # fmt: skip
 _NOTHING_APPLIED: Final = frozenset({Code.FAILED, Code.USAGE, Code.REFUSED})
 
 
@@ -93,14 +103,15 @@ class Trouble(NamedTuple):
 
 def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     """Put an error of the library into words."""
-    from secretbridge.errors import InvalidRequest, PlanRefused, PlanStale, SecretProtected
+    from secretbridge import errors
+    from secretbridge.errors import InvalidRequest
 
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
         code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
-    elif isinstance(error, (SecretProtected, PlanRefused, PlanStale)) and error.applied is False:
-        code, ending = Code.REFUSED, "; nothing was changed"
+    elif isinstance(error, tuple(getattr(errors, one) for one in _POLICY)) and error.applied is False:
+        code, ending = Code.REFUSED, "; nothing was changed" if doing.changes else ""
     elif not doing.changes:
         code, ending = Code.FAILED, ""
     elif error.applied is None:
@@ -150,7 +161,8 @@ def of_interrupt(session: Session) -> Trouble:
     if doing is not None and doing.changes:
         what = f"Interrupted while trying to {doing.what}; whether it was done is not known."
     do = doing.look if doing is not None and doing.changes else ""
-    return Trouble(Code.INTERRUPTED, what, _before(session), do, facts={"type": "Interrupted"})
+    so_far = (doing.so_far,) if doing is not None and doing.so_far else ()
+    return Trouble(Code.INTERRUPTED, what, (*so_far, *_before(session)), do, facts={"type": "Interrupted"})
 
 
 def of_surprise(session: Session, error: Exception) -> Trouble:

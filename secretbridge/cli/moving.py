@@ -8,6 +8,7 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._files import read_text, written
+from secretbridge.cli._interrupt import patient
 from secretbridge.cli._migrating import (
     journal_option,
     planned,
@@ -214,9 +215,12 @@ def _applied(
         for name in ("skip_refused", "stop_on_error", "delete_source", "accept_unverifiable", "journal")
     }
     what = f"migrate from {source} to {target}"
-    session.doing = Doing(what, changes=True, look="secretbridge runs shows whether it was begun.")
+    again = how_on("RUN", source, target, keeps, values, journal=journal)
+    look = f"secretbridge runs shows whether it was begun; {again} goes on."
+    session.doing = Doing(what, changes=True, look=look)
     try:
-        return made.apply(**chosen, check=False, progress=progress(session))
+        with patient(session):
+            return made.apply(**chosen, check=False, progress=progress(session))
     except KeyboardInterrupt:
         run = broken_off(journal)
         if run is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,6 +23,8 @@ __all__ = ["run"]
 #: Opens the whole vault: no program that is started with some of its secrets gets it.
 _WITHHELD = "SECRETBRIDGE_VAULT_PASSPHRASE"
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
+#: What runs keep in a vault for themselves: keys, and values of other stores. None of a program's business.
+_OF_RUNS: Final = re.compile(r"migration\.(?:key|[0-9]{8}-.+)|change\.change-.+|rotation-[0-9a-f]+\..+")
 
 
 @command("run", json=False, context_settings={"allow_interspersed_args": False})
@@ -96,7 +99,11 @@ def _secrets(session: Session, bridge: SecretBridge, store: str, only: tuple[str
     names = only
     if not only:
         session.doing = Doing(f"list {store}")
-        names = tuple(secret.name for secret in bridge.iter_secrets() if secret.active is not False)
+        names = tuple(
+            secret.name
+            for secret in bridge.iter_secrets()
+            if secret.active is not False and not _OF_RUNS.fullmatch(secret.name)
+        )
     values: dict[str, str] = {}
     for name in dict.fromkeys(names):
         session.doing = Doing(f"read {name!r} in {store}")

@@ -1,13 +1,16 @@
-"""``runs``, ``resume`` and ``undo``: migrations that were begun."""
+"""``runs``, ``resume`` and ``undo``: what was begun with a journal."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from secretbridge.cli._changes import UNFINISHED, change_row, go_on_with, is_change, to_go_on
 from secretbridge.cli._command import command
+from secretbridge.cli._interrupt import patient
 from secretbridge.cli._kinds import ConnectionName, OneOf, RunId
 from secretbridge.cli._migrating import journal_option, stores, vault_option
 from secretbridge.cli._output import note, show_json, table
@@ -15,6 +18,7 @@ from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened, store_argument
 from secretbridge.cli._telling import ended, progress, run_report, tell_run
 from secretbridge.cli.moving import how_back, how_on
+from secretbridge.cli.rotating import step_options
 from secretbridge.cli.writing import agree
 from secretbridge.migrate import UNDO_CONSENTS
 
@@ -23,35 +27,55 @@ if TYPE_CHECKING:
 
 __all__ = ["resume", "runs", "undo"]
 
+_CONSENT = re.compile(r'accept=\["(\w+)"\]')
 _RUN = click.argument("run", type=RunId(), metavar="RUN")
 
 
 @command("runs")
+@click.option("--all", "whole", is_flag=True, help="Changes and rotations that are done, too.")
 @journal_option()
-def runs(session: Session, *, journal: str | None) -> None:
-    """List the migrations that were begun.
+def runs(session: Session, *, whole: bool, journal: str | None) -> None:
+    """List what was begun with a journal, and how to go on with it.
 
-    The newest first. Columns: run, state (running, interrupted, incomplete, done, undone, damaged), when it
-    began, secrets, source, target.
+    Migrations, changes in several stores, and rotations; of the last two those that are not done. The newest
+    first. Columns: run, state (running, interrupted, incomplete, done, undone, damaged), when it began,
+    secrets, source or secret, target.
     """
-    from secretbridge import migrate
+    from secretbridge import changes, migrate
 
     session.doing = Doing("list the runs")
     found = migrate.runs(journal=journal)
+    # A folder that is named is one of migrations; changes have theirs in the user's state folder.
+    known = changes() if journal is None else []
+    changed = [one for one in known if whole or one.state != "done"]
     session.doing = None
     if session.json:
-        show_json({"runs": [asdict(one) | {"journal": str(one.journal)} for one in found]})
+        show_json(
+            {
+                "runs": [asdict(one) | {"journal": str(one.journal)} for one in found],
+                "changes": [change_row(one) for one in changed],
+            }
+        )
         return
-    table(
-        ("run", "state", "began", "secrets", "from", "to"),
-        [[one.id, one.state, one.started_at[:16], str(one.secrets), one.source, one.target] for one in found],
-    )
+    rows = [
+        (one.started_at, [one.id, one.state, one.started_at[:16], str(one.secrets), one.source, one.target])
+        for one in found
+    ]
+    rows += [
+        (one.started_at, [one.id, one.state, one.started_at[:16], "1", one.name, ", ".join(one.targets)])
+        for one in changed
+    ]
+    rows.sort(key=lambda one: one[0], reverse=True)
+    table(("run", "state", "began", "secrets", "from", "to"), [row for _, row in rows])
+    for one in changed:
+        if one.state in UNFINISHED:
+            note(session, f"To go on: {to_go_on(one)}")
 
 
 @command("resume")
 @_RUN
-@store_argument("source", "SOURCE")
-@store_argument("target", "TARGET")
+@store_argument("source", "[SOURCE", required=False)
+@store_argument("target", "TARGET]", required=False)
 @vault_option()
 @click.option(
     "--values-from",
@@ -63,19 +87,31 @@ def runs(session: Session, *, journal: str | None) -> None:
 @click.option("--resend", is_flag=True, help="Send again what nobody can say has arrived; the same value.")
 @click.option("--stop-on-error", is_flag=True, help="End at the first secret that fails.")
 @journal_option()
+@step_options(required=False)
 def resume(
-    session: Session, run: str, source: str, target: str, *, vault: str | None,
-    values: str | None, resend: bool, stop_on_error: bool, journal: str | None,
+    session: Session, run: str, source: str | None, target: str | None, *, vault: str | None,
+    values: str | None, resend: bool, stop_on_error: bool, journal: str | None, **steps: str | None,
 ) -> None:  # fmt: skip
-    """Go on with a migration that was interrupted or did not do all.
+    """Go on with a run that was interrupted or did not do all.
 
-    It takes the same stores as at the beginning, and the same --vault if there was one. What was announced
-    and has no outcome is settled by looking at the target first.
+    A migration takes the same stores as at the beginning, and the same --vault if there was one; what was
+    announced and has no outcome is settled by looking at the target first. A change in several stores needs
+    its id alone. A rotation needs its commands again: --obtain, and --revoke if it had one.
     """
     from secretbridge import migrate
 
+    if is_change(run):
+        if any((source, values, resend, stop_on_error, journal)):
+            belong = "Stores, --values-from, --resend, --stop-on-error and --journal belong to a migration."
+            raise click.UsageError(belong)
+        go_on_with(session, run, vault, steps)
+        return
+    if source is None or target is None:
+        raise click.UsageError("A migration needs its stores again: resume RUN SOURCE TARGET.")
+    if any(given is not None for given in steps.values()):
+        raise click.UsageError("--obtain, --revoke and what goes with them belong to a rotation.")
     keeps = _keeper(session, run, vault, journal)
-    with stores(session, source, target, values=values, vault=keeps) as ends:
+    with stores(session, source, target, values=values, vault=keeps) as ends, patient(session):
         again = how_on(run, source, target, keeps, values, journal=journal)
         look = f"{again} goes on; {how_back(run, target, keeps, journal=journal)} takes it back."
         session.doing = Doing(f"go on with the run {run}", changes=True, look=look)
@@ -115,7 +151,7 @@ def undo(
     keeps = _keeper(session, run, vault, journal)
     without = "" if keeps is not None else " It kept no values, so what it replaced is not restored."
     agree(f"This takes back in {target} what the run {run} wrote.{without}", yes=yes)
-    with ExitStack() as stack:
+    with ExitStack() as stack, patient(session):
         bridge = stack.enter_context(opened(session, target))
         kept = None if keeps is None else stack.enter_context(opened(session, keeps))
         look = f"{how_back(run, target, keeps, journal=journal)} goes on."
@@ -123,7 +159,16 @@ def undo(
         came = migrate.undo(
             run, bridge, vault=kept, accept=accept, check=False, journal=journal, progress=progress(session)  # type: ignore[arg-type]  # words of UNDO_CONSENTS
         )  # fmt: skip
-    _told(session, came, "undo", look)
+    _told(session, came, "undo", _all_the_same(came, how_back(run, target, keeps, journal=journal)) or look)
+
+
+def _all_the_same(run: Run, back: str) -> str:
+    """Give the command that takes back what was left as it is, or "" where consent would not do."""
+    left = [one.error or "" for one in run.outcomes if one.state == "done" or one in run.open]
+    words = sorted({word for text in left for word in _CONSENT.findall(text)})
+    if not words:
+        return ""
+    return f"Look at what is left; {back} {' '.join(f'--accept {word}' for word in words)} takes it back too."
 
 
 def _keeper(session: Session, run: str, chosen: str | None, journal: str | None) -> str | None:

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._folders import state_folder
 from secretbridge.errors import InvalidRequest, RunBusy, Violation
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
 
 def default_folder() -> Path:
     """Give the folder of the journals where no other is named; it need not be there."""
-    import platformdirs  # late: not needed where the place is given
-
-    return platformdirs.user_state_path("secretbridge") / "runs"
+    return state_folder() / "runs"
 
 
 def journal_folder(given: str | os.PathLike[str] | None) -> Path:
@@ -97,12 +96,27 @@ class Locks:
         Raises:
             RunBusy: another process works on the run or on a store.
         """
-        changed = {_store_lock(one) for one in writes}
+        changed = {_lock("store", one) for one in writes}
         wanted = [(f"{run_id}.lock", f"run {run_id}", True)]
         wanted += [(name, "this store", True) for name in sorted(changed)]
         wanted += [
-            (name, "this store", False) for name in sorted({_store_lock(one) for one in reads} - changed)
+            (name, "this store", False) for name in sorted({_lock("store", one) for one in reads} - changed)
         ]
+        self._take_all(wanted)
+
+    def secrets(self, identities: Iterable[str]) -> None:
+        """Lock secrets besides, each for this run alone; everything is let go of where one is taken.
+
+        Args:
+            identities: each says which secret of which store it is.
+
+        Raises:
+            RunBusy: another run changes one of them.
+        """
+        names = sorted({_lock("secret", one) for one in identities})
+        self._take_all([(name, "this secret", True) for name in names])
+
+    def _take_all(self, wanted: Iterable[tuple[str, str, bool]]) -> None:
         try:
             for name, what, alone in wanted:
                 self._take(name, what, alone=alone)
@@ -123,7 +137,7 @@ class Locks:
             by = f"process {holder}" if holder else "another process"
             raise RunBusy(
                 f"Another run works on {what} already ({by})."
-                if what == "this store"
+                if what in {"this store", "this secret"}
                 else f"Somebody works on {what} already ({by}).",
                 advice="Wait until it has ended; a process that is gone holds no lock.",
             )
@@ -140,8 +154,8 @@ class Locks:
             os.close(descriptor)
 
 
-def _store_lock(identity: str) -> str:
-    return f"store-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.lock"
+def _lock(kind: str, identity: str) -> str:
+    return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.lock"
 
 
 def sweep(folder: Path) -> None:

@@ -284,6 +284,20 @@ def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Wait
     )
 
 
+def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_gone_on_with(
+    files: Shell, waiting: Waiting
+) -> None:
+    with Terminal("migrate", "old", "prod", "--yes") as terminal:
+        assert waiting.arrived.wait(60)
+        terminal.type("\x03")
+        terminal.until("Stopping: requests under way come to their end. Ctrl-C once more leaves at once.")
+        terminal.type("\x03")
+        code = terminal.end()
+    waiting.answers.set()
+    assert (code, "secretbridge resume RUN old prod goes on." in terminal.seen) == (130, True)
+    assert files.ok("resume", run_id(files), "old", "prod", "--json").json["state"] == "done"
+
+
 def test_ctrl_c_at_the_question_changes_nothing(files: Shell) -> None:
     with Terminal("migrate", "old", "new", "--exclude", "B") as terminal:
         terminal.until("[y/N] ")

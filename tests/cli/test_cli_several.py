@@ -41,7 +41,7 @@ def test_one_store_with_another_name_is_enough(shell: Shell, seeded: Services) -
 def test_a_failure_in_one_is_told_by_the_exit_code(
     shell: Shell, seeded: Services, fault: Reply | Lost, code: int
 ) -> None:
-    seeded.insforge.script(fault)
+    seeded.insforge.script(fault, fault)  # it is looked at before it is changed
     done = shell.run("update", "TOKEN", *BOTH, "--stdin", "--json", stdin="new")
     told = {row["target"]: row["state"] for row in done.json["results"]}
     assert (done.code, told) == (
@@ -72,12 +72,32 @@ def test_a_dry_run_sends_nothing(shell: Shell, seeded: Services) -> None:
     assert shell.ok("update", "TOKEN", *BOTH, "--generate", "--dry-run", "--json").json["complete"] is False
 
 
+def test_a_dry_run_refuses_and_leaves_out_what_the_change_would(shell: Shell, seeded: Services) -> None:
+    words = ("update", "TOKEN", *BOTH, "--description", "d", "--dry-run")
+    refused = shell.run(*words)
+    left = shell.ok(*words, "--leave-out-unfit")
+    assert (refused.code, "prod-insforge: description" in refused.err) == (2, True)
+    assert left.err.splitlines() == [
+        "Dry run: would update 'TOKEN' in prod-wix (description).",
+        "Dry run: would leave out 'OTHER' in prod-insforge (description).",
+    ]
+
+
+def test_a_dry_run_finds_a_store_twice_and_a_secret_that_is_not_there(shell: Shell, seeded: Services) -> None:
+    twice = shell.run("update", "TOKEN", "--to", "prod-wix", *BOTH, "--generate", "--dry-run")
+    absent = shell.run("update", "NOPE", *BOTH, "--generate", "--dry-run")
+    assert (twice.code, "name each secret once" in twice.err) == (2, True)
+    assert (absent.code, "Dry run: could not update 'NOPE' in prod-wix" in absent.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("--id", "1", *BOTH), "--id and --if-version belong to one store"),
         (("TOKEN", "--if-version", "1", *BOTH), "--id and --if-version belong to one store"),
         (("TOKEN", "--to", "vault", "--on-failure", "restore"), "go with several --to"),
+        (("TOKEN", "--to", "vault", "--no-journal"), "go with several --to"),
+        (("TOKEN", *BOTH, "--no-journal", "--vault", "vault"), "are given together"),
         (("TOKEN", "--to", "vault:"), "takes a secret's name"),
     ],
 )

@@ -14,18 +14,24 @@ from secretbridge import (
     Appfarm,
     AsyncSecretBridge,
     Capabilities,
+    ChangeInfo,
     InsForge,
     IoNet,
     Local,
     Retry,
+    Rotation,
     Secret,
     SecretBridge,
     SecretBridgeError,
     SecretNotFound,
     Timeout,
     Wix,
+    WouldUpdate,
+    changes,
     errors,
     migrate,
+    rotate,
+    update_everywhere,
 )
 
 
@@ -54,6 +60,7 @@ def sync() -> None:
             assert_type(bridge.iter_secrets(page_size=10), Iterator[Secret])
             assert_type(bridge.capabilities, Capabilities)
             assert_type(bridge.with_options(pace=60), SecretBridge)
+            assert_type(bridge.rehearsal(), SecretBridge)
             bridge.delete_secret("NAME", missing_ok=True)
             bridge.update_secret("NAME", value=b"bytes")  # type: ignore[arg-type]  # refused by the checker too
     assert_type(secretbridge.update_secret(Local(), "NAME", value="v"), Secret)
@@ -64,6 +71,7 @@ async def asynchronous() -> None:
         assert_type(bridge, AsyncSecretBridge)
         assert_type(await bridge.put_secret("NAME", value=SecretStr("v")), Secret)
         assert_type(await bridge.list_secrets(), list[Secret])
+        assert_type(bridge.rehearsal(), AsyncSecretBridge)
         assert_type(bridge.iter_secrets(), AsyncIterator[Secret])
 
 
@@ -98,3 +106,10 @@ def migrations(vault: Local, wix: Wix) -> None:
     assert_type(report.history, tuple[migrate.Moment, ...])
     assert_type([report.to_json(), report.to_markdown(), report.to_html()], list[str])
     migrate.plan(vault, wix, progress=1)  # type: ignore[arg-type]  # refused by the checker too
+
+
+def changes_are_typed() -> None:
+    assert_type(changes(journal="journals"), list[ChangeInfo])
+    tried = update_everywhere("NAME", value="v", targets=["vault"], dry_run=True)
+    assert [one.target for one in tried if isinstance(one, WouldUpdate)] != []
+    assert_type(rotate("NAME", obtain=["x"], targets=["vault"], vault="vault", dry_run=True), Rotation)
