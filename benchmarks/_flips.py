@@ -111,12 +111,24 @@ class Flips:
         raise AssertionError(f"byte {place}: something was missed, and verify() found nothing")
 
 
-def run(sample: int | None, folder: Path, seed: int, *, in_journal: bool) -> str:
-    """Flip every byte, or a sample of them; a line that says what was found."""
+def run(
+    sample: int | None, folder: Path, seed: int, *, in_journal: bool, part: tuple[int, int] = (1, 1)
+) -> str:
+    """Flip every byte, or a sample of them; a line that says what was found.
+
+    Args:
+        sample: how many bytes to flip, or None for all.
+        folder: where to put the vault; in memory (/dev/shm) it is many times as fast.
+        seed: which bytes of a sample, and which bit of each.
+        in_journal: flip the bytes of the journal, and not those of the file.
+        part: only the bytes of one part, of so many: (1, 4) is the first quarter.
+    """
     flips = Flips(folder, in_journal=in_journal)
-    dice = random.Random(seed)  # noqa: S311 - the same run again, as far as a machine allows
+    this, parts = part
+    dice = random.Random(seed + this)  # noqa: S311 - the same run again, as far as a machine allows
     every = range(len(flips.target))
-    flips.flip(every if sample is None else sorted(dice.sample(every, sample)), dice)
+    mine = every[len(every) * (this - 1) // parts : len(every) * this // parts]
+    flips.flip(mine if sample is None else sorted(dice.sample(mine, sample)), dice)
     counted = ", ".join(f"{outcome} {count:,}" for outcome, count in sorted(flips.found.items()))
     which = "journal" if in_journal else "file"
     return f"flips in the {which}: {flips.found.total():,} of {len(every):,} bytes: {counted}; wrong 0"

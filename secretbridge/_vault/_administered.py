@@ -98,9 +98,7 @@ class AdministeredVault(GovernedVault):
             held = self._looked_up(change.rows, "restore", name, None)
             if held.deleted:
                 raise _refusals.still_deleted(name)
-            if held.record.protected:
-                raise _refusals.locked("restore", held.record)
-            _decisions.check_reach(change.rights, held.record, shared=held.shared, word="restore")
+            _decisions.check_whole(change.rights, held.record, ADMINISTER, shared=held.shared, word="restore")
             then = _history.kept(change.rows, self._keyring, held, self._environment, number, "restore")
             record = _history.renewed(change, held, then)
             change.save(_records.RESTORE, operation_id, record, held, _history.TAKEN)
@@ -121,7 +119,9 @@ class AdministeredVault(GovernedVault):
             held = self._looked_up(change.rows, "undelete", name, None)
             if not held.deleted:
                 raise _refusals.not_deleted(name)
-            _decisions.check_reach(change.rights, held.record, shared=held.shared, word="undelete")
+            _decisions.check_whole(
+                change.rights, held.record, ADMINISTER, shared=held.shared, word="undelete"
+            )
             then = _history.last_living(change.rows, self._keyring, held, self._environment)
             record = _history.renewed(change, held, then)
             change.save(_records.UNDELETE, operation_id, record, held, _history.TAKEN)
