@@ -15,6 +15,7 @@ from secretbridge._vault import (
     _history,
     _move,
     _openers,
+    _outcomes,
     _principals,
     _purge,
     _records,
@@ -31,7 +32,7 @@ from secretbridge._vault._decisions import Act
 from secretbridge._vault._governed import GovernedVault
 from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
 from secretbridge._vault._storage import store_at
-from secretbridge.errors import SecretBridgeError
+from secretbridge.errors import InvalidRequest, SecretBridgeError, VaultLocked, VaultReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -185,8 +186,7 @@ class AdministeredVault(GovernedVault):
 
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
-        act = Act(_records.ADMINISTERED, "backup", (ADMINISTER,))
-        self._look(act, lambda _: None)
+        self._leaving(Act(_records.ADMINISTERED, "backup", (ADMINISTER,)))
         return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
 
     # Slots
@@ -275,12 +275,13 @@ class AdministeredVault(GovernedVault):
     def _planned(
         self, act: Act, slots: tuple[Slot, ...], openers: Sequence[Opener], consent: Sequence[int | str]
     ) -> _rotate.Plan:
-        refusal: _slots.SlotNeeded | None = None
         try:
             return _rotate.planned(self._keyring, slots, openers, consent)
-        except _slots.SlotNeeded as error:
-            refusal = error
-        self._refused(act, refusal)
+        except VaultLocked as error:
+            refusal, outcome = error, _outcomes.WRONG_CREDENTIAL
+        except (_slots.SlotNeeded, InvalidRequest) as error:
+            refusal, outcome = error, _outcomes.number(error)
+        self._refused(act, refusal, outcome)
         raise refusal
 
     # Time
@@ -365,10 +366,22 @@ class AdministeredVault(GovernedVault):
 
     # Another place
 
+    def _leaving(self, act: Act) -> None:
+        """Note that all of the vault goes elsewhere, before it does: so the copy has the line too.
+
+        A vault that cannot be written is copied all the same, but for where each reading has to be noted.
+        """
+        try:
+            self._write(lambda change, id_: change.note(act.operation, id_, name=act.word), act)
+        except VaultReadOnly:
+            pass
+        else:
+            return
+        self._look(act, lambda _: None)
+
     def move_to(self, place: Path | PostgresUrl, progress: Progress | None) -> Verified:
         """Copy the vault into an empty place of either kind; see :func:`_move.move`."""
-        act = Act(_records.ADMINISTERED, "move", (ADMINISTER,))
-        self._look(act, lambda _: None, noted=False)
+        self._leaving(Act(_records.ADMINISTERED, "move", (ADMINISTER,)))
         target = store_at(place, busy_timeout=BUSY_TIMEOUT)
         try:
             return _move.move(self._store, self._keyring, target, place, progress)

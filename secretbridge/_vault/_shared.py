@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._vault import _records, _refusals, _sealed
+from secretbridge._vault import _records, _refusals, _retention, _sealed
 from secretbridge._vault._change import emptied
 from secretbridge._vault._rows import EVERYWHERE, SHARED
 
@@ -70,6 +70,8 @@ def share(
     record = replace(held.record, version=version, updated_at=_records.moment(change.now))
     change.save(_records.SHARED, operation_id, record, everybodys, 0, environment=EVERYWHERE)
     change.reflag(secret, secret.flags | SHARED)
+    if change.policy.forgets:
+        _retention.forget(change, secret.id, None, name)
     return record
 
 
@@ -112,6 +114,8 @@ def unshare(
     _leave(change, _records.UNSHARED, held)
     change.raise_floor(held.row.version)  # for environments that come later: its versions are theirs too
     change.reflag(secret, secret.flags & ~SHARED)
+    if change.policy.forgets:
+        _retention.forget(change, secret.id, None, held.record.name)
     return told
 
 
