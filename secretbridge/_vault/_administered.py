@@ -68,7 +68,8 @@ class AdministeredVault(GovernedVault):
         def look(rows: Rows) -> list[VersionInfo]:
             held = self._looked_up(rows, "history", name, id)
             versions = _history.seen(rows, self._keyring, held.row, self._environment)
-            return [_history.told(step) for step in versions]
+            who = _principals.names_by_id(self._policy)
+            return [_history.told(step, who) for step in versions]
 
         return self._look(Act(_records.LOOKED_BACK, "history", _LOOKING, name, id), look)
 
