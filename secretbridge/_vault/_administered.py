@@ -187,8 +187,10 @@ class AdministeredVault(GovernedVault):
 
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
-        self._leaving(Act(_records.ADMINISTERED, "backup", (ADMINISTER,)))
-        return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+        act = Act(_records.ADMINISTERED, "backup", (ADMINISTER,))
+        self._look(act, lambda _: None, noted=False)
+        begin = partial(self._leaving, act)
+        return _backup.backup(self._store, self._keyring, path, overwrite=overwrite, begin=begin)
 
     # Slots
 

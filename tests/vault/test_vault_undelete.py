@@ -11,12 +11,16 @@ import pytest
 from secretbridge._credentials import AccountKey
 from secretbridge._vault import KeyFile
 from secretbridge._vault._administered import AdministeredVault
+from secretbridge._vault._change import DETACHED
+from secretbridge._vault._records import ADMINISTERED
 from secretbridge.errors import NotEnvironmentSpecific, OutOfScope, SecretLocked, SecretNotFound, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vault_place import Place, Text
+
+    from secretbridge._vault._change import Change
 
     Wrap = Callable[[str], Text]
 
@@ -253,3 +257,24 @@ def test_a_service_account_that_administers_shares_and_unshares(
         robot.unshare("KEY")
         restored = robot.restore("KEY", 1).value
     assert (seen, restored) == ("1", "1")
+
+
+def test_a_secret_whose_name_an_earlier_version_gave_away_is_still_reached_by_its_id(
+    here: AdministeredVault, text: Wrap
+) -> None:
+    made = here.create("GONE", {"value": text("v")})
+    here.delete(name="GONE")
+
+    def detach(change: Change, operation_id: bytes) -> None:
+        row = change.named("GONE")[0]
+        assert row is not None
+        change._remove_secret(row)
+        change._insert_secret(row._replace(name_index=bytes(16), flags=DETACHED))
+        change.note(ADMINISTERED, operation_id)
+
+    here._write(detach)
+    here.rekey(progress=None, batch=10)
+    here.verify()
+    with pytest.raises(SecretNotFound):
+        here.undelete("GONE")
+    assert [each.deleted for each in here.history(id=made.id)] == [True, False]
