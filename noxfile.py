@@ -20,6 +20,9 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
+# A process for each core; the examples of a document stay together. `-- -n 0` takes one process for all.
+PYTEST = ("pytest", "-m", "not system", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile")
+
 
 def group(name: str) -> list[str]:
     # Read here rather than with `pip install --group`, so that any pip will do.
@@ -47,7 +50,7 @@ def tests(session: nox.Session) -> None:
     for stale in ROOT.glob(f"{data.name}.*"):
         stale.unlink()
     session.run(
-        *("coverage", "run", "-m", "pytest", "-m", "not system"),
+        *("coverage", "run", "-m", *PYTEST),
         *("-o", f"cache_dir=.pytest_cache/{session.name}"),
         *session.posargs,
         env={"COVERAGE_FILE": str(data)},
@@ -59,7 +62,7 @@ def lowest(session: nox.Session) -> None:
     """Run the test suite with the lowest versions that pyproject.toml allows, on the lowest Python."""
     session.install("-e", ".[testing]", *lower_bounds(), *group("test"))
     session.run(
-        *("python", "-m", "pytest", "-m", "not system"),
+        *("python", "-m", *PYTEST),
         *("-o", f"cache_dir=.pytest_cache/{session.name}"),
         *session.posargs,
     )

@@ -147,7 +147,7 @@ def test_line_ends_in_values_are_read_as_python_dotenv_reads_them(path: Path) ->
 
 @pytest.mark.parametrize(
     ("content", "line"),
-    [("A=1\nB='open\nC=2\n", 2), ("\n\n\nno good\n", 4), ("\r\nA='x' y\r\n", 2), ("=v", 1)],
+    [("A=1\nB='rest\nC=2\n", 2), ("\n\n\nno good\n", 4), ("\r\nA='x' y\r\n", 2), ("=v", 1)],
 )
 def test_a_line_that_cannot_be_read_is_told_by_its_number_alone(path: Path, content: str, line: int) -> None:
     bridge = bridge_to(path, content)
@@ -155,7 +155,7 @@ def test_a_line_that_cannot_be_read_is_told_by_its_number_alone(path: Path, cont
         with pytest.raises(errors.InvalidRequest, match=f"line {line} is not as python-dotenv") as caught:
             act()
         assert caught.value.applied is False
-        assert not any(word in str(caught.value) for word in ("open", "good", "'x'"))
+        assert not any(word in str(caught.value) for word in ("rest", "good", "'x'"))
     assert path.read_bytes() == content.encode()
 
 
