@@ -278,6 +278,7 @@ class AdministeredVault(GovernedVault):
     def _planned(
         self, act: Act, slots: tuple[Slot, ...], openers: Sequence[Opener], consent: Sequence[int | str]
     ) -> _rotate.Plan:
+        refusal: SecretBridgeError
         try:
             return _rotate.planned(self._keyring, slots, openers, consent)
         except VaultLocked as error:
