@@ -385,9 +385,12 @@ class AdministeredVault(GovernedVault):
 
     def move_to(self, place: Path | PostgresUrl, progress: Progress | None) -> Verified:
         """Copy the vault into an empty place of either kind; see :func:`_move.move`."""
-        self._leaving(Act(_records.ADMINISTERED, "move", (ADMINISTER,)))
+        act = Act(_records.ADMINISTERED, "move", (ADMINISTER,))
+        self._look(act, lambda _: None, noted=False)
         target = store_at(place, busy_timeout=BUSY_TIMEOUT)
         try:
+            _move.check_free(target, place)
+            self._leaving(act)
             return _move.move(self._store, self._keyring, target, place, progress)
         finally:
             target.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 import pytest
 
-from secretbridge import AsyncVault, GrantMissing, KeyFile, Local, SecretBridge, Vault
+from secretbridge import AsyncVault, AuditHead, GrantMissing, KeyFile, Local, SecretBridge, Vault
 from secretbridge._vault import _move, _schema
 from secretbridge.errors import InvalidRequest, VaultDamaged, VaultError
 
@@ -167,6 +167,21 @@ def test_a_place_with_a_vault_is_refused_and_both_stay(used: Ends) -> None:
         assert other.audit_head() == before != vault.audit_head()
 
 
+def test_a_vault_that_somebody_makes_there_meanwhile_is_left_alone(
+    used: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_after_the_look(*_arguments: object) -> None:
+        with used.at(used.target) as other:
+            heads.append(other.audit_head())
+
+    heads: list[AuditHead] = []
+    monkeypatch.setattr(_move, "check_free", made_after_the_look)
+    with used.at(used.source) as vault, pytest.raises(VaultError, match=r"a vault at .* already"):
+        vault.move_to(used.target)
+    with used.at(used.target) as other:
+        assert [other.audit_head()] == heads
+
+
 def test_a_vault_does_not_move_onto_itself(used: Ends) -> None:
     with used.at(used.source) as vault:
         with pytest.raises(VaultError):
@@ -214,9 +229,9 @@ def test_a_writer_meanwhile_is_not_waited_for_and_what_it_writes_is_not_moved(us
     with used.at(used.source) as vault, used.at(used.source) as other:
         head = vault.audit_head()
         vault.move_to(used.target, progress=lambda _done, _total: other.undelete("GONE"))
-        assert other.audit_head().sequence == head.sequence + 1
+        assert other.audit_head().sequence == head.sequence + 2
     with used.at(used.target) as moved:
-        assert moved.audit_head() == head
+        assert [entry.name for entry in moved.audit(after=head.sequence)] == ["move"]
 
 
 @pytest.mark.parametrize("wrong", ["", 7, "mysql://server/app", "postgresql://a:b/c@d/e"])
