@@ -16,6 +16,7 @@ from secretbridge._vault import (
     _policy,
     _records,
     _refusals,
+    _rename,
     _sealed,
     _shared,
     _upgrade,
@@ -294,7 +295,7 @@ class Vault(Decided):
         if held is not None and not held.deleted:
             raise _refusals.exists("create", name)
         if secret is not None and held is not None:
-            held = _shared.begin_anew(change, secret, held)
+            held = _shared.begin_anew(change, secret, held, "create")
         id_ = secret.id if secret is not None else change.add_secret(name)
         record = _new(change, id_, name, fields, held)
         change.save(_records.CREATE, operation_id, record, held, _mask(fields))
@@ -318,7 +319,7 @@ class Vault(Decided):
         there = held.record if held is not None and not held.deleted else None
         _decisions.check_put(change.rights, there, name, fields, shared=held is not None and held.shared)
         if secret is not None and held is not None and held.deleted:
-            held = _shared.begin_anew(change, secret, held)
+            held = _shared.begin_anew(change, secret, held, "put")
         id_ = secret.id if secret is not None else change.add_secret(name)
         record = _new(change, id_, name, fields, held)
         change.save(_records.PUT, operation_id, record, held, _mask(fields))
@@ -357,9 +358,9 @@ class Vault(Decided):
             if updated.name == record.name:
                 change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
                 return updated
-            if change.taken(updated.name, held):
+            if _rename.taken(change, updated.name, held):
                 raise _refusals.exists("update", updated.name)
-            return change.rename(operation_id, held, updated, _mask(changes))
+            return _rename.rename(change, operation_id, held, updated, _mask(changes))
 
         return self._write(work, Act(_records.UPDATE, "update", (), name, id, _mask(changes)))
 
@@ -375,7 +376,7 @@ class Vault(Decided):
 
     def _delete(self, change: Change, operation_id: bytes, name: str | None, id: str | None) -> None:
         held = self._held(change, "delete", name, id)
-        _decisions.check_delete(change.rights, held.record, shared=held.shared)
+        _decisions.check_whole(change.rights, held.record, DELETE, shared=held.shared, word="delete")
         gone = replace(emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now))
         change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
 

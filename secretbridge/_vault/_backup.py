@@ -16,6 +16,8 @@ from secretbridge._vault._store import SqliteStore
 from secretbridge.errors import VaultBusy, VaultError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from secretbridge._trail import Verified
     from secretbridge._vault._keys import Keyring
     from secretbridge._vault._storage import Store
@@ -25,7 +27,9 @@ _BESIDE: Final = ("", *_JOURNALS, ".lock", ".new")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Verified:
+def backup(
+    store: Store, keyring: Keyring, path: Path, *, overwrite: bool, begin: Callable[[], None]
+) -> Verified:
     """Copy the vault as it is at one moment, while others go on writing to it.
 
     The copy is a SQLite file; that of a vault on PostgreSQL is filled row by row.
@@ -35,6 +39,7 @@ def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Ve
         keyring: its keys, to check the copy with.
         path: the copy's file; its folder is there.
         overwrite: whether a file that is there already may be replaced.
+        begin: called when the target is known to be fit, before anything is copied.
 
     Returns:
         What was found whole in the copy.
@@ -52,6 +57,7 @@ def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Ve
     placed = False
     try:
         _check_target(target, vault, overwrite=overwrite)
+        begin()
         # A name of its own for each copy: two at a time to the same target must not meet.
         copy = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
         try:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _policy, _records, _retention, _sealed
 from secretbridge._vault._crypto import NOWHERE, damaged
-from secretbridge._vault._keys import INDEX_BYTES
 from secretbridge._vault._permissions import OWNER, OWNER_ID
 from secretbridge._vault._records import Entry, Moved, Record
 from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
     from secretbridge._vault._records import State
     from secretbridge._vault._rows import LogRow, Rows, StateRow
 
-#: In a secret's flags: it lost its name to another and is reached through the log alone.
+#: In a secret's flags: it lost its name to another and is reached by its id alone. Earlier versions of this
+#: package left such rows where a renaming took a deleted secret's name; none are made any more.
 DETACHED: Final = 1
 
 
@@ -288,45 +287,7 @@ class Change:
         self.rows.save_state(row)
         return Known(row, self.state)
 
-    # Renaming
-
-    def rename(self, operation_id: bytes, held: Held, record: Record, fields: int) -> Record:
-        """Give this environment's value another name.
-
-        Where only this environment holds a value, the secret is renamed and keeps its id; where others do,
-        or the new name is theirs, this value moves to the secret of the new name.
-
-        Args:
-            operation_id: of the update that renames.
-            held: the value as it stands.
-            record: the version to write, with the new name; its id and version are settled here.
-            fields: which fields the caller gave.
-
-        Returns:
-            The version as written.
-        """
-        target, there = self.named(record.name)
-        lives = target is not None and self._lives(target)
-        if target is not None and not lives and target.flags & SHARED and not self._alone(held):
-            self._free_name(target)
-            target = there = None
-        if self._alone(held) and not lives:
-            version = max(record.version, self._free_name(target) + 1, self.state.version_floor + 1)
-            record = replace(record, version=version)
-            self._rename_row(held, record.name)
-            self.raise_floor(version)
-            self.save(_records.UPDATE, operation_id, record, held, fields, old_name=held.record.name)
-            return record
-        secret = target.id if target is not None else self.add_secret(record.name)
-        known = there.record.version if there is not None else 0
-        version = max(record.version, known + 1, self.state.version_floor + 1)
-        record = replace(record, id=secret.hex(), version=version)
-        moved = Moved(held.row.secret, held.row.version + 1, held.row.sequence)
-        old_name, sequence = held.record.name, self.state.sequence + 1
-        self.save(_records.UPDATE, operation_id, record, there, fields, old_name=old_name, moved=moved)
-        self._leave(held, sequence)
-        self.raise_floor(version)
-        return record
+    # Renaming; see _rename
 
     def row_of(self, held: Held) -> SecretRow:
         """The row of the name of what is held."""
@@ -335,38 +296,18 @@ class Change:
             raise damaged()
         return row
 
-    def taken(self, name: str, held: Held) -> bool:
-        """Whether this value cannot have that name: one has it here, or anywhere if this is shared."""
-        target, there = self.named(name)
-        if there is not None and not there.deleted:
-            return True
-        return held.shared and target is not None and self._lives(target)
-
-    def _alone(self, held: Held) -> bool:
-        others = (row for row in self.rows.values(held.row.secret) if row.environment != held.row.environment)
-        return all(self._open(row).deleted for row in others)
-
-    def _lives(self, secret: SecretRow) -> bool:
+    def lives(self, secret: SecretRow) -> bool:
+        """Whether any environment has a value of this secret that is not deleted."""
         return any(not self._open(row).deleted for row in self.rows.values(secret.id))
 
-    def _free_name(self, target: SecretRow | None) -> int:
-        """Take the name from a secret that is deleted everywhere; the newest version it had."""
-        if target is None:
-            return 0
-        self._remove_secret(target)
-        index = os.urandom(INDEX_BYTES)
-        self._insert_secret(SecretRow(index, target.id, self._keys.epoch, target.flags | DETACHED))
-        newest = max(row.version for row in self.rows.values(target.id))
-        self.raise_floor(newest)
-        return newest
-
-    def _rename_row(self, held: Held, name: str) -> None:
+    def rename_row(self, held: Held, name: str) -> None:
+        """Give the row of what is held another name, which no row has, and everything in it."""
         row = self.row_of(held)
         self._remove_secret(row)
         self.add_secret(name, row.id, row.flags)
         for other in self.rows.values(row.id):
             self.raise_floor(other.version)
-            if other.environment != held.row.environment:  # deleted there; the name inside has to follow
+            if other.environment != held.row.environment:  # it holds nothing; the name inside has to follow
                 self.rewrite_deleted(replace(self._open(other).record, name=name), other)
 
     def reflag(self, row: SecretRow, flags: int) -> None:
@@ -382,7 +323,7 @@ class Change:
             _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
         )
 
-    def _leave(self, held: Held, sequence: int) -> None:
+    def leave(self, held: Held, sequence: int) -> None:
         """What stays behind of a value that moved: a deleted one, made by the same line of the log."""
         version = held.row.version + 1
         gone = emptied(held.record, version)

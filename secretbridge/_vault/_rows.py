@@ -232,6 +232,12 @@ class Rows:
         row = self._execute(f"{_LOG} WHERE sequence = ?", (sequence,)).fetchone()
         return LogRow(*row) if row else None
 
+    def has_line(self, operation_id: bytes) -> bool:
+        """Whether a line of the log has this operation id."""
+        return (
+            self._execute("SELECT 1 FROM log WHERE operation_id = ?", (operation_id,)).fetchone() is not None
+        )
+
     def log_between(self, after: int, last: int) -> list[LogRow]:
         """The lines of the log after one, up to and with another."""
         rows = self._execute(f"{_LOG} WHERE sequence > ? AND sequence <= ? ORDER BY sequence", (after, last))

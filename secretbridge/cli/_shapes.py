@@ -164,6 +164,7 @@ class Version(TypedDict):
     version: int
     at: Time
     operation: str
+    principal: str
     fields: list[str]
     name: str
     old_name: str | None

@@ -28,8 +28,8 @@ __all__ = ["history", "restore", "undelete"]
 def history(session: Session, store: str, name: str) -> None:
     """List the versions of a secret in a vault.
 
-    Newest first, without values; also those of a deleted secret. Columns: version, time, operation, fields
-    given, name then.
+    Newest first, without values; also those of a deleted secret. Columns: version, time, operation, who,
+    fields given, name then.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"list the versions of {name!r} in {store}")
@@ -40,9 +40,9 @@ def history(session: Session, store: str, name: str) -> None:
         show_json({"connection": store, "name": name, "versions": rows})
         return
     table(
-        ("version", "time", "operation", "fields", "name"),
+        ("version", "time", "operation", "who", "fields", "name"),
         [
-            [str(one.version), stamp(one.at), one.operation, ",".join(one.fields), one.name]
+            [str(one.version), stamp(one.at), one.operation, one.principal, ",".join(one.fields), one.name]
             for one in versions
         ],
     )

@@ -24,9 +24,9 @@ def test_the_history_is_listed_newest_first(shell: Shell) -> None:
     shell.ok("update", "TOKEN", "--to", "vault", "--stdin", "--description", "x", stdin="w")
     rows = shell.ok("history", "TOKEN").rows
     told = shell.ok("history", "TOKEN", "--json").json
-    assert [[row[0], row[2], row[3], row[4]] for row in rows] == [
-        ["2", "update", "value,description", "TOKEN"],
-        ["1", "put", "value", "TOKEN"],
+    assert [[row[0], *row[2:]] for row in rows] == [
+        ["2", "update", "owner", "value,description", "TOKEN"],
+        ["1", "put", "owner", "value", "TOKEN"],
     ]
     assert [version["version"] for version in told["versions"]] == [2, 1]
 
