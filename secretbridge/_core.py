@@ -15,6 +15,7 @@ from secretbridge._checks import (
 )
 from secretbridge._models import Secret, Target
 from secretbridge._runtime import finish
+from secretbridge._unset import UNSET
 from secretbridge.errors import (
     AmbiguousSecret,
     InvalidRequest,
@@ -55,6 +56,10 @@ class Core:
         self._get_blocking: Callable[[Channel, str | None, str | None], Secret] | None = (
             getattr(provider, "get_blocking", None) if channel.blocks else None
         )
+        #: The same for an update that renames nothing.
+        self._update_blocking: (
+            Callable[[Channel, str | None, str | None, Fields, int | None], Secret] | None
+        ) = getattr(provider, "update_blocking", None) if channel.blocks else None
 
     def get_blocking(self, name: str | None, id_: str | None, *, metadata: bool) -> Secret:
         """Give one secret; the same as ``get``, without a coroutine where the store needs none."""
@@ -63,6 +68,25 @@ class Core:
         require_operation(self.capabilities, "get")
         refuse(self.capabilities, "get", target_violations(self.capabilities, "get", name, id_))
         return self._get_blocking(self.channel, name, id_)
+
+    def update_blocking(
+        self,
+        name: str | None,
+        id_: str | None,
+        arguments: Mapping[str, object],
+        *,
+        if_version: int | None,
+        allow_one_way: bool,
+        verify: bool,
+    ) -> Secret:
+        """Change exactly the given fields; as ``update``, without a coroutine where the store needs none."""
+        if self._update_blocking is None or verify or arguments["new_name"] is not UNSET:
+            update = self.update(
+                name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way, verify=verify
+            )
+            return finish(update)
+        changes = self.check_update(name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way)
+        return self._update_blocking(self.channel, name, id_, changes, if_version)
 
     async def page(self, cursor: str | None, page_size: int) -> Page:
         """Give one page of the listing, without values, and the cursor of the next one or None."""
@@ -172,14 +196,13 @@ class Core:
         changes = fields_given(arguments, wrong)
         if not changes:
             wrong.append(Violation("", "nothing is to be changed", "give at least one field"))
-        spoken_of = {one.field for one in wrong}
-        wrong += [
-            one
-            for one in update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)
-            if one.field not in spoken_of
-        ]
-        target = Target(name, id_)
-        refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
+        found = [*update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)]
+        if wrong or found:
+            spoken_of = {one.field for one in wrong}
+            wrong += [one for one in found if one.field not in spoken_of]
+        else:
+            wrong += self.provider.check("update", Target(name, id_), changes)
+        refuse(of, "update", wrong)
         return changes
 
     async def delete(self, name: str | None, id_: str | None, *, missing_ok: bool) -> None:

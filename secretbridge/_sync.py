@@ -104,26 +104,24 @@ class SecretBridge:
             AmbiguousSecret: several bear the name; ``ids`` names them.
             SecretBridgeError: anything else; ``applied`` says whether the change was made.
         """
-        return finish(
-            self._core.update(
-                name,
-                id,
-                {
-                    "new_name": new_name,
-                    "value": value,
-                    "description": description,
-                    "active": active,
-                    "protected": protected,
-                    "expires_at": expires_at,
-                    "tool_name": tool_name,
-                    "tool_arg": tool_arg,
-                    "default_for_tool": default_for_tool,
-                    "extra": extra,
-                },
-                if_version=if_version,
-                allow_one_way=allow_one_way,
-                verify=verify,
-            )
+        return self._core.update_blocking(
+            name,
+            id,
+            {
+                "new_name": new_name,
+                "value": value,
+                "description": description,
+                "active": active,
+                "protected": protected,
+                "expires_at": expires_at,
+                "tool_name": tool_name,
+                "tool_arg": tool_arg,
+                "default_for_tool": default_for_tool,
+                "extra": extra,
+            },
+            if_version=if_version,
+            allow_one_way=allow_one_way,
+            verify=verify,
         )
 
     def get_secret(self, name: str | None = None, *, id: str | None = None, metadata: bool = True) -> Secret:

@@ -356,13 +356,14 @@ class Vault(Decided):
                 raise _refusals.conflict(record, if_version)
             updated = _changed(record, changes, version=record.version + 1, at=change.now)
             if updated.name == record.name:
-                change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
+                change.save(_records.UPDATE, operation_id, updated, held, mask)
                 return updated
             if _rename.taken(change, updated.name, held):
                 raise _refusals.exists("update", updated.name)
-            return _rename.rename(change, operation_id, held, updated, _mask(changes))
+            return _rename.rename(change, operation_id, held, updated, mask)
 
-        return self._write(work, Act(_records.UPDATE, "update", (), name, id, _mask(changes)))
+        mask = _mask(changes)
+        return self._write(work, Act(_records.UPDATE, "update", (), name, id, mask))
 
     def delete(self, *, name: str | None = None, id: str | None = None) -> None:
         """Delete the value of this environment; the version counter and the history stay.
@@ -462,7 +463,10 @@ def _number(environments: Mapping[str, int], environment: str) -> int:
 
 
 def _mask(fields: Mapping[str, object]) -> int:
-    return sum(_records.FIELDS[field] for field in fields)
+    mask = 0
+    for field in fields:
+        mask |= _records.FIELDS[field]
+    return mask
 
 
 def _new(change: Change, id_: bytes, name: str, fields: Mapping[str, object], held: Held | None) -> Record:

@@ -9,7 +9,7 @@ from secretbridge._vault import _policy, _records, _retention, _sealed
 from secretbridge._vault._crypto import NOWHERE, damaged
 from secretbridge._vault._permissions import OWNER, OWNER_ID
 from secretbridge._vault._records import Entry, Moved, Record
-from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow
+from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow, new_tuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +90,7 @@ class Change:
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
-        self.policy = _policy.Policy()
+        self.policy = _policy.FIRST
         self.principal = OWNER_ID
         self.rights: Rights = OWNER
         self._ahead: dict[str, tuple[SecretRow | None, ValueRow | None]] = {}
@@ -103,7 +103,8 @@ class Change:
         return self._seen(row) if row is not None else None
 
     def _open(self, row: ValueRow) -> Held:
-        return Held(row, *_sealed.open_record(self._keyring, row))
+        record, deleted = _sealed.open_record(self._keyring, row)
+        return new_tuple(Held, (row, record, deleted))
 
     def _seen(self, row: ValueRow) -> Held:
         held = self._open(row)
@@ -117,10 +118,12 @@ class Change:
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        ahead = self._ahead.pop(name, None)
+        ahead = self._ahead.pop(name, None) if self._ahead else None
         secret, row = ahead or find_named(self.rows, self._keyring, name, self._environment)
-        held = self._seen(row) if row is not None else None
-        if held is not None and held.record.name != name:
+        if row is None:
+            return secret, None
+        held = self._seen(row)
+        if held.record.name != name:
             raise damaged()
         return secret, held
 
@@ -159,48 +162,48 @@ class Change:
         secret = bytes.fromhex(record.id)
         if environment is None:
             environment = over.row.environment if over is not None else self._environment
-        self.state.sequence += 1
+        state = self.state
+        state.sequence = sequence = state.sequence + 1
+        version = record.version
         plain = _records.encode_record(record, environment, deleted=deleted)
-        self._put(secret, environment, record.version, plain, over.row if over else None)
-        entry = Entry(
-            sequence=self.state.sequence,
-            at=self.now,
-            operation=operation,
-            operation_id=operation_id,
-            secret=secret,
-            environment=environment,
-            version=record.version,
-            previous=over.row.sequence if over else 0,
-            fields=fields,
-            name=record.name,
-            old_name=old_name,
-            moved=moved or Moved(bytes(16), 0, 0),
-            principal=self.principal,
+        row_over = over.row if over is not None else None
+        value = _sealed.seal_value(self._keyring, secret, environment, version, sequence, plain)
+        self._replace(row_over, value)
+        entry = new_tuple(
+            Entry,
+            (
+                sequence,
+                self.now,
+                operation,
+                operation_id,
+                secret,
+                environment,
+                version,
+                row_over.sequence if row_over is not None else 0,
+                fields,
+                record.name,
+                old_name,
+                moved or _records.NOT_MOVED,
+                self.principal,
+                _records.DONE,
+            ),
         )
-        row, self.state.chain = _sealed.seal_log(
-            self._keyring, entry, self.state.chain, None if deleted else plain
-        )
+        row, state.chain = _sealed.seal_log(self._keyring, entry, state.chain, None if deleted else plain)
         self.rows.append_log(row)
         if over is not None and self.policy.forgets:
             _retention.keep_to(self, self.policy, row, record.name)
 
-    def _put(
-        self, secret: bytes, environment: int, version: int, plain: bytes, over: ValueRow | None
-    ) -> None:
-        sequence = self.state.sequence
-        row = _sealed.seal_value(self._keyring, secret, environment, version, sequence, plain)
-        self._replace(over, row)
-
     def _replace(self, over: ValueRow | None, row: ValueRow) -> None:
         state = self.state
+        digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
         if over is None:
             self.rows.insert_value(row)
             state.values += 1
         else:
             self.rows.save_value(row)
             keys = self._keyring.epoch(over.epoch)
-            state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, over))
-        state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
+            digest = _sealed.subtract(digest, _sealed.value_element(keys, over))
+        state.digest = digest
 
     def add_secret(self, name: str, secret: bytes | None = None, flags: int = 0) -> bytes:
         """A new row for a name, under a new id unless one is given."""

@@ -96,7 +96,7 @@ class Batch:
 
     def take(self) -> list[Line]:
         """What waits, from now on the caller's; given back with :meth:`give_back` if it is not written."""
-        if self._process != os.getpid() or not self._lines:
+        if not self._lines or self._process != os.getpid():
             return []
         with self._lock:
             lines, self._lines = self._lines, []

@@ -127,11 +127,13 @@ class Local:
         self, channel: Channel, target: Target, changes: Fields, *, if_version: int | None = None
     ) -> Secret:
         """Change exactly the given fields, in one transaction."""
-        record = await channel.call(
-            lambda: self._vault(channel).update(
-                changes, name=target.name, id=target.id, if_version=if_version
-            )
-        )
+        return await channel.call(lambda: self.update_blocking(channel, *target, changes, if_version))
+
+    def update_blocking(
+        self, channel: Channel, name: str | None, id: str | None, changes: Fields, if_version: int | None
+    ) -> Secret:
+        """Change exactly the given fields, without a coroutine: this is every update of the blocking face."""
+        record = self._vault(channel).update(changes, name=name, id=id, if_version=if_version)
         return secret_of(record, told=False)
 
     async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
