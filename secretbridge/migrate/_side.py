@@ -38,6 +38,8 @@ class _Bulk(Protocol):
 
     async def write_many(self, channel: Any, writes: Iterable[tuple[str, SecretStr | None]]) -> None: ...  # noqa: ANN401 - a Channel
 
+    async def denied(self, channel: Any, wanted: Iterable[tuple[str, str]]) -> Sequence[str]: ...  # noqa: ANN401 - a Channel
+
 
 class Look(NamedTuple):
     """What was seen of one name.
@@ -99,6 +101,11 @@ class Side:
     def bulk(self) -> bool:
         """Whether many secrets are written at once: where they are values and nothing else."""
         return hasattr(self.core.provider, "write_many") and self.of.create == {"value"}
+
+    @property
+    def together(self) -> bool:
+        """Whether many secrets are created and changed in one transaction, each by itself refused or not."""
+        return hasattr(self.core.provider, "change_many") and not self.bulk
 
     @property
     def window(self) -> int:

@@ -69,14 +69,14 @@ class Item:
         n: its place in the plan.
         step: what is to be done.
         state: as in Outcome; "intended" between the announcement and the outcome.
-        kept: whether the vault has what was there before.
+        kept: the number under which the vault has what was there before; None where it has not.
         fingerprint: of the value that was going to be written, keyed; "" without a vault.
     """
 
     n: int
     step: Step
     state: State | Literal["intended"] = "pending"
-    kept: bool = False
+    kept: int | None = None
     fingerprint: str = ""
     owner: Owner | None = None
     guarantee: Guarantee | None = None
@@ -105,7 +105,7 @@ class Item:
             guarantee=self.guarantee,
             owner=self.owner,
             resent=self.resent,
-            restorable=self.kept or (step.action == "create" and self.owner is not None),
+            restorable=self.kept is not None or (step.action == "create" and self.owner is not None),
             source_deleted=self.deletion == "done",
             error=self.error,
             losses=step.losses,
@@ -135,7 +135,7 @@ def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
 
 
 def _intended(item: Item, row: Sequence[Any]) -> None:
-    item.state, item.kept, item.error = "intended", bool(row[1]) or item.kept, None
+    item.state, item.kept, item.error = "intended", item.kept if row[1] is None else row[1], None
 
 
 def _read(item: Item, row: Sequence[Any]) -> None:

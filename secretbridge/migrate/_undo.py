@@ -103,10 +103,10 @@ async def _decided(
         return "The source of it was deleted after the migration: here may be the only copy."
     if item.step.action == "create":
         return _uncreate(work, item, look, accept)
-    if work.keep is None or not item.kept:
+    if work.keep is None or item.kept is None:
         return _NOT_KEPT
     try:
-        kept = await work.keep.kept(work.run_id, item.n)
+        kept = await work.keep.kept(work.run_id, item.n, item.kept)
     except SecretBridgeError as error:
         return error
     return _NOT_KEPT if kept is None else _restore(work, item, look, kept, accept)
