@@ -95,9 +95,8 @@ async def _together(work: Work, source: Side, items: Sequence[Item], rows: list[
     except SecretBridgeError as error:
         problem = error
     work.met(problem)
-    rows += [
-        [item.n, "done" if problem is None else "failed", problem and sentence(problem)] for item in going
-    ]
+    state, why = ("done", None) if problem is None else ("failed", sentence(problem))
+    rows += [[item.n, state, why] for item in going]
 
 
 def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeError, object]) -> str:

@@ -17,6 +17,7 @@ from secretbridge.migrate._names import Naming, suggested
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
+from secretbridge.migrate._reach import allowed, one_store
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._values import lender_of
 from secretbridge.migrate._warnings import warnings_of
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ends_of", "make", "refuse"]
 
+_ONE_STORE: Final = Violation(
+    "target", "and source are the same store", "name two stores; update_secret() renames within one"
+)
 _REFUSED: Final = "Refused before anything was written"
 
 
@@ -76,8 +80,7 @@ def ends_of(
     if waits is not None:
         wrong += found.misfits(waits=waits)
     if _same(found):
-        problem = "and source are the same store"
-        wrong.append(Violation("target", problem, "name two stores; update_secret() renames within one"))
+        wrong.append(_ONE_STORE)
     return found
 
 
@@ -144,7 +147,9 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
             now=now,
             known=known,
         )
-        steps = await _steps(opened, ends, naming, frame)
+        if await one_store(opened.source, opened.target):
+            refuse([_ONE_STORE])
+        steps = await allowed(await _steps(opened, ends, naming, frame), opened.target)
     return Plan(
         id=uuid4().hex,
         made_at=now,

@@ -70,6 +70,7 @@ class Item:
         step: what is to be done.
         state: as in Outcome; "intended" between the announcement and the outcome.
         kept: the number under which the vault has what was there before; None where it has not.
+        hidden: whether the target did not hand out the value that was there: it is kept without it.
         fingerprint: of the value that was going to be written, keyed; "" without a vault.
     """
 
@@ -77,6 +78,7 @@ class Item:
     step: Step
     state: State | Literal["intended"] = "pending"
     kept: int | None = None
+    hidden: bool = False
     fingerprint: str = ""
     owner: Owner | None = None
     guarantee: Guarantee | None = None
@@ -105,7 +107,8 @@ class Item:
             guarantee=self.guarantee,
             owner=self.owner,
             resent=self.resent,
-            restorable=self.kept is not None or (step.action == "create" and self.owner is not None),
+            restorable=(self.kept is not None and not self.hidden)
+            or (step.action == "create" and self.owner is not None),
             source_deleted=self.deletion == "done",
             error=self.error,
             losses=step.losses,
@@ -135,7 +138,9 @@ def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
 
 
 def _intended(item: Item, row: Sequence[Any]) -> None:
-    item.state, item.kept, item.error = "intended", item.kept if row[1] is None else row[1], None
+    item.state, item.error = "intended", None
+    if row[1] is not None:
+        item.kept, item.hidden = row[1:]
 
 
 def _read(item: Item, row: Sequence[Any]) -> None:

@@ -49,7 +49,8 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
     """Carry out some pending items; their outcomes are in the journal when this returns."""
     work.again.difference_update(item.n for item in items)
     before, places, begun = await _kept(work, items)
-    await work.log("intended", [[item.n, places.get(item.n)] for item in begun])
+    hidden = {n for n, look in before.items() if look.value is None}
+    await work.log("intended", [[item.n, places.get(item.n), item.n in hidden] for item in begun])
     for item in begun:
         work.tell("intended", item)
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
@@ -72,10 +73,12 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
             ],
         )
     try:
-        write = (
-            _write_together if work.target.bulk else _change_together if work.target.together else _write_each
-        )
-        await write(work, tasks, rows)
+        if work.target.bulk:
+            await _write_together(work, tasks, rows)
+        elif work.target.together:
+            await _change_together(work, tasks, rows)
+        else:
+            await _write_each(work, tasks, rows)
     except BaseException:
         work.log_now("outcome", rows)  # what is known by now; the rest is settled by looking
         raise
@@ -99,7 +102,7 @@ def _failed(work: Work, item: Item, error: SecretBridgeError, *, applied: bool |
 
 
 async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], dict[int, int], list[Item]]:
-    """Keep what is going to be changed; give what was seen, where it is kept, and the items that can go on."""
+    """Keep what is going to be changed; give what was seen, where it is kept, and what can go on."""
     target, keep = work.target, work.keep
     wanted = (
         [item for item in items if item.step.action == "update"] if keep is not None and target.reads else []
@@ -122,9 +125,8 @@ async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], dic
     told = [(n, look.secret) for n, look in before.items() if look.secret is not None]
     places: dict[int, int] = {}
     try:
-        # A place is never taken twice: of what lay together there, some may have been written meanwhile.
-        place = 1 + max((item.kept for item in work.items if item.kept is not None), default=-1)
-        places = await keep.keep(work.run_id, told, place)
+        places = await keep.keep(work.run_id, told, work.place)
+        work.place = 1 + max(places.values(), default=work.place - 1)
     except SecretBridgeError as error:
         rows += [_failed(work, item, error, applied=False) for item in wanted if item.n in before]
         before = {}

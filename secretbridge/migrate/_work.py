@@ -85,6 +85,8 @@ class Work:
         progress: told of each event, or None.
         stopped: why nothing more is begun; "" while it goes on.
         away: whether it stopped because a store has gone away and may come back.
+        place: the first number under which this run has kept nothing in the vault: none is taken twice, for
+            of what lies together there some may have been written meanwhile.
         again: numbers of the items that failed for the moment only, and are tried again after a wait.
     """
 
@@ -99,6 +101,7 @@ class Work:
     progress: Progress | None = None
     stopped: str = ""
     away: bool = False
+    place: int = 0
     again: set[int] = field(default_factory=set)
     _began: float = 0.0
     _in_a_row: int = 0
@@ -107,6 +110,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self._began = self.target.now()
+        self.place = 1 + max((item.kept for item in self.items if item.kept is not None), default=-1)
         self._total = sum(item.writes for item in self.items)
         self._done = sum(item.writes and item.state == "done" for item in self.items)
 
