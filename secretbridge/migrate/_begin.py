@@ -57,7 +57,6 @@ __all__ = ["Asked", "apply", "resume", "taken_up", "undo"]
 
 #: Most names that a message lists.
 _SHOWN: Final = 10
-_OLD: Final = "the value of what is inactive or has expired"
 #: Most seconds of patience: a day.
 _LONGEST: Final = 86_400
 
@@ -242,7 +241,10 @@ def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Ite
         moment = datetime.now(UTC)
         hidden = [step.target for step in steps if step.action == "update" and hides_value(step, moment)]
         if hidden:
-            yield f"undo() could not restore {_listed(hidden)}: {target.capabilities.title} does not hand out {_OLD}."
+            why = (
+                f"{target.capabilities.title} does not hand out the value of what is inactive or has expired"
+            )
+            yield f"undo() could not restore {_listed(hidden)}: {why}."
         return
     if not updates:
         return

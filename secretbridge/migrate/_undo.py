@@ -25,8 +25,8 @@ UNDO_CONSENTS: Final[dict[UndoConsent, str]] = {
 }
 _NOT_KEPT: Final = "What was there before was not kept, so it cannot be brought back."
 _LOST: Final = (
-    "Its value was not handed out before it was replaced (it was inactive or had expired): it cannot be brought"
-    " back."
+    "Its value was not handed out before it was replaced (it was inactive or had expired):"
+    " it cannot be brought back."
 )
 _DEFAULTS: Final = {"active": True, "protected": False, "default_for_tool": False}
 
