@@ -105,6 +105,14 @@ class Beyond(Protocol):
         """Give many secrets with their values, in the order asked for."""
         ...
 
+    async def list_names(self, channel: Channel) -> Sequence[str]:
+        """Give the names alone, where they are all that a listing tells."""
+        ...
+
+    async def read_values(self, channel: Channel, names: Iterable[str]) -> Sequence[SecretStr]:
+        """Give many values, in the order asked for."""
+        ...
+
     async def environments_of(self, channel: Channel, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """Give the other environments in which secrets have a value, by id; without any, it is left out."""
         ...

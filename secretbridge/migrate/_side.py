@@ -26,15 +26,19 @@ MOST: Final = 64
 _FRESH: Final = 5.0
 #: Requests at a time where nothing but a rate is declared: enough to reach it at two seconds each.
 _ABREAST: Final = 8
-#: Secrets that are read together, in general and where one costs as much as all.
-_CHUNK: Final = 1024
+#: Secrets that are written together, and read ahead, where one costs as much as all.
 _WHOLE: Final = 25_000
+_AHEAD: Final = 100_000
 
 
 class _Bulk(Protocol):
     """What a provider has besides the protocol where it reads and writes many secrets at once."""
 
     async def read_many(self, channel: Any, names: Iterable[str]) -> list[Secret]: ...  # noqa: ANN401 - a Channel
+
+    async def read_values(self, channel: Any, names: Iterable[str]) -> list[SecretStr]: ...  # noqa: ANN401 - a Channel
+
+    async def list_names(self, channel: Any) -> list[str]: ...  # noqa: ANN401 - a Channel
 
     async def write_many(self, channel: Any, writes: Iterable[tuple[str, SecretStr | None]]) -> None: ...  # noqa: ANN401 - a Channel
 
@@ -110,14 +114,12 @@ class Side:
     @property
     def window(self) -> int:
         """How many secrets are announced, and written, together."""
-        return self.chunk if self.bulk else MOST
+        return _WHOLE if self.bulk else MOST
 
     @property
     def chunk(self) -> int:
         """How many secrets are best read together."""
-        if self._many is None:
-            return MOST
-        return _WHOLE if getattr(self.core.provider, "reads_whole", False) else _CHUNK
+        return _AHEAD if getattr(self.core.provider, "reads_whole", False) else MOST
 
     async def each(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
         """Run jobs side by side, as many as this store should see at a time."""
@@ -229,12 +231,22 @@ class Side:
             return None
         try:
             if self.bulk:  # what is not there must not be asked for
-                there = {secret.name for secret in await self.core.list()}
+                there = set(await self._many.list_names(self.core.channel))
                 names = [name for name in names if name in there]
             told = await self._many.read_many(self.core.channel, names)
         except SecretBridgeError:
             return None
         return {secret.name: Look(True, secret) for secret in told}
+
+    async def values(self, names: Sequence[str]) -> dict[str, SecretStr]:
+        """Read many values where one reading serves all of them; {} where it is better to look at each."""
+        if self._many is None or not hasattr(self.core.provider, "read_values"):
+            return {}
+        try:
+            told = await self._many.read_values(self.core.channel, names)
+        except SecretBridgeError:
+            return {}
+        return dict(zip(names, told, strict=True))
 
     async def write_many(self, writes: Sequence[tuple[str, SecretStr | None]]) -> None:
         """Write many values at once; ``bulk`` says whether that can be."""

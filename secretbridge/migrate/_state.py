@@ -30,7 +30,7 @@ class After:
     Attributes:
         id: the provider's id.
         version: counts the changes (local vault).
-        updated_at: ISO 8601; None where reading moves it.
+        updated_at: ISO 8601; None where reading moves it, or there is a version.
     """
 
     id: str | None = None
@@ -42,7 +42,7 @@ class After:
         """Take it from what was told; ``steady`` says whether reading leaves ``updated_at`` alone."""
         if secret is None:
             return cls()
-        moment = secret.updated_at if steady else None
+        moment = secret.updated_at if steady and secret.version is None else None  # a version says more
         return cls(secret.id, secret.version, None if moment is None else moment.isoformat())
 
     def joined(self, later: After) -> After:
