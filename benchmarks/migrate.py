@@ -6,8 +6,8 @@
 
 cost: each size in a process of its own. The time is that of plan and apply together, with the journal, and
 with the vault where its keys and old values are kept; the memory is the most that the process held beyond
-what it held after importing. By hand is one loop: get from the source, create at the target, nothing noted, nothing
-read back. Goal: cost per secret flat within 20 %, at most 120 MB.
+what it held after importing. By hand is one loop: get from the source, create at the target, nothing noted,
+nothing read back. Goal: cost per secret flat within 20 %, at most 120 MB.
 
 overhead: the same run without a journal and without a vault for what is replaced, for creates and updates.
 Goal: at most 50 % more.
@@ -200,7 +200,8 @@ def overhead(options: argparse.Namespace) -> None:
             verb = "updates" if there else "creates"
             print(
                 f"{pair.replace(':', ' → ')}, {options.size:,} {verb}: {bare / options.size * 1e6:.0f} µs"
-                f" without journal and vault, {whole / options.size * 1e6:.0f} µs with: {whole / bare - 1:+.0%}",
+                f" without journal and vault, {whole / options.size * 1e6:.0f} µs with:"
+                f" {whole / bare - 1:+.0%}",
                 flush=True,
             )
 
