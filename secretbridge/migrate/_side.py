@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge._models import Secret
 
-__all__ = ["MOST", "Look", "Side", "completed"]
+__all__ = ["FRESH", "MOST", "Look", "Side", "completed"]
 
 T = TypeVar("T")
 
 #: Most secrets that are announced in one commit, where the store takes them one by one.
 MOST: Final = 64
 #: Seconds for which one listing serves, where a store can be looked at by listing alone.
-_FRESH: Final = 5.0
+FRESH: Final = 5.0
 #: Requests at a time where nothing but a rate is declared: enough to reach it at two seconds each.
 _ABREAST: Final = 8
 #: Secrets that are written together, and read ahead, where one costs as much as all.
@@ -100,6 +100,7 @@ class Side:
         self._many: _Bulk | None = core.provider if hasattr(core.provider, "read_many") else None  # type: ignore[assignment]  # looked for just now
         self._listed: dict[str, list[Secret]] = {}
         self._listed_at: float | None = None
+        self._listing = False
 
     @property
     def bulk(self) -> bool:
@@ -144,13 +145,24 @@ class Side:
         self._listed_at = None
 
     async def listing(self) -> dict[str, list[Secret]]:
-        """Give what is listed, by name; at most five seconds old."""
-        if self._listed_at is None or self.now() - self._listed_at > _FRESH:
-            listed: dict[str, list[Secret]] = {}
-            for secret in await self.core.list():
-                listed.setdefault(secret.name, []).append(secret)
-            self._listed, self._listed_at = listed, self.now()
+        """Give what is listed, by name; at most five seconds old, or as long as it is being listed anew."""
+        stale = self._listed_at is None or (not self._listing and self.now() - self._listed_at > FRESH)
+        if stale:
+            self._listing = True
+            try:
+                listed: dict[str, list[Secret]] = {}
+                for secret in await self.core.list():
+                    listed.setdefault(secret.name, []).append(secret)
+                self._listed, self._listed_at = listed, self.now()
+            finally:
+                self._listing = False
         return self._listed
+
+    async def prepare(self) -> None:
+        """List before many look side by side, where looks go by the listing: else each of them would list."""
+        if self.lists and not self.reads:
+            with contextlib.suppress(SecretBridgeError):  # each look says what is the matter
+                await self.listing()
 
     async def snapshot(self, metadata: bool) -> dict[str, list[Secret]]:  # noqa: FBT001 - private
         """Give a fresh listing where it tells what reading a secret does not; else nothing.

@@ -168,7 +168,7 @@ async def _write_each(work: Work, tasks: Sequence[_Task], rows: list[list[Any]])
 
         return run
 
-    work.target.forget()
+    await work.target.prepare()
     await work.target.each([job(task) for task in tasks])
 
 
