@@ -236,7 +236,7 @@ def paced(options: argparse.Namespace) -> None:
     predicted = plan.estimates.seconds
     print(
         f"{options.secrets} secrets, {came} requests at {options.limit} a second: {took:.1f} s,"
-        f" {ideal / took:.1%} of the ideal; {rejected} rejected, {rejected - at_first} of them after the first"
+        f" {ideal / took:.1%} of the ideal; {rejected} rejected, {rejected - at_first} after the first"
         f" second; predicted {predicted:.1f} s ({took / predicted - 1:+.1%})"
     )
 
