@@ -8,17 +8,18 @@ import pytest
 from migrate_place import Place, bridged, filled, only, place
 
 from secretbridge import Dotenv, Local, SecretBridge, Vault, migrate
-from secretbridge.errors import InvalidRequest, MigrationIncomplete, RunBusy
+from secretbridge.errors import InvalidRequest, MigrationIncomplete, RunBusy, VaultBusy
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from postgres_server import Server
     from pydantic import SecretStr
 
     from secretbridge._channel import Channel
+    from secretbridge._models import Write
     from secretbridge.migrate import Event
 
 __all__ = ["place"]
@@ -326,3 +327,39 @@ def test_a_run_in_which_nothing_can_be_kept_changes_nothing(place: Place) -> Non
     with pytest.raises(MigrationIncomplete) as caught:
         plan.apply(journal=journal, progress=at("started", protect))
     assert [caught.value.run.counts, whole(target)["A"][0]] == [{"failed": 1}, "old"]
+
+
+def test_where_a_window_does_not_fit_as_a_whole_its_secrets_are_tried_one_by_one(place: Place) -> None:
+    vault, journal = place.vault(), place.folder / "runs"
+    source = place.env(A="1", B="b" * 3_000_000, C="3")
+    with SecretBridge(vault) as target:
+        plan = migrate.plan(source, target)
+        target.list_secrets()
+        connection: Any = vault._vault(target._core.channel)._store._connection  # type: ignore[attr-defined]  # of a file
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages + 40}")
+        full = plan.apply(journal=journal, check=False)
+        connection.execute("PRAGMA max_page_count=100000")
+        run = migrate.resume(full.id, source, target, journal=journal)
+    assert [[(one.source, one.state) for one in full.outcomes], run.state] == [
+        [("A", "done"), ("B", "failed"), ("C", "pending")],
+        "done",
+    ]
+
+
+def test_a_vault_that_is_busy_is_waited_for(place: Place) -> None:
+    left = [0.0]
+
+    class Busy(Local):
+        """Says once that others write."""
+
+        async def change_many(self, channel: Channel, writes: Sequence[Write]) -> Any:
+            if left:
+                left.pop()
+                raise VaultBusy("The vault is busy.", applied=False)
+            return await super().change_many(channel, writes)
+
+    busy = Busy(place.folder / "vault.db", "production", key_file=place.folder / "vault.key")
+    plan = migrate.plan(place.env(A="1", B="2", C="3"), busy)
+    run = plan.apply(journal=place.folder / "runs", patience=5)
+    assert [run.counts, left] == [{"done": 3}, []]
