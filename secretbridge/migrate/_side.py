@@ -243,12 +243,18 @@ class Side:
             return None
         try:
             if self.bulk:  # what is not there must not be asked for
-                there = set(await self._many.list_names(self.core.channel))
+                there = await self._names()
                 names = [name for name in names if name in there]
             told = await self._many.read_many(self.core.channel, names)
         except SecretBridgeError:
             return None
         return {secret.name: Look(True, secret) for secret in told}
+
+    async def _names(self) -> set[str]:
+        if hasattr(self.core.provider, "list_names"):
+            many: _Bulk = self.core.provider  # type: ignore[assignment]  # looked for just now
+            return set(await many.list_names(self.core.channel))
+        return {secret.name for secret in await self.core.list()}
 
     async def values(self, names: Sequence[str]) -> dict[str, SecretStr]:
         """Read many values where one reading serves all of them; {} where it is better to look at each."""
