@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
-    from secretbridge._models import Fields, Operation
+    from secretbridge._models import Fields, Operation, Write
     from secretbridge._provider import Page, Provider
 
 __all__ = ["Core", "equal"]
@@ -204,6 +204,34 @@ class Core:
             wrong += self.provider.check("update", Target(name, id_), changes)
         refuse(of, "update", wrong)
         return changes
+
+    async def change_many(
+        self, writes: Sequence[Write], *, allow_one_way: bool
+    ) -> list[Secret | SecretBridgeError]:
+        """Create and change many secrets in one step, where the provider has ``change_many``.
+
+        What is refused, here or there, is given as the error that says why; the rest stands.
+        """
+        found: list[Secret | SecretBridgeError | None] = []
+        fit: list[Write] = []
+        for write in writes:
+            try:
+                fields = self._fields_of(write, allow_one_way=allow_one_way)
+            except InvalidRequest as error:
+                found.append(error)
+            else:
+                found.append(None)
+                fit.append(write._replace(fields=fields))
+        many: Any = self.provider
+        told = iter(await many.change_many(self.channel, fit) if fit else ())
+        return [next(told) if one is None else one for one in found]
+
+    def _fields_of(self, write: Write, *, allow_one_way: bool) -> Fields:
+        if write.creates:
+            return self._new("create", write.name, write.fields, allow_one_way=allow_one_way)
+        return self.check_update(
+            write.name, None, write.fields, if_version=write.if_version, allow_one_way=allow_one_way
+        )
 
     async def delete(self, name: str | None, id_: str | None, *, missing_ok: bool) -> None:
         """Delete a secret."""

@@ -111,6 +111,14 @@ class Opening:
         return None if isinstance(location, PostgresUrl) else location
 
     @property
+    def schema(self) -> str:
+        """The schema of a vault on PostgreSQL; "" for a file."""
+        from secretbridge._vault import default_location
+
+        location = self._location or default_location()
+        return location.schema if isinstance(location, PostgresUrl) else ""
+
+    @property
     def environment(self) -> str:
         """The environment that was chosen."""
         return self._environment

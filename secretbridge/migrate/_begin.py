@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -14,8 +15,9 @@ from secretbridge.migrate._end import End
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
-from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, lock_folder, sweep
 from secretbridge.migrate._progress import misgiven, shown_progress
+from secretbridge.migrate._reach import identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
 from secretbridge.migrate._run import (
@@ -33,8 +35,9 @@ from secretbridge.migrate._run import (
 from secretbridge.migrate._side import Side
 from secretbridge.migrate._state import items_of, replay
 from secretbridge.migrate._tell import Teller
+from secretbridge.migrate._warnings import hides_value
 from secretbridge.migrate._work import Options, Work
-from secretbridge.migrate._written import info_of, step_of, step_text
+from secretbridge.migrate._written import step_of, step_text
 
 if TYPE_CHECKING:
     import os
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EndInfo, EventPhase, Progress, Step
+    from secretbridge.migrate._types import EventPhase, Progress, Step
 
 #: How a blocking function is run.
 Call: TypeAlias = "Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]"
@@ -144,19 +147,12 @@ def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) 
 async def _locked(
     call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
 ) -> AsyncIterator[None]:
-    locks = Locks(folder)
-    take = partial(
-        locks.take, run_id, writes=[one for one in writes if one], reads=[one for one in reads if one]
-    )
-    await call(take)
+    locks = Locks(folder, await call(partial(lock_folder, folder)))
+    await call(partial(locks.take, run_id, writes=writes, reads=reads))
     try:
         yield
     finally:
         locks.release()
-
-
-def _identity(end: EndInfo) -> str:
-    return f"{end.provider}\0{end.store}" if end.store else ""
 
 
 async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool) -> Run:
@@ -176,7 +172,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         folder = await target.channel.call(partial(journal_folder, asked.journal))
         await target.channel.call(partial(sweep, folder))
         run_id = await target.channel.call(partial(new_run_id, folder))
-        ends = (_identity(plan.source), _identity(plan.target))
+        ends = [await identity_of(opened.source, plan.source), await identity_of(target, plan.target)]
         writes = ends if ending.delete_source else ends[1:]
         await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
         if found := await moved(plan, opened.source, target):
@@ -184,6 +180,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         keep = None if vault is None else await keeper(vault, make=True)
         warnings = [*plan.warnings, *_unrestorable(plan.steps, target, keep)]
         begin = begin_entry(run_id, _head(plan), ending, vault=keep is not None, warnings=warnings)
+        begin["stores"] = ends
         key = None if keep is None else keep.seal_key(run_id)
         path = journal_path(folder, run_id)
         texts = map(step_text, plan.steps)
@@ -264,11 +261,24 @@ def _refusal(refused: Sequence[Step]) -> PlanRefused:
 def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Iterator[str]:
     """Say which updates undo() could not take back."""
     updates = [step.target for step in steps if step.action == "update"]
-    if not updates or (keep is not None and target.capabilities.reads_values):
+    if keep is not None and target.capabilities.reads_values:
+        moment = datetime.now(UTC)
+        hidden = [step.target for step in steps if step.action == "update" and hides_value(step, moment)]
+        if hidden:
+            why = (
+                f"{target.capabilities.title} does not hand out the value of what is inactive or has expired"
+            )
+            yield f"undo() could not restore {_listed(hidden)}: {why}."
         return
-    shown = ", ".join(map(repr, updates[:_SHOWN])) + (", …" if len(updates) > _SHOWN else "")
+    if not updates:
+        return
     why = "no vault= was given" if keep is None else f"{target.capabilities.title} never tells a value"
-    yield f"undo() could not restore {len(updates)} of the secrets that are changed ({shown}): {why}."
+    yield f"undo() could not restore {_listed(updates)}: {why}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+    return f"{len(names)} of the secrets that are changed ({shown})"
 
 
 @asynccontextmanager
@@ -291,7 +301,7 @@ async def taken_up(
         if "plan" not in begin:
             remedy = "migrate.runs() shows the migrations."
             raise JournalMismatch(f"The journal {path} is not one of a migration.", advice=remedy)
-        ends = [_identity(info_of(begin["plan"][which])) for which in ("source", "target")]
+        ends: list[str] = begin["stores"]
         writes = ends[1:] if alone or not begin["delete_source"] else ends
         reads = [] if alone else ends[:1]
         await stack.enter_async_context(_locked(call, folder, run_id, writes=writes, reads=reads))
@@ -382,7 +392,8 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
         journal, items, keep = await stack.enter_async_context(
             taken_up(asked, run_id, core.channel.call, vault, alone=True)
         )
-        require_same_end("target", journal.begin["plan"]["target"], target.info)
+        if journal.begin["stores"][1] != await identity_of(core, target.info):
+            require_same_end("target", journal.begin["plan"]["target"], target.info)
         teller = stack.enter_context(asked.telling("undo", core.channel.runtime.now))
         core = teller.watched(core, "target")
         work = Work(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -76,6 +77,13 @@ async def marks(core: Core) -> AsyncIterator[Mark]:
         for name in sorted(getattr(provider, "declared", ())):
             yield Mark(name=name)
         return
+    list_names: Any = getattr(provider, "list_names", None)
+    if list_names is not None:
+        names: list[str] = await list_names(core.channel)
+        names.reverse()
+        while names:
+            yield Mark(name=names.pop())
+        return
     unsteady = getattr(provider, "moved_by_reading", ())
     cursor: str | None = None
     while True:
@@ -119,6 +127,10 @@ async def _read_values(
     """Read the values of secrets, in order; many at once where the provider can, else side by side."""
     if not wanted:
         return []
+    read_values: Any = getattr(core.provider, "read_values", None)
+    if read_values is not None:
+        with suppress(SecretNotFound):  # one of them: each is asked for by itself, to see which
+            return list(await read_values(core.channel, [mark.name for mark in wanted]))
     read_many: Any = getattr(core.provider, "read_many", None)
     if read_many is not None:
         try:

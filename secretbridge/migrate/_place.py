@@ -17,7 +17,7 @@ from secretbridge.errors import InvalidRequest, RunBusy, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Locks", "default_folder", "journal_folder", "journal_path", "locked_by", "sweep"]
+__all__ = ["Locks", "default_folder", "journal_folder", "journal_path", "lock_folder", "locked_by", "sweep"]
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
@@ -56,6 +56,18 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
     return folder
 
 
+def lock_folder(journals: Path) -> Path:
+    """Give the folder of the locks of stores: one for all runs of this user, wherever their journals are.
+
+    Args:
+        journals: the folder of the journals, which serves where the user's state folder cannot be used.
+    """
+    try:
+        return journal_folder(None)
+    except InvalidRequest:
+        return journals
+
+
 def journal_path(folder: Path, run_id: object) -> Path:
     """Give the journal's file of a run.
 
@@ -79,10 +91,12 @@ class Locks:
 
     Args:
         folder: the folder of the journals.
+        stores: the folder of the locks of stores, if another one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stores: Path | None = None) -> None:
         self._folder = folder
+        self._stores = stores or folder
         self._held: list[int] = []
 
     def take(self, run_id: str, *, writes: Iterable[str], reads: Iterable[str] = ()) -> None:
@@ -126,7 +140,8 @@ class Locks:
 
     def _take(self, name: str, what: str, *, alone: bool) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._folder / name, flags, 0o600)
+        folder = self._stores if name.startswith("store-") else self._folder
+        descriptor = os.open(folder / name, flags, 0o600)
         self._held.append(descriptor)
         holder = None
         try:

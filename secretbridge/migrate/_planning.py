@@ -18,6 +18,7 @@ from secretbridge.migrate._observe import marks
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
 from secretbridge.migrate._progress import misgiven, shown_progress
+from secretbridge.migrate._reach import allowed, one_store
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._tell import Teller
 from secretbridge.migrate._values import lender_of
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ends_of", "make", "refuse"]
 
+_ONE_STORE: Final = Violation(
+    "target", "and source are the same store", "name two stores; update_secret() renames within one"
+)
 _REFUSED: Final = "Refused before anything was written"
 
 
@@ -78,8 +82,7 @@ def ends_of(
     if waits is not None:
         wrong += found.misfits(waits=waits)
     if _same(found):
-        problem = "and source are the same store"
-        wrong.append(Violation("target", problem, "name two stores; update_secret() renames within one"))
+        wrong.append(_ONE_STORE)
     return found
 
 
@@ -147,10 +150,13 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
             now=now,
             known=known,
         )
+        if await one_store(unwatched.source, unwatched.target):
+            refuse([_ONE_STORE])
         with shown_progress(progress) as told:
             teller = Teller(told, unwatched.target.channel.runtime.now, "plan")
             teller.tell("started")
-            steps = await _steps(teller.watching(unwatched), ends, naming, frame, teller)
+            watched = teller.watching(unwatched)
+            steps = await allowed(await _steps(watched, ends, naming, frame, teller), watched.target)
             teller.tell("finished")
     return Plan(
         id=uuid4().hex,

@@ -129,9 +129,9 @@ def _inferred(work: Work, item: Item, look: Look) -> list[Any]:
 
 async def _is_old(work: Work, item: Item, look: Look) -> bool:
     """Say whether the target still holds what the vault kept before the write."""
-    if work.keep is None or not item.kept or look.value is None:
+    if work.keep is None or item.kept is None or look.value is None:
         return False
-    kept = await work.keep.kept(work.run_id, item.n)
+    kept = await work.keep.kept(work.run_id, item.n, item.kept)
     return kept is not None and kept["value"] == look.value
 
 

@@ -30,7 +30,7 @@ class After:
     Attributes:
         id: the provider's id.
         version: counts the changes (local vault).
-        updated_at: ISO 8601; None where reading moves it.
+        updated_at: ISO 8601; None where reading moves it, or there is a version.
     """
 
     id: str | None = None
@@ -42,7 +42,7 @@ class After:
         """Take it from what was told; ``steady`` says whether reading leaves ``updated_at`` alone."""
         if secret is None:
             return cls()
-        moment = secret.updated_at if steady else None
+        moment = secret.updated_at if steady and secret.version is None else None  # a version says more
         return cls(secret.id, secret.version, None if moment is None else moment.isoformat())
 
     def joined(self, later: After) -> After:
@@ -69,14 +69,16 @@ class Item:
         n: its place in the plan.
         step: what is to be done.
         state: as in Outcome; "intended" between the announcement and the outcome.
-        kept: whether the vault has what was there before.
+        kept: the number under which the vault has what was there before; None where it has not.
+        hidden: whether the target did not hand out the value that was there: it is kept without it.
         fingerprint: of the value that was going to be written, keyed; "" without a vault.
     """
 
     n: int
     step: Step
     state: State | Literal["intended"] = "pending"
-    kept: bool = False
+    kept: int | None = None
+    hidden: bool = False
     fingerprint: str = ""
     owner: Owner | None = None
     guarantee: Guarantee | None = None
@@ -105,7 +107,8 @@ class Item:
             guarantee=self.guarantee,
             owner=self.owner,
             resent=self.resent,
-            restorable=self.kept or (step.action == "create" and self.owner is not None),
+            restorable=(self.kept is not None and not self.hidden)
+            or (step.action == "create" and self.owner is not None),
             source_deleted=self.deletion == "done",
             error=self.error,
             losses=step.losses,
@@ -147,7 +150,9 @@ def ended_in(entries: Iterable[Entry]) -> tuple[RunState, str | None]:
 
 
 def _intended(item: Item, row: Sequence[Any]) -> None:
-    item.state, item.kept, item.error = "intended", bool(row[1]) or item.kept, None
+    item.state, item.error = "intended", None
+    if row[1] is not None:
+        item.kept, item.hidden = row[1:]
 
 
 def _read(item: Item, row: Sequence[Any]) -> None:

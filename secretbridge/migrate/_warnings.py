@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from secretbridge.migrate._decide import alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._names import Naming
     from secretbridge.migrate._types import Mark, Step
 
-__all__ = ["warnings_of"]
+__all__ = ["hides_value", "warnings_of"]
 
 
 def warnings_of(steps: tuple[Step, ...], ends: Ends, naming: Naming) -> Iterator[str]:
@@ -51,3 +54,14 @@ def _undo(steps: tuple[Step, ...], ends: Ends) -> Iterator[str]:
         yield f"An undo could not restore {updates:,} updated secrets: {title} never tells the old value."
     elif updates and ends.vault is None:
         yield f"An undo could not restore {updates:,} updated secrets: no vault= keeps the old values."
+    elif updates:
+        moment = datetime.now(UTC)
+        hidden = sum(step.action == "update" and hides_value(step, moment) for step in steps)
+        if hidden:
+            why = "what is inactive or has expired is not handed out before it is replaced"
+            yield f"An undo could not restore the values of {hidden:,} updated secrets: {why}."
+
+
+def hides_value(step: Step, now: datetime) -> bool:
+    """Say whether an update replaces a value that the target does not hand out."""
+    return "value" in step.fields and step.target_mark is not None and not alive(step.target_mark, now)

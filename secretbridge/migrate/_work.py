@@ -85,6 +85,8 @@ class Work:
         teller: told of each event, or None.
         stopped: why nothing more is begun; "" while it goes on.
         away: whether it stopped because a store has gone away and may come back.
+        place: the first number under which this run has kept nothing in the vault: none is taken twice, for
+            of what lies together there some may have been written meanwhile.
         again: numbers of the items that failed for the moment only, and are tried again after a wait.
     """
 
@@ -99,8 +101,12 @@ class Work:
     teller: Teller | None = None
     stopped: str = ""
     away: bool = False
+    place: int = 0
     again: set[int] = field(default_factory=set)
     _in_a_row: int = 0
+
+    def __post_init__(self) -> None:
+        self.place = 1 + max((item.kept for item in self.items if item.kept is not None), default=-1)
 
     async def log(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
         """Write an entry about items, and then move them as it says."""
