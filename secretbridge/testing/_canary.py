@@ -7,6 +7,7 @@ import html
 import json
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -20,8 +21,9 @@ _LEAST: Final = 6
 _FIRST: Final = 8
 
 
-def forms(secret: str) -> dict[str, str]:
-    """Give the secret as it is and as something on the way might write it; pieces too short to tell are left out."""
+@lru_cache(maxsize=64)
+def forms(secret: str) -> Mapping[str, str]:
+    """Give a secret as it is and as something on the way might write it, without pieces too short to tell."""
     data = secret.encode("utf-8", "surrogatepass")
     half = len(secret) // 2
     pieces = {
@@ -46,6 +48,8 @@ def forms(secret: str) -> dict[str, str]:
 
 def found_in(text: str, secret: str) -> list[str]:
     """Give the forms of a secret that a text holds; case does not matter."""
+    if not text or not secret:
+        return []
     folded = text.casefold()
     return [how for how, piece in forms(secret).items() if piece.casefold() in folded]
 

@@ -118,7 +118,11 @@ def bridged(provider: Any) -> Subject:
                     bridge.update_secret(listed.name, active=False)
                 else:
                     secret = bridge.get_secret(listed.name)
-                yield {"name": secret.name, "id": secret.id, **{name: getattr(secret, name) for name in fields}}
+                yield {
+                    "name": secret.name,
+                    "id": secret.id,
+                    **{name: getattr(secret, name) for name in fields},
+                }
 
     return Subject(provider=provider, seed=seed, held=held)
 

@@ -172,4 +172,3 @@ def _path(target: Target) -> str:
 
 def _body(fields: dict[str, object] | Fields) -> bytes:
     return to_json({WIRE[name]: value for name, value in fields.items()})
-

@@ -75,5 +75,3 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 def _failed(status: int, code: str) -> StandInReply:
     return json_reply(status, {"code": code, "message": "see the documents"})
-
-

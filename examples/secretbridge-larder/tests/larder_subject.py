@@ -21,7 +21,9 @@ def larder(kind: type[Larder] = Larder) -> Subject:
 
     def held() -> Iterator[Mapping[str, object]]:
         for row in standin.rows.values():
-            fields: dict[str, Any] = {ours: row.get(theirs) for ours, theirs in WIRE.items() if ours != "new_name"}
+            fields: dict[str, Any] = {
+                ours: row.get(theirs) for ours, theirs in WIRE.items() if ours != "new_name"
+            }
             if fields["expires_at"] is not None:
                 fields["expires_at"] = datetime.fromisoformat(fields["expires_at"])
             yield {"id": row["id"], "name": row["name"], **fields}

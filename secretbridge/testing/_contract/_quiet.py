@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QuietTests"]
 
-_STATUSES: Final = (200, 400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
+_STATUSES: Final = (200, 400, 401, 404, 409, 422, 429, 500)
 _TOGETHER: Final = 4
 
 
@@ -88,7 +88,7 @@ class QuietTests(ContractBase):
         with complaints() as noted:
             for operation, call in self._marked().items():
                 for ending, fault in self._endings().items():
-                    for number in range(3):
+                    for number in range(2):
                         with self.place(face) as place, overheard() as heard:
                             place.seed(self.names[0], {"value": self.marked_value})
                             if place.probe is not None:
@@ -154,8 +154,7 @@ class QuietTests(ContractBase):
                 for _ in range(2):  # what is imported late, or opened once, is there the second time
                     with self.holding(face) as place:
                         outcome = place.outcome(call)
-                said = str(outcome.error) if isinstance(outcome.error, RuntimeError) else ""
-                noted.unless(not said, f"{operation}: {said}")
+                noted.unless(outcome.error is None, f"{operation} came to {outcome}")
                 noted.unless(not place.watch.foreign, f"{operation} awaited something other than its channel")
                 slept = [what for what in place.watch.blocked if what.startswith("time.sleep")]
                 noted.unless(not slept, f"{operation} slept: {', '.join(slept)}")
@@ -264,7 +263,10 @@ def overheard() -> Iterator[Callable[[], str]]:
     levels = {logger: logger.level for logger in loggers}
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
-    others, root.handlers = root.handlers, [handler]  # else pytest keeps it all, and prints it where a test fails
+    others, root.handlers = (
+        root.handlers,
+        [handler],
+    )  # else pytest keeps it all, and prints it where a test fails
     with warnings.catch_warnings(record=True) as warned, redirect_stdout(printed), redirect_stderr(printed):
         warnings.simplefilter("always")
         try:
