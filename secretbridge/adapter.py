@@ -1,8 +1,8 @@
 """What an adapter in a package of its own is written with; docs/adapter-guide.md leads through it.
 
-``Provider`` is the protocol that an adapter keeps. ``HttpProvider`` is a base for stores behind HTTP: it sends
-with ``_ask``, reads successes with ``_parse`` and ``_parse_object``, and judges refusals by their status, unless
-the adapter's ``_fault`` reads more from their bodies. The rest is what these speak of.
+``Provider`` is the protocol that an adapter keeps. ``HttpProvider`` is a base for stores behind HTTP: it
+sends with ``_ask``, reads successes with ``_parse`` and ``_parse_object``, and judges refusals by their
+status, unless the adapter's ``_fault`` reads more from their bodies. The rest is what these speak of.
 """
 
 from secretbridge._capabilities import Capabilities, Limit

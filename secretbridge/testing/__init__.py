@@ -1,4 +1,4 @@
-"""For tests of your own: stand-ins of the four services, a runtime with a script, and the providers' contract.
+"""For tests of your own: stand-ins of the four services, a scripted runtime, the providers' contract.
 
 Install with the extra ``secretbridge[testing]``. Names load on first use: pytest loads this package for every
 test run, because of its plugin.

@@ -1,4 +1,4 @@
-"""What the fixtures of the pytest plugin give: a vault, services within reach, recorded pauses, and a canary."""
+"""What the fixtures of the pytest plugin give: a vault, services within reach, recorded pauses, a canary."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ class Canary:
         self._allowed.add(Path(path).resolve())
 
     def found_in(self, text: str) -> list[str]:
-        """Say in which forms a text holds a value: for what a test takes away with ``capsys.readouterr()``."""
+        """Say in which forms a text holds a value: for what a test took with ``capsys.readouterr()``."""
         return [how for value in self._values for how in found_in(text, value)]
 
     def findings(self, output: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Fixtures for tests of code that uses secretbridge; pytest finds them by itself where the package is installed.
+"""Fixtures for tests of code that uses secretbridge; pytest finds them where the package is installed.
 
 This module is loaded at the start of every test run there: it loads nothing until a fixture is asked for.
 """
@@ -83,8 +83,8 @@ def secretbridge_appfarm(secretbridge_waits: Waits) -> Iterator[Reached[AppfarmS
 def secretbridge_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Canary]:
     """Give ``canary(value)``, which gives the value back and fails the test if it turns up where it must not.
 
-    Looked at, when the test has ended, are captured output, logs of every level, warnings and every file below
-    ``tmp_path``; looked for is the value as it is, in part and encoded.
+    Looked at, when the test has ended, are captured output, logs of every level, warnings and every file
+    below ``tmp_path``; looked for is the value as it is, in part and encoded.
     """
     from secretbridge.testing._fixtures import canary
 

@@ -1,4 +1,4 @@
-"""Larder's adapter broken on purpose, once for each promise, and the test of the contract that must notice."""
+"""Larder's adapter broken on purpose, once for each promise, and the test that must notice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
+import anyio.lowlevel
 from pydantic import SecretStr
 from secretbridge_larder import Larder
 
@@ -533,7 +533,7 @@ class Sleeps(Larder):
 @caught(WAITS, "waits on the event loop by itself", "came to|awaited something other")
 class WaitsByItself(Larder):
     async def delete(self, channel: Any, target: Any) -> None:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         await super().delete(channel, target)
 
 

@@ -17,6 +17,7 @@ from secretbridge.testing import ProviderContract, Reply, Subject
 if TYPE_CHECKING:
     from secretbridge_larder import Larder as Kind
 
+SEALED = {"a sealed shelf": (Reply(423, json={"code": "sealed"}), SecretProtected)}
 GUIDE = Path(__file__).parents[2] / "docs" / "adapter-mutations.md"
 
 
@@ -25,7 +26,7 @@ def contract_for(kind: type[Kind], folder: Path) -> ProviderContract:
 
     class Contract(ProviderContract):
         capabilities = Larder.capabilities if kind.__name__ == "OtherCapabilities" else kind.capabilities
-        refusals = {"a sealed shelf": (Reply(423, json={"code": "sealed"}), SecretProtected)}
+        refusals = SEALED
 
         def make(self) -> Subject:
             return larder(kind)
@@ -39,7 +40,7 @@ class TestLarder(ProviderContract):
     """The adapter that the broken ones are made of keeps the contract."""
 
     capabilities = Larder.capabilities
-    refusals = {"a sealed shelf": (Reply(423, json={"code": "sealed"}), SecretProtected)}
+    refusals = SEALED
 
     def make(self) -> Subject:
         return larder()

@@ -13,7 +13,6 @@ from secretbridge.adapter import (
     HttpProvider,
     Limit,
     Moment,
-    Operation,
     Page,
     Reply,
     Request,

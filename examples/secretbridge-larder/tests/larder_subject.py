@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from larder_standin import LarderStandIn
 from secretbridge_larder import WIRE, Larder
 
 from secretbridge.testing import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 def larder(kind: type[Larder] = Larder) -> Subject:

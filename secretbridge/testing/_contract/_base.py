@@ -1,4 +1,4 @@
-"""What all parts of the contract share: the settings of a test class, its cases, and how a failure is told."""
+"""What all parts of the contract share: a test class's settings, its cases, and how a failure is told."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class ContractBase:
             place.seed(self.names[0], {name: self.sample(name) for name in {"value", *fields}})
             yield place
 
-    def sample(self, field: str, which: int = 0) -> Any:  # noqa: ANN401 - as the field is
+    def sample(self, field: str, which: int = 0) -> Any:
         """Give one of the two samples of a field."""
         if field == "new_name":
             return self.names[2]

@@ -38,7 +38,7 @@ def _changes_over_http(of: type[ContractBase]) -> bool:
 class FailingTests(ContractBase):
     """Failures: nothing acknowledged is lost, nothing unknown is called done."""
 
-    def _each_request(self, face: Face, operation: str, call: Call) -> Iterator[tuple[int, bool, bool]]:
+    def _each_request(self, face: Face, call: Call) -> Iterator[tuple[int, bool, bool]]:
         """Each request of a call: its place, whether it changes state, and whether one before it does."""
         with self.holding(face) as place:
             place.outcome(call)
@@ -58,7 +58,7 @@ class FailingTests(ContractBase):
         place.probe.script(*[Pass()] * number, *faults)
         return place.outcome(call)
 
-    def _honest(
+    def _honest(  # noqa: PLR0917 - private
         self, where: str, outcome: Outcome, place: Place, before: Any, done: Any, noted: Complaints
     ) -> None:
         """Compare what an error says with what the store holds."""
@@ -77,7 +77,7 @@ class FailingTests(ContractBase):
         with complaints() as noted:
             for operation, call in self.calls().items():
                 done = self._done(face, call)
-                for number, changes, after in self._each_request(face, operation, call):
+                for number, changes, after in self._each_request(face, call):
                     for status in self.all_statuses:
                         with self.holding(face) as place:
                             before = place.state()
@@ -106,7 +106,7 @@ class FailingTests(ContractBase):
         with complaints() as noted:
             for name, (reply, kind) in self.refusals.items():
                 for operation, call in self.changing_calls().items():
-                    steps = [*self._each_request(face, operation, call)]
+                    steps = [*self._each_request(face, call)]
                     number = next(number for number, changes, _ in steps if changes)
                     with self.holding(face) as place:
                         outcome = self._faulted(place, call, number, reply)
@@ -120,7 +120,7 @@ class FailingTests(ContractBase):
         """The store has handled the request: NoReply with applied None, and False for a reading."""
         with complaints() as noted:
             for operation, call in self.calls().items():
-                for number, changes, after in self._each_request(face, operation, call):
+                for number, changes, after in self._each_request(face, call):
                     for how in ("closed", "reset"):
                         with self.holding(face) as place:
                             outcome = self._faulted(place, call, number, Lost(how))
@@ -134,7 +134,7 @@ class FailingTests(ContractBase):
         """NotSent with applied False."""
         with complaints() as noted:
             for operation, call in self.calls().items():
-                for number, _, after in self._each_request(face, operation, call):
+                for number, _, after in self._each_request(face, call):
                     with self.holding(face) as place:
                         outcome = self._faulted(place, call, number, Refused())
                         where = f"{operation}, request {number + 1} not sent"
@@ -146,7 +146,7 @@ class FailingTests(ContractBase):
         """The credential and the value would go to wherever it leads."""
         with complaints() as noted:
             for operation, call in self.calls().items():
-                for number, _, _ in self._each_request(face, operation, call):
+                for number, _, _ in self._each_request(face, call):
                     for status in (301, 302, 303, 307, 308):
                         with self.holding(face) as place:
                             reply = Reply(status, headers=_ELSEWHERE)
@@ -164,7 +164,7 @@ class FailingTests(ContractBase):
         replies.append(Reply(200, body=b"[]", headers=[("Content-Type", "application/json")]))
         with complaints() as noted:
             for operation, call in self.calls().items():
-                for number, changes, after in self._each_request(face, operation, call):
+                for number, changes, after in self._each_request(face, call):
                     for reply in replies[: 1 if operation in self.unread and changes else None]:
                         with self.holding(face) as place:
                             outcome = self._faulted(place, call, number, reply)
@@ -177,7 +177,7 @@ class FailingTests(ContractBase):
     def test_a_create_whose_answer_was_lost_is_not_sent_again(self, face: Face) -> None:
         """A second one could make a second secret, or meet the first: ``idempotent=False``."""
         call = self.calls()["create"]
-        number = next(number for number, changes, _ in self._each_request(face, "create", call) if changes)
+        number = next(number for number, changes, _ in self._each_request(face, call) if changes)
         with complaints() as noted, self.holding(face, retry=_PATIENT) as place:
             outcome = self._faulted(place, call, number, Lost())
             sent = [request for request in place.requests if self.changes_state(request)]
@@ -192,7 +192,7 @@ class FailingTests(ContractBase):
         with complaints() as noted:
             for operation, call in self.changing_calls().items():
                 done = self._done(face, call)
-                for number, changes, _ in self._each_request(face, operation, call):
+                for number, changes, _ in self._each_request(face, call):
                     if not changes:
                         continue
                     with self.holding(face, retry=_PATIENT) as place:

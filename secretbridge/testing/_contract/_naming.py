@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge import errors
-from secretbridge._capabilities import Limit
 from secretbridge._checks import fields_given, update_violations
 from secretbridge.testing._contract._base import ContractBase, applies, complaints
 from secretbridge.testing._contract._place import Call, plain
@@ -14,6 +13,7 @@ from secretbridge.testing._contract._place import Call, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from secretbridge._capabilities import Limit
     from secretbridge.testing._contract._place import Face, Place
 
 __all__ = ["NASTY_NAMES", "NASTY_TEXTS", "NamingTests"]
@@ -30,12 +30,15 @@ NASTY_NAMES: Final = (
 
 #: Values that something on the way to a store may cut, trim, translate or run.
 NASTY_TEXTS: Final = (
-    "lower", " leading", "trailing ", "tab\tbed", "two\nlines", "end of line\n", "c\r\nd", "\r", "\\", "a\\nb",
+    "lower", " leading", "trailing ", "tab\tbed", "two\nlines", "end of line\n", "c\r\nd", "\r", "\\",
+    "a\\nb",
     '"quoted"', "'quoted'", "`run`", "$HOME ${HOME} $(id) %HOME%", "a=b", "# no comment", "a # b", "{}",
     '{"a": [1]}', "null", "true", "1234", "1e400", "0123", "%41%2F%", "a+b&c=d?e", "&amp;<b>", "a;b,c:d",
-    "é e\u0301 ß İ", "日本語 текст", "🔑👩‍👩‍👧", "\u202eabc", "zero\u200bwidth", "\ufeffbom\ufeff", "\u00a0space\u00a0",
+    "é e\u0301 ß İ", "日本語 текст", "🔑👩‍👩‍👧", "\u202eabc",
+    "zero\u200bwidth", "\ufeffbom\ufeff", "\u00a0space\u00a0",
     "line\u2028end", "next\x85line", "del\x7fete", "bell\x07bell", "esc\x1b[31m", "nul\x00nul",
-    "half \ud800 pair", "-----BEGIN KEY-----\nMIIB\n-----END KEY-----\n", "    ", "𝔘𝔫𝔦", "\uffff\ufffd",
+    "half \ud800 pair", "-----BEGIN KEY-----\nMIIB\n-----END KEY-----\n",
+    "    ", "\U0001d518", "\uffff\ufffd",
 )  # fmt: skip
 
 #: The longest text that is tried: longer limits would cost more time than they show.
@@ -150,8 +153,8 @@ class NamingTests(ContractBase):
             told = one.do("get_secret", self.names[0]).reveal()
             noted.unless(told == self.sample("value", 1), "an old value was told: ask the store every time")
 
-    def make_beside(self, place: Place) -> Any:  # noqa: ANN401 - a Subject
-        """Give another adapter over the store of a place, as another client of it; a copy unless overridden."""
+    def make_beside(self, place: Place) -> Any:
+        """Give another adapter over the store of a place, as another client; a copy unless overridden."""
         import copy
         from dataclasses import replace
 

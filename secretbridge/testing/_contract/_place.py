@@ -83,7 +83,7 @@ class Place:
         runtime = (BlockingWatched if face == "sync" else AsyncWatched)(self.probe, self.watch)
         kind = SecretBridge if face == "sync" else AsyncSecretBridge
         self.bridge: Any = object.__new__(kind)
-        self.bridge._core = connected(subject.provider, runtime, 30.0, retry, None)
+        self.bridge._core = connected(subject.provider, runtime, 30.0, retry, None)  # noqa: SLF001 - no argument takes a runtime
 
     @property
     def requests(self) -> list[RecordedRequest]:

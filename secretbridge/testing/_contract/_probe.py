@@ -22,7 +22,7 @@ class Probe(httpx.BaseTransport, httpx.AsyncBaseTransport):
         inner: the transport that leads to the stand-in.
     """
 
-    def __init__(self, inner: Any) -> None:  # noqa: ANN401 - blocking, asynchronous, or both in one
+    def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._faults: deque[Fault] = deque()
         self.requests: list[RecordedRequest] = []

@@ -148,7 +148,7 @@ class QuietTests(ContractBase):
     # Waiting.
 
     def test_nothing_is_waited_for_but_the_channel(self, face: Face) -> None:
-        """No sleep of its own, no file or socket on the event loop: blocking steps go through channel.call."""
+        """No sleep of its own, no file or socket on the event loop: what blocks goes through channel.call."""
         with complaints() as noted:
             for operation, call in self.calls().items():
                 for _ in range(2):  # what is imported late, or opened once, is there the second time
@@ -238,7 +238,7 @@ def _echo(words: list[str], status: int) -> Mapping[str, object]:
         "type",
         "id",
     )
-    places = {key: first for key in keys}
+    places = dict.fromkeys(keys, first)
     every = [{**row, "message": word, "msg": word, "field": word, "description": word} for word in words]
     vendor = {
         "applicationError": {"code": first, "data": words},

@@ -1,4 +1,4 @@
-"""The contract's tests of operations and fields: each yes works, each no is refused, what is left out stays."""
+"""The contract's tests of operations and fields: a yes works, a no is refused, what is left out stays."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class VerbTests(ContractBase):
 
     @applies(lambda of: bool(of.capabilities.update))
     def test_each_field_that_can_be_changed_arrives_and_the_others_stay(self, face: Face) -> None:
-        """A field left out of an update stays as it is: send exactly the fields in ``changes``, and no null."""
+        """A field left out of an update stays as it is: send exactly what is in ``changes``, and no null."""
         with complaints() as noted:
             for name in [field for field in SETTABLE if field in self.capabilities.update]:
                 with self.holding(face, *self.kept) as place:
@@ -187,7 +187,7 @@ class VerbTests(ContractBase):
 
     @applies(lambda of: "put" in of.capabilities.operations)
     def test_put_replaces_a_secret_as_if_newly_created(self, face: Face) -> None:
-        """A field left out returns to its default; where it cannot, the put is refused and nothing changes."""
+        """A field left out returns to its default; where it cannot, the put is refused before a change."""
         resettable = [name for name in self.kept if name not in self.capabilities.one_way]
         with complaints() as noted:
             for name in resettable:

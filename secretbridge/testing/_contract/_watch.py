@@ -7,10 +7,13 @@ suspends the coroutine, sleeps or blocks is the adapter's own doing, and is writ
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import pytest
 
 from secretbridge._runtime import AsyncRuntime, BlockingRuntime
 
@@ -104,7 +107,7 @@ class _Gate:
 class BlockingWatched(BlockingRuntime):
     """The blocking runtime, watched. To hang is to be interrupted by Ctrl-C there."""
 
-    def __init__(self, transport: Any, watch: Watch) -> None:  # noqa: ANN401 - see Subject
+    def __init__(self, transport: Any, watch: Watch) -> None:
         super().__init__(transport)
         self.watch = watch
 
@@ -143,7 +146,7 @@ class BlockingWatched(BlockingRuntime):
 class AsyncWatched(AsyncRuntime):
     """The awaited runtime, watched. To hang is to wait for ever there."""
 
-    def __init__(self, transport: Any, watch: Watch) -> None:  # noqa: ANN401 - see Subject
+    def __init__(self, transport: Any, watch: Watch) -> None:
         super().__init__(transport)
         self.watch = watch
 
@@ -216,8 +219,19 @@ def listening(into: list[str]) -> Iterator[None]:
     """Write down the blocking calls of this task."""
     _add_hook()
     token = _LISTENER.set(into)
+    really_sleep = time.sleep
+
+    def sleep(seconds: float) -> None:
+        heard = _LISTENER.get()
+        if heard is None or _INSIDE.get():
+            really_sleep(seconds)
+        else:
+            heard.append(f"time.sleep({seconds})")
+
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:  # Python tells hooks of it from 3.13 on only
+            patch.setattr(time, "sleep", sleep)
+            yield
     finally:
         _LISTENER.reset(token)
 
@@ -228,11 +242,11 @@ def _add_hook() -> None:
 
 
 def _heard(event: str, arguments: tuple[object, ...]) -> None:
-    if event != "time.sleep" and event not in _BLOCKING:
+    if event not in _BLOCKING:
         return
     into = _LISTENER.get()
     if into is None or _INSIDE.get():
         return
-    what = arguments[0] if arguments and isinstance(arguments[0], (str, int, float)) else ""
+    what = arguments[0] if arguments and isinstance(arguments[0], str) else ""
     if event != "open" or not str(what).endswith(_CODE):
-        into.append(f"{event}({what!r})" if event in {"open", "time.sleep"} else event)
+        into.append(f"{event}({what!r})" if event == "open" else event)
