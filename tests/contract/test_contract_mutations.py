@@ -77,3 +77,17 @@ def test_the_table_in_the_docs_is_the_one_that_the_mutations_make() -> None:
     found = re.search(r"<!-- table: begin[^>]*-->\n\n(.*?)\n<!-- table: end -->", text, re.DOTALL)
     assert found, "docs/adapter-mutations.md has no table between its two comments"
     assert found[1] == table()
+
+
+def test_what_the_guide_shows_of_the_example_is_the_example() -> None:
+    example = GUIDE.parents[1] / "examples" / "secretbridge-larder"
+    files = [
+        path.read_text(encoding="utf-8")
+        for path in sorted(example.rglob("*.*"))
+        if path.suffix in {".py", ".toml"}
+    ]
+    text = GUIDE.with_name("adapter-guide.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:python|py|toml)\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+    pieces = [piece for block in blocks for piece in block.split("\n\n\n")]
+    assert [piece for piece in pieces if not any(piece in file for file in files)] == []
+    assert len(blocks) == 6

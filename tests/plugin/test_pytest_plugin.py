@@ -44,7 +44,8 @@ LEAKS = """
         (tmp_path / secretbridge_canary("Zq7-Kx4-wV9-jH2")).touch()
 
     def test_encoded(secretbridge_canary):
-        print("Authorization: Basic " + base64.b64encode(b"me:" + secretbridge_canary(VALUE).encode()).decode())
+        value = secretbridge_canary(VALUE).encode()
+        print("Authorization: Basic " + base64.b64encode(b"me:" + value).decode())
 
     def test_in_part(secretbridge_canary):
         print(secretbridge_canary(VALUE)[:10])
