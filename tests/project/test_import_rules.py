@@ -39,6 +39,7 @@ FORBIDDEN = {
     "_embedded.py": FACES | {"providers", "_core", "_channel", "_wire", "_retry"},
     "providers/": FACES | {"_core", "_wire", "_retry"},
     "_core.py": FACES | {"_wire", "_vault"},
+    "adapter.py": FACES | {"_core", "_wire", "_retry", "_vault"},
     "_credentials.py": FACES | {"providers", "_core", "_channel", "_vault", "_wire", "_retry", "_embedded"},
     "_admin.py": {"providers", "_core", "_channel", "_wire", "_retry", "_config", "migrate", "cli"},
     "_config/": {"_wire", "_retry", "_core", "migrate", "cli"},
