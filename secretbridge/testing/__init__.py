@@ -4,6 +4,7 @@ Install with the extra ``secretbridge[testing]``.
 """
 
 from secretbridge.testing._appfarm import AppfarmSecret, AppfarmStandIn
+from secretbridge.testing._fault_server import FaultServer
 from secretbridge.testing._insforge import InsForgeStandIn
 from secretbridge.testing._insforge_row import InsForgeSecret
 from secretbridge.testing._ionet import IoNetSecret, IoNetStandIn
@@ -19,12 +20,15 @@ from secretbridge.testing._standin import (
     StandInOptions,
     StandInReply,
 )
+from secretbridge.testing._wire_fault import WIRE_FAULTS, WireFault
 from secretbridge.testing._wix import WixSecret, WixStandIn
 
 __all__ = [
+    "WIRE_FAULTS",
     "AppfarmSecret",
     "AppfarmStandIn",
     "Fault",
+    "FaultServer",
     "InsForgeSecret",
     "InsForgeStandIn",
     "IoNetSecret",
@@ -39,6 +43,7 @@ __all__ = [
     "StandIn",
     "StandInOptions",
     "StandInReply",
+    "WireFault",
     "WixSecret",
     "WixStandIn",
     "answer",
