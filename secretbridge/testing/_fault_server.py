@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from select import select
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -76,6 +77,11 @@ class FaultServer:
         return self._server.accepted
 
     @property
+    def left(self) -> int:
+        """How much of the script was not met yet."""
+        return self._server.left
+
+    @property
     def open(self) -> int:
         """How many connections are open."""
         return self._server.open
@@ -90,6 +96,10 @@ class _Breaking(LoopbackServer):
         self._changing = threading.Lock()
         self.taken = 0
         self.accepted = 0
+
+    @property
+    def left(self) -> int:
+        return len(self._script)
 
     @property
     def open(self) -> int:
@@ -128,6 +138,7 @@ class _Breaking(LoopbackServer):
             super()._converse(connection)
             return
         with suppress(OSError), connection:
+            select([connection], [], [])  # so that the client has connected and sent, not less
             self._end(connection, fault)
         with self._lock:
             del self._open[threading.current_thread()]

@@ -65,7 +65,7 @@ CALLS: Final = (
         "create_secret",
         {"name": "NEW", "value": NEW},
         _ADDED,
-        {"ionet": ("GET", "POST"), "wix": ("POST",), "insforge": ("POST", "PUT")},
+        {"ionet": ("POST",), "wix": ("POST",), "insforge": ("POST", "PUT")},
     ),
     Call(
         "update",

@@ -187,6 +187,8 @@ def _judged(
         wrong.append("said not to be applied, and it is")
     if state not in (before, call.wanted):
         wrong.append("neither the old state nor the new one")
+    if server.left:
+        wrong.append("the fault was never met")
     if took > _SLACK:
         wrong.append(f"took {took:.1f} s")
     if failed is not None:
