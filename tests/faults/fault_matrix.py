@@ -196,3 +196,20 @@ def _judged(
         if failed.__cause__ is not None or failed.__context__ is not None:
             wrong.append("is chained")
     return outcome, wrong
+
+
+def cells(provider: str, variant: int, one_in: int) -> list[Cell]:
+    """Cells of one provider in one variant (a face, with or without later tries).
+
+    Args:
+        provider: its name.
+        variant: from 0; an even one has no later tries. ``FACES[variant // 2]`` is its face.
+        one_in: 1 for all cells. Else a fixed choice: of exchange i and fault j those where i + j leaves the
+            variant when divided by this, so that no two variants share a cell.
+    """
+    return [
+        Cell(exchange, fault, again=bool(variant % 2))
+        for i, exchange in enumerate(EXCHANGES)
+        for j, fault in enumerate(FAULTS)
+        if exchange.provider == provider and (i + j - variant) % one_in == 0
+    ]
