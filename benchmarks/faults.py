@@ -42,7 +42,7 @@ def main() -> None:
                 ]
         took, used = time.monotonic() - began, time.process_time() - processor
         print(
-            f"{face}: {count:,} cells; {len(differ)} not as expected; {took:.0f} s, of them {used:.0f} s of work",
+            f"{face}: {count:,} cells; {len(differ)} not as expected; {took:.0f} s, {used:.0f} s of work",
             flush=True,
         )
         for cell, said, wrong in differ:

@@ -271,6 +271,6 @@ def _field(name: str, one: Field, given: object) -> Iterator[str]:
         if any("\ud800" <= character <= "\udfff" for character in given):
             yield f"{name} has a lone surrogate"
         if len(given) < one.least or (one.most is not None and len(given) > one.most):
-            yield f"{name} is of a length that is not taken"
+            yield f"{name} is too short or long"
         if one.pattern and re.fullmatch(one.pattern, given) is None:
             yield f"{name} is not of its form"

@@ -1,4 +1,4 @@
-"""What is gone or not found where no secret was asked for: an address that is wrong, not a secret that is absent."""
+"""What is gone or not found where no secret was asked for: a wrong address, not an absent secret."""
 
 from __future__ import annotations
 
