@@ -23,10 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ODD: Final = (
-    None, True, False, 0, -1, 1, 2**63, 10**400, -0.0, 1e308, "", " ", "\0", "\ud800", "a" * 5000, [], {}, [[]],
-    "NOT_FOUND", "2026-13-40", "9999-12-31T23:59:59-12:00", {"a": {"a": {}}}, "../..", "%00",
+    None, True, False, 0, -1, 1, 2**63, 10**400, -0.0, 1e308, "", " ", "\0", "\ud800", "a" * 5000, [], {},
+    [[]], "NOT_FOUND", "2026-13-40", "9999-12-31T23:59:59-12:00", {"a": {"a": {}}}, "../..", "%00",
 )  # fmt: skip
-_BITS: Final = (b"", b"\0", b"\xff\xfe", b"{", b"}", b"[", b'"', b"'", b"\\", b"\n", b"\r\n", b"=", b"${A}", b"#")
+_BITS: Final = (
+    b"", b"\0", b"\xff\xfe", b"{", b"}", b"[", b'"', b"'", b"\\", b"\n", b"\r\n", b"=", b"${A}", b"#",
+)  # fmt: skip
+_ODD_HEADERS: Final = (
+    b"Retry-After", b"Content-Encoding", b"x-request-id", b"x-wix-request-id", b"Location",
+)  # fmt: skip
 
 
 class Dice(random.Random):
@@ -37,7 +42,7 @@ class Dice(random.Random):
         return self.randbytes(self.randrange(most))
 
     def mutated(self, data: bytes) -> bytes:
-        """Change bytes in a few places: a bit, a piece left out, doubled or moved, something put in, the end cut."""
+        """Change bytes in a few places: a bit, a piece left out or doubled, something put in, the end cut."""
         changed = bytearray(data)
         for _ in range(self.choice((1, 1, 1, 2, 5))):
             place, end = sorted(self.randrange(len(changed) + 1) for _ in range(2))
@@ -56,7 +61,7 @@ class Dice(random.Random):
                 del changed[end:]
         return bytes(changed)
 
-    def reshaped(self, document: Any) -> Any:
+    def reshaped(self, document: Any) -> Any:  # noqa: ANN401 - JSON
         """Put something odd in one place of a JSON document, or leave it out."""
         if isinstance(document, dict) and document and self.random() < 0.85:
             copy = dict(document)
@@ -97,7 +102,9 @@ def _told(act: Callable[[], object], *secrets: str) -> str:
 class _Changing(httpx.BaseTransport):
     """Answers as a stand-in, but for one answer."""
 
-    def __init__(self, below: httpx.BaseTransport, number: int, change: Callable[[httpx.Response], httpx.Response]):
+    def __init__(
+        self, below: httpx.BaseTransport, number: int, change: Callable[[httpx.Response], httpx.Response]
+    ) -> None:
         self._below, self._left, self._change = below, number, change
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -133,12 +140,13 @@ class Replies:
                 body = dice.mutated(body)
             else:
                 body = dice.bytes_of(200)
-            status = dice.choice((200, 200, 200, reply.status_code, dice.randrange(100, 600)))
-            headers = [(b"Content-Type", dice.choice((b"application/json", b"text/html", b"", dice.bytes_of(9))))]
+            near = dice.randrange(400, 430)
+            status = dice.choice((200, 200, reply.status_code, near, dice.randrange(100, 600)))
+            kind = dice.choice((b"application/json", b"text/html", b"", dice.bytes_of(9)))
+            headers = [(b"Content-Type", kind)]
             if dice.random() < 0.3:
                 odd = (b"9" * 30, b"-1", b"nan", b"gzip", b"Wed, 99 Foo 2026", dice.bytes_of(30))
-                for header in (b"Retry-After", b"Content-Encoding", b"x-request-id", b"x-wix-request-id", b"Location"):
-                    headers.append((header, dice.choice(odd)))
+                headers += [(header, dice.choice(odd)) for header in _ODD_HEADERS]
             return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
         transport = _Changing(standin.transport(), number, change)
@@ -182,7 +190,8 @@ class Configuration:
         b'[connections.one]\nprovider = "wix"\napi_key = "env:KEY"\nsite_id = "s"\ntimeout = 5\n'
         b'retry = { attempts = 2 }\n[connections.two]\nprovider = "local"\nlocation = "v.db"\n'
         b'[connections.three]\nprovider = "appfarm"\nbase_url = "https://a.example"\napi_key = "env:OTHER"\n'
-        b'path = "/api/services/a/b"\nsecrets = ["A", "B"]\n[connections.four]\nprovider = "dotenv"\npath = ".env"\n'
+        b'path = "/api/services/a/b"\nsecrets = ["A", "B"]\n'
+        b'[connections.four]\nprovider = "dotenv"\npath = ".env"\n'
     )
 
     def __init__(self, folder: Path) -> None:
@@ -195,7 +204,8 @@ class Configuration:
         data = dice.bytes_of(80) if dice.random() < 0.1 else dice.mutated(text)
         self._file.write_bytes(data)
         name = dice.choice(("one", "two", "three", "four"))
-        return _told(lambda: connect(name, config=self._file).close(), *(["Zx9canary"] if b"Zx9canary" in data else []))
+        told = ["Zx9canary"] if b"Zx9canary" in data else []
+        return _told(lambda: connect(name, config=self._file).close(), *told)
 
 
 class Dotenvs:

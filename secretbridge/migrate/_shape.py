@@ -1,4 +1,4 @@
-"""The shape of a plan's JSON: its checksum shows an accident, and anybody can make one for what they wrote."""
+"""The shape of a plan's JSON: its checksum shows an accident, and anybody can make it anew."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from secretbridge.migrate._types import Action
 
 __all__ = ["is_shaped"]
 
-#: A type; a tuple of shapes, of which one fits; a list of one shape; a mapping of keys, "?" for one that may be
-#: missing, and "" for any; or a set of texts.
+#: A type; a tuple of shapes, of which one fits; a list of one shape; a mapping of keys, "?" for one that may
+#: be missing, and "" for any; or a set of texts.
 _Shape: TypeAlias = Any
 
 
@@ -100,7 +100,9 @@ def _has_keys(shape: dict[str, _Shape], given: dict[str, object]) -> bool:
         return all(_fits(shape[""], one) for one in given.values())
     known = {key.removesuffix("?"): one for key, one in shape.items()}
     needed = {key for key in shape if not key.endswith("?")}
-    return needed <= given.keys() <= known.keys() and all(_fits(known[key], one) for key, one in given.items())
+    if not needed <= given.keys() <= known.keys():
+        return False
+    return all(_fits(known[key], one) for key, one in given.items())
 
 
 def _is_moment(given: object) -> bool:

@@ -157,7 +157,7 @@ def test_a_connection_that_ended_between_two_calls_is_replaced(
             again = WireFault(handled=True, says=_as_it_is, then=then)
             server.script(*[None] * (len(first.exchanges[service.name]) - 1), again)
             _one_after_the_other(face, server, service, first, call)
-            assert (call.name, held(server.standin)) == (call.name, call.wanted)
+            assert (call.name, server.accepted, held(server.standin)) == (call.name, 2, call.wanted)
 
 
 def _as_it_is(reply: Any) -> list[bytes]:

@@ -26,6 +26,7 @@ from secretbridge import (
     Wix,
     errors,
 )
+from secretbridge.testing import WIRE_FAULTS, FaultServer, IoNetStandIn, WireFault
 
 
 def token() -> str:
@@ -75,3 +76,13 @@ def errors_are_typed(error: SecretBridgeError) -> None:
         assert_type(missing.code, str | None)
     except errors.Conflict as conflict:
         assert_type(conflict.current_version, int | None)
+
+
+def testing() -> None:
+    standin = IoNetStandIn()
+    with FaultServer(standin) as server:
+        assert_type(server, FaultServer)
+        assert_type(server.base_url, str)
+        server.script(None, WIRE_FAULTS["refused"], WireFault.answer(503, handled=True))
+        server.script("refused")  # type: ignore[arg-type]  # a name is no fault
+        assert_type(server.left, int)
