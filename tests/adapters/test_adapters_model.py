@@ -172,7 +172,7 @@ class Managed(RuleBasedStateMachine):
 @pytest.mark.parametrize("case", CASES[:3], ids=str)
 def test_two_clients_and_a_service_do_what_a_dict_does(case: Case) -> None:
     of_this = type("OfThis", (Managed,), {"case": case})
-    run_state_machine_as_test(of_this, settings=SETTINGS)  # type: ignore[no-untyped-call]  # hypothesis leaves it so
+    run_state_machine_as_test(of_this, settings=SETTINGS)
 
 
 class Endpoint(RuleBasedStateMachine):
@@ -203,4 +203,4 @@ class Endpoint(RuleBasedStateMachine):
 
 
 def test_two_clients_and_an_endpoint_do_what_a_dict_does() -> None:
-    run_state_machine_as_test(Endpoint, settings=settings(SETTINGS, max_examples=10))  # type: ignore[no-untyped-call]  # likewise
+    run_state_machine_as_test(Endpoint, settings=settings(SETTINGS, max_examples=10))
