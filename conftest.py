@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from postgres_server import Server
 
-pytest_plugins = ("postgres_server",)
+pytest_plugins = ("postgres_server", "request_check")
 
 #: What would make a test depend on the machine it runs on.
 _ENVIRONMENT = (

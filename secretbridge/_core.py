@@ -392,7 +392,7 @@ class Core:
     async def _seen(self, secret: Secret, *, wants_value: bool) -> tuple[Secret | None, bool]:
         """Read a secret back, and say whether its value is hidden: an inactive one is only listed."""
         of = self.capabilities
-        target = Target(secret.name, secret.id)
+        target = Target(secret.name or None, secret.id)  # a change by id may not have learned the name
         got: Secret | None = None
         if "get" in of.operations and (wants_value or of.list_tells <= of.get_tells):
             at = Target(None, secret.id) if of.addressed_by.get("get") == "id" else target

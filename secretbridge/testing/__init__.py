@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from secretbridge.testing._appfarm import AppfarmSecret, AppfarmStandIn
     from secretbridge.testing._contract import ProviderContract, Subject
     from secretbridge.testing._exchange import json_reply
+    from secretbridge.testing._fault_server import FaultServer
     from secretbridge.testing._insforge import InsForgeStandIn
     from secretbridge.testing._insforge_row import InsForgeSecret
     from secretbridge.testing._ionet import IoNetSecret, IoNetStandIn
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
         StandInOptions,
         StandInReply,
     )
+    from secretbridge.testing._wire_fault import WIRE_FAULTS, WireFault
     from secretbridge.testing._wix import WixSecret, WixStandIn
 
 __all__ = [
+    "WIRE_FAULTS",
     "AppfarmSecret",
     "AppfarmStandIn",
     "Fault",
+    "FaultServer",
     "InsForgeSecret",
     "InsForgeStandIn",
     "IoNetSecret",
@@ -50,6 +54,7 @@ __all__ = [
     "StandInOptions",
     "StandInReply",
     "Subject",
+    "WireFault",
     "WixSecret",
     "WixStandIn",
     "answer",
@@ -58,8 +63,10 @@ __all__ = [
 
 #: Where each public name lives, below this package; the others are in _standin.
 _PLACES = {
+    "WIRE_FAULTS": "_wire_fault",
     "AppfarmSecret": "_appfarm",
     "AppfarmStandIn": "_appfarm",
+    "FaultServer": "_fault_server",
     "InsForgeSecret": "_insforge_row",
     "InsForgeStandIn": "_insforge",
     "IoNetSecret": "_ionet",
@@ -68,6 +75,7 @@ _PLACES = {
     "ScriptedRuntime": "_scripted",
     "Sent": "_scripted",
     "Subject": "_contract",
+    "WireFault": "_wire_fault",
     "WixSecret": "_wix",
     "WixStandIn": "_wix",
     "answer": "_scripted",

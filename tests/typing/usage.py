@@ -33,6 +33,7 @@ from secretbridge import (
     rotate,
     update_everywhere,
 )
+from secretbridge.testing import WIRE_FAULTS, FaultServer, IoNetStandIn, WireFault
 
 
 def token() -> str:
@@ -113,3 +114,13 @@ def changes_are_typed() -> None:
     tried = update_everywhere("NAME", value="v", targets=["vault"], dry_run=True)
     assert [one.target for one in tried if isinstance(one, WouldUpdate)] != []
     assert_type(rotate("NAME", obtain=["x"], targets=["vault"], vault="vault", dry_run=True), Rotation)
+
+
+def testing() -> None:
+    standin = IoNetStandIn()
+    with FaultServer(standin) as server:
+        assert_type(server, FaultServer)
+        assert_type(server.base_url, str)
+        server.script(None, WIRE_FAULTS["refused"], WireFault.answer(503, handled=True))
+        server.script("refused")  # type: ignore[arg-type]  # a name is no fault
+        assert_type(server.left, int)
