@@ -63,8 +63,12 @@ def _main(vendor: str, rate: float, seed: int, names: list[str]) -> None:
         known = {"url": url, "key": standin.api_key, "site": getattr(standin, "site_id", "")}
         print(json.dumps(known), flush=True)
         sys.stdin.readline()  # until the state is asked for
-        # InsForge keeps what was deleted, inactive; here nothing else makes a row so.
-        there = [(row.name, row.value) for row in standin.secrets if getattr(row, "active", True)]
+        # InsForge keeps what was deleted, inactive, and has rows of the platform's own, reserved.
+        there = [
+            (row.name, row.value)
+            for row in standin.secrets
+            if getattr(row, "active", True) and not getattr(row, "reserved", False)
+        ]
         print(json.dumps(there), flush=True)
 
 

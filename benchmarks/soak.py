@@ -2,14 +2,15 @@
 
     python benchmarks/soak.py --minutes 60
 
-The four services take their turns, a quarter of the time each; a stand-in of theirs runs in another process and
-fails as ``_shaky.FAULTS`` says. Every thread and every task has a secret of its own and changes, reads, deletes
-and creates it, one call after another, unpaced. It keeps what its secret may hold, going by what each call
-returned or raised: what an error says was not applied is not, what is not known may be either.
+The four services take their turns, a quarter of the time each; a stand-in of theirs runs in another process
+and fails as ``_shaky.FAULTS`` says. Every thread and every task has a secret of its own and changes, reads,
+deletes and creates it, one call after another, unpaced. It keeps what its secret may hold, going by what each
+call returned or raised: what an error says was not applied is not, what is not known may be either.
 
 Held against that: every value that is read, and at the end what the stand-in holds. Counted besides: calls
-that ended neither in a result nor in an error of ours; memory, file handles, sockets, threads and tasks, every
-few seconds and after the clients were closed. It prints one JSON document and ends with 1 if anything is wrong.
+that ended neither in a result nor in an error of ours, and refusals that cannot be right; memory, file
+handles, sockets, threads and tasks, every few seconds and after the clients were closed. It prints one JSON
+document and ends with 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from _shaky import Service, served
 
 from secretbridge import (
+    AmbiguousSecret,
     Appfarm,
     AsyncSecretBridge,
     InsForge,
@@ -80,7 +82,7 @@ class Tally:
 
     def report(self, problem: str) -> None:
         """Note something that must not be; the first ones are enough."""
-        if len(self.wrong) < 20:  # noqa: PLR2004 - see above
+        if len(self.wrong) < 20:
             self.wrong.append(problem)
 
 
@@ -105,8 +107,9 @@ class Worker:
             return "create", self._value()
         kinds = [kind for kind in MIX if kind in self._operations]
         kind = self._random.choices(kinds, [MIX[kind] for kind in kinds])[0]
-        if len(self.may_hold) > 1 and kind == "delete":
-            kind = "update"  # first find out where it stands
+        if None in self.may_hold:
+            # First find out where it stands, by reading: InsForge accepts changes of what was deleted.
+            kind = "get" if "get" in kinds else "update"
         return kind, self._value()
 
     def _value(self) -> str:
@@ -119,7 +122,7 @@ class Worker:
         named: dict[str, Any] = {"value": value} if kind in {"update", "put", "create"} else {}
         return f"{kind}_secret", (self.name,), named
 
-    def returned(self, kind: str, value: str, result: Any) -> None:
+    def returned(self, kind: str, value: str, result: Any) -> None:  # noqa: ANN401 - of any call
         """Take in that a call succeeded."""
         self._tally.outcomes[f"{kind}: done"] += 1
         if kind == "get":
@@ -131,8 +134,9 @@ class Worker:
             self.may_hold = {None} if kind == "delete" else {value}
 
     def _read(self, value: str | None) -> None:
-        if value is None:
-            return  # this service never tells one
+        if value is None:  # this service never tells one, but that it is there
+            self.may_hold -= {None}
+            return
         if value not in self.may_hold:
             self._tally.report(f"{self.name} holds {value!r}, which is none of {self.may_hold}")
         self.may_hold = {value}
@@ -144,6 +148,7 @@ class Worker:
             return
         self._tally.outcomes[f"{kind}: {type(error).__name__}, applied={error.applied}"] += 1
         absent: set[str | None] = {None}
+        self._must(not isinstance(error, AmbiguousSecret), f"{kind}: several are said to bear {self.name}")
         if isinstance(error, SecretNotFound) and kind in {"update", "get", "delete"}:
             self._must(None in self.may_hold, f"{kind} did not find {self.name}, which is there")
             self.may_hold = absent
@@ -198,7 +203,7 @@ def figures() -> dict[str, float]:
 def _handles() -> Iterator[str]:
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - only the names are wanted
         try:
-            yield os.readlink(f"/proc/self/fd/{name}")
+            yield str(Path(f"/proc/self/fd/{name}").readlink())
         except OSError:
             continue  # the handle of the listing itself
 
@@ -310,7 +315,7 @@ class Turn:
                 self._tally.report(f"{what}: {before[what]} before, {after[what]} after closing")
         fifth = len(self._samples) // 5
         for what in ("file handles", "threads", "tasks", "memory MB"):
-            if len(self._samples) < _LEAST_SAMPLES or self._seconds < 60:  # noqa: PLR2004 - a minute
+            if len(self._samples) < _LEAST_SAMPLES or self._seconds < 60:
                 continue  # too short to tell growth from warming up
             early = median(sample[what] for sample in self._samples[fifth : 2 * fifth])
             late = median(sample[what] for sample in self._samples[-fifth:])

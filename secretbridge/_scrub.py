@@ -37,8 +37,9 @@ def safe_text(text: object, secrets: Iterable[str]) -> str:
     """Give a vendor's text on one line if it shares nothing with any of the secrets, else "".
 
     Compared are the secret as it is, reversed, and as URL, JSON, HTML, hexadecimal and base64 would
-    write it, without regard to case or to what stands between letters; and the text as it stands and with such
-    writings undone, also one within the other. Patching the text would not do: what is cut out shows by its gap.
+    write it, without regard to case or to what stands between letters; and the text as it stands and with
+    such writings undone, also one within the other. Patching the text would not do: what is cut out shows by
+    its gap.
     """
     if not isinstance(text, str) or not text.strip() or len(text) > _MOST_SHOWN:
         return ""

@@ -400,13 +400,17 @@ def everywhere(ground: Ground, face: str) -> None:
                 result = await _all_of(call(*positional, **named))
             except sb.SecretBridgeError as error:
                 ground.watch.look(error, "one change in many places, caught")
-                run = getattr(error, "run_id", None) or getattr(getattr(error, "results", None), "run_id", None)
+                run = getattr(error, "run_id", None) or getattr(
+                    getattr(error, "results", None), "run_id", None
+                )
                 runs.extend([run] if run else [])
             else:
                 ground.watch.look(result, "one change in many places")
                 if isinstance(result, sb.EverywhereResult):
                     ground.watch.look(json.dumps(result.to_json()), "its JSON")
-                    ground.watch.look([*result, result.complete, result.left_out, result.unknown], "its parts")
+                    ground.watch.look(
+                        [*result, result.complete, result.left_out, result.unknown], "its parts"
+                    )
                     ground.watch.look([result.not_applied, result.restored, result.updated], "its parts")
                     runs.extend([result.run_id] if getattr(result, "run_id", None) else [])
 
@@ -420,7 +424,12 @@ def everywhere(ground: Ground, face: str) -> None:
         ring[1][0].script(testing.Pass(), testing.Reply(400, ECHO))
         await tried(change, "EXISTING", targets=targets, value=f"{VALUE}2", **common)
         await tried(
-            change, "EXISTING", targets=[*stores, bridges[0]], value=VALUE, description=VALUE, leave_out_unfit=True
+            change,
+            "EXISTING",
+            targets=[*stores, bridges[0]],
+            value=VALUE,
+            description=VALUE,
+            leave_out_unfit=True,
         )
         for run in [*dict.fromkeys(runs), "none"]:
             await tried(go_on, run, targets=targets, **common)
@@ -487,7 +496,9 @@ def migrations(ground: Ground, face: str) -> None:
         _looked_at(ground, made, source, target)
         await tried(getattr(made, "moved" if blocking else "moved_async"))
         apply = getattr(made, "apply" if blocking else "apply_async")
-        standin.script(*[testing.Pass()] * 3, testing.Reply(400, ECHO), testing.Lost(), testing.Reply(500, ECHO))
+        standin.script(
+            *[testing.Pass()] * 3, testing.Reply(400, ECHO), testing.Lost(), testing.Reply(500, ECHO)
+        )
         await tried(apply, patience=0, **common)
         runs = migrate.runs(journal=journal)
         for info in [*runs, None]:
@@ -527,7 +538,9 @@ def _looked_at(ground: Ground, plan: Any, source: Any, target: Any) -> None:
     plan.print(out)
     text = plan.to_json()
     parts = [out.getvalue(), text, plan.fingerprint(), dict(plan.counts), plan.refused, plan.steps, plan.ends]
-    ground.watch.look([*parts, plan.source, plan.target, plan.estimates, list(plan.warnings)], "a plan's parts")
+    ground.watch.look(
+        [*parts, plan.source, plan.target, plan.estimates, list(plan.warnings)], "a plan's parts"
+    )
     for step in plan.steps:
         ground.watch.look([step, *step.losses], "a step")
     for one in (plan.source, plan.target):
