@@ -18,7 +18,7 @@ import warnings
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from canary_channels import CHANNELS, Outcome
+from canary_channels import CHANNELS, Outcome, hooks_for_what_nobody_catches
 from canary_marks import CREDENTIAL, VALUE, forms, found_in
 from secrecy_inventory import Found, callables
 
@@ -91,6 +91,7 @@ class Watch:
         self.log = io.StringIO()
         self.printed = io.StringIO()
         self._sought: list[str] = []
+        self._hooked: set[tuple[type, str]] = set()
         self._searched: set[str] = set()  # most results show the same again
         self._quiet = threading.local()
 
@@ -115,6 +116,10 @@ class Watch:
         outcome = Outcome(error=thing) if isinstance(thing, BaseException) else Outcome(results=[thing])
         for one in thing if isinstance(thing, (list, tuple)) else [thing]:
             self.seen.add(type(one).__name__)
+        if isinstance(thing, BaseException) and (type(thing), str(thing)) not in self._hooked:
+            self._hooked.add((type(thing), str(thing)))
+            for text in hooks_for_what_nobody_catches(thing):
+                self.search(text, f"{where} by a hook")
         for name, channel in CHANNELS.items():
             if isinstance(thing, _LEADING) and name == "attributes_and_chains":
                 continue

@@ -2,7 +2,7 @@
 
 The callables are found by looking (``secrecy_inventory``), each is wrapped while the scenarios run
 (``secrecy_watch``), and what it returns or raises goes through every channel of ``canary_channels``. Logs,
-warnings, streams, audit events, names of threads and tasks, the environment and all files are searched besides.
+warnings, streams, audit events, names of threads and tasks, the environment and all files are searched too.
 A public callable that no scenario calls fails the test: so none is forgotten.
 """
 
@@ -35,7 +35,7 @@ NOT_CALLED = {
     "KeyWrapper.wrap": "a protocol: the code is the caller's",
     "KeyWrapper.unwrap": "a protocol: the code is the caller's",
 }
-#: What users test with holds what was sent to it, on purpose. How it shows itself is looked at by the scenarios.
+#: What users test with holds what was sent to it, on purpose. The scenarios look at its repr.
 FOR_TESTS = {
     "AppfarmSecret", "AppfarmStandIn", "InsForgeSecret", "InsForgeStandIn", "IoNetSecret", "IoNetStandIn",
     "Lost", "Pass", "RecordedRequest", "Refused", "Reply", "ScriptedRuntime", "Sent", "StandIn",
