@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
 
 def rows() -> list[tuple[str, str, str]]:
     """Promise, code and test of each row."""
-    found = re.findall(r"^\| (?!promise )([^|]+) \| ([^|]+) \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    found = re.findall(r"^\| (?!promise )([^|]+) \| ([^|]+) \| ([^|]+::[^|]+) \|$", PAGE, re.MULTILINE)
     return [(promise, code, test) for promise, code, test in found if not promise.startswith("-")]
 
 

@@ -373,7 +373,7 @@ def credentials(ground: Ground, face: str) -> None:
 # One change in many places, and rotation.
 
 
-def everywhere(ground: Ground, face: str) -> None:  # noqa: C901 - each outcome once
+def everywhere(ground: Ground, face: str) -> None:
     """Change everywhere, with one target that echoes everything; rotate, and go on with both."""
     ring = list(standins())
     kind = sb.SecretBridge if face == "blocking" else sb.AsyncSecretBridge
