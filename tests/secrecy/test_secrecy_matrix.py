@@ -39,10 +39,10 @@ NOT_CALLED = {
 }
 #: What users test with holds what was sent to it, on purpose. The scenarios look at its repr.
 FOR_TESTS = {
-    "WIRE_FAULTS", "AppfarmSecret", "AppfarmStandIn", "Fault", "FaultServer", "InsForgeSecret", "InsForgeStandIn",
-    "IoNetSecret", "IoNetStandIn", "Lost", "Pass", "ProviderContract", "RecordedRequest", "Refused", "Reply",
-    "ScriptedRuntime", "Sent", "StandIn", "StandInOptions", "StandInReply", "Subject", "WireFault", "WixSecret",
-    "WixStandIn", "answer", "json_reply",
+    "WIRE_FAULTS", "AppfarmSecret", "AppfarmStandIn", "Fault", "FaultServer", "InsForgeSecret",
+    "InsForgeStandIn", "IoNetSecret", "IoNetStandIn", "Lost", "Pass", "ProviderContract", "RecordedRequest",
+    "Refused", "Reply", "ScriptedRuntime", "Sent", "StandIn", "StandInOptions", "StandInReply", "Subject",
+    "WireFault", "WixSecret", "WixStandIn", "answer", "json_reply",
 }  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def test_nothing_public_shows_a_value_or_a_credential_and_nothing_public_is_left
 
 #: The public modules, and where their callables are searched.
 MODULES = {
-    "adapter": "what adapters are written with: a request holds the value on its way; the kit and test_canary",
+    "adapter": "what adapters are written with: a request holds the value on its way; test_canary",
     "cli": "main() alone: its commands, in test_cli_canary",
     "errors": "classes that hold what they are given: every error that any scenario meets",
     "migrate": "here",
