@@ -318,7 +318,9 @@ class Core:
         wanted = self.capabilities.addressed_by.get(operation, "either")
         if wanted == "either" or (target.id if wanted == "id" else target.name) is not None:
             return await act(target)
-        remembered = self.channel.names.fresh
+        names = self.channel.names
+        # Two ids in memory can be one that went and one that came while something else was listed: look anew.
+        remembered = names.fresh and (target.name is None or len(names.ids(target.name)) <= 1)
         found = self._remembered(operation, target) if remembered else None
         if found is not None:
             missing: SecretNotFound | None = None
