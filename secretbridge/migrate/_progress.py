@@ -144,8 +144,6 @@ class Tally:
         now = self._now()
         while len(self._points) > 2 and self._points[1][0] < now - _LATELY:  # noqa: PLR2004 - two points make a rate
             self._points.popleft()
-        if not self._points:
-            return
         since, first = self._points[0]
         passed, place = now - since, self._place()
         if place <= first or passed <= 0:

@@ -304,3 +304,25 @@ def test_a_run_that_could_not_read_back_says_so(place: Place) -> None:
 def test_a_report_shows_itself_in_short(place: Place) -> None:
     run = copied(place)
     assert repr(run.report()) == f"Report({run!r})"
+
+
+def test_a_run_without_secrets_or_without_warnings_is_reported_too(place: Place) -> None:
+    runs = place.folder / "runs"
+    empty, target = place.vault(name="empty"), place.vault(name="target")
+    nothing = migrate.plan(empty, target).apply(journal=runs).report()
+    filled(empty, A="1")
+    silent = migrate.plan(empty, target).apply(journal=runs).report()
+    assert "The plan names none." in nothing.to_html()
+    assert (silent.run.warnings, "Said before it began" in silent.to_html() + silent.to_markdown()) == (
+        (),
+        False,
+    )
+
+
+def test_it_is_told_that_a_vault_keeps_what_was_replaced(place: Place) -> None:
+    source, target = place.env("old.env", A="1"), place.env("new.env", A="0")
+    plan = migrate.plan(source, target, on_conflict="update", vault=place.vault(name="undo"))
+    run = plan.apply(journal=place.folder / "runs")
+    texts = [one.text for one in run.report().next]
+    assert any(f"1 secret, under names that begin with migration.{run.id}." in text for text in texts)
+    assert f"migrate.undo({run.id!r}, target, vault=vault, journal=" in run.report().next[-1].call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 import time
 from collections import Counter
@@ -415,3 +416,17 @@ def test_a_callers_function_is_handed_through_as_it_is() -> None:
 
     with shown_progress(mine) as given:
         assert given is mine
+
+
+def test_where_rich_is_not_installed_a_terminal_gets_lines(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Screen(Stream):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    drawn = [_progress._live(Screen(), Tally(clock)) is not None]
+    monkeypatch.setitem(sys.modules, "rich.live", None)
+    drawn.append(_progress._live(Screen(), Tally(clock)) is not None)
+    assert drawn == [True, False]
