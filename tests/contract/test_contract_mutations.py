@@ -87,7 +87,7 @@ def test_what_the_guide_shows_of_the_example_is_the_example() -> None:
         if path.suffix in {".py", ".toml"}
     ]
     text = GUIDE.with_name("adapter-guide.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```(?:python|py|toml)\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(?:python|py|text|toml)\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
     pieces = [piece for block in blocks for piece in block.split("\n\n\n")]
     assert [piece for piece in pieces if not any(piece in file for file in files)] == []
     assert len(blocks) == 6
