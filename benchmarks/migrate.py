@@ -34,7 +34,7 @@ from _serving import counts, ionet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secretbridge import Provider
+    from secretbridge._provider import Provider
 
 HERE = Path(__file__).parent
 VALUE = "sk_live_" + "x" * 32

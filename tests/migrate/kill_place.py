@@ -427,10 +427,10 @@ def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> 
         if first == ("synced",):
             after = {**wanted(world)}
             after.pop("KEY_1")
-        source = world.at("source")
+        there = world.at("source")
         if killed(verb, world, fatal) != -signal.SIGKILL:
             return None
-        if verb == "move" and (problem := _lost(world, source, after)):
+        if verb == "move" and (problem := _lost(world, there, after)):
             return problem
         return _mended(world, mending, before, after)
     finally:
