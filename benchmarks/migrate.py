@@ -49,7 +49,7 @@ def memory() -> float:
 
 def schema(folder: Path, name: str) -> str:
     """The URL of a schema of this run's own."""
-    return f"{os.environ['BENCH_POSTGRES']}{name}_{folder.name.strip('._')}"
+    return f"{os.environ['BENCH_POSTGRES']}{name}_{folder.name.rpartition('-')[2]}"
 
 
 def store(kind: str, folder: Path, name: str) -> Provider:
