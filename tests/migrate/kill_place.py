@@ -415,8 +415,8 @@ PAIRS = tuple((source, target) for source in SOURCES for target in TARGETS)
 def fits(mode: str, source: str, target: str) -> bool:
     """Say whether a mode makes sense for two stores.
 
-    Appfarm neither creates nor deletes, so there is nothing to prune; at InsForge what was deleted stays listed
-    as inactive, so a source never has it no more.
+    Appfarm neither creates nor deletes, so there is nothing to prune; at InsForge what was deleted stays
+    listed as inactive, so a source never has it no more.
     """
     return mode != "sync, sync" or (target != "appfarm" and source != "insforge")
 
