@@ -73,7 +73,7 @@ def main() -> int:
             bad = 0
             cells = []
             for mode in place.MODES:
-                if not place.fits(mode, target):
+                if not place.fits(mode, source, target):
                     cells.append("none")
                     continue
                 hooks = place.hooks_of(worlds, mode, source, target)

@@ -34,7 +34,7 @@ from _serving import counts, ionet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secretbridge import Provider
+    from secretbridge._provider import Provider
 
 HERE = Path(__file__).parent
 VALUE = "sk_live_" + "x" * 32
@@ -49,7 +49,7 @@ def memory() -> float:
 
 def schema(folder: Path, name: str) -> str:
     """The URL of a schema of this run's own."""
-    return f"{os.environ['BENCH_POSTGRES']}{name}_{folder.name.strip('._')}"
+    return f"{os.environ['BENCH_POSTGRES']}{name}_{folder.name.rpartition('-')[2]}"
 
 
 def store(kind: str, folder: Path, name: str) -> Provider:

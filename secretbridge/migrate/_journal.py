@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Entry", "Journal"]
 
 #: Counts changes of what stands in a journal; another one is refused.
-FORMAT: Final = 1
+FORMAT: Final = 2
 _APPLICATION: Final = 0x73624A31
 _SCHEMA: Final = """
 CREATE TABLE step (n INTEGER PRIMARY KEY, data TEXT NOT NULL) STRICT;

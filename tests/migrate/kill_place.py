@@ -412,9 +412,13 @@ TARGETS = ("wix", "insforge", "ionet", "appfarm", "local", "postgres", "dotenv",
 PAIRS = tuple((source, target) for source in SOURCES for target in TARGETS)
 
 
-def fits(mode: str, target: str) -> bool:
-    """Say whether a mode makes sense: Appfarm neither creates nor deletes, so there is nothing to prune."""
-    return not (mode == "sync, sync" and target == "appfarm")
+def fits(mode: str, source: str, target: str) -> bool:
+    """Say whether a mode makes sense for two stores.
+
+    Appfarm neither creates nor deletes, so there is nothing to prune; at InsForge what was deleted stays
+    listed as inactive, so a source never has it no more.
+    """
+    return mode != "sync, sync" or (target != "appfarm" and source != "insforge")
 
 
 def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> str | None:
@@ -427,10 +431,10 @@ def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> 
         if first == ("synced",):
             after = {**wanted(world)}
             after.pop("KEY_1")
-        source = world.at("source")
+        there = world.at("source")
         if killed(verb, world, fatal) != -signal.SIGKILL:
             return None
-        if verb == "move" and (problem := _lost(world, source, after)):
+        if verb == "move" and (problem := _lost(world, there, after)):
             return problem
         return _mended(world, mending, before, after)
     finally:

@@ -284,7 +284,7 @@ def test_a_run_that_is_killed_at_random_steps_is_mended_between_all_stores(small
     found = {
         (source, target, mode, fatal, seed): problem
         for source, target, mode, fatal in cells
-        if fits(mode, target)
+        if fits(mode, source, target)
         if (problem := verdict(small, mode, source, target, fatal))
     }
     assert found == {}

@@ -326,7 +326,9 @@ def test_a_run_in_which_nothing_can_be_kept_changes_nothing(place: Place) -> Non
 
     with pytest.raises(MigrationIncomplete) as caught:
         plan.apply(journal=journal, progress=at("started", protect))
-    assert [caught.value.run.counts, whole(target)["A"][0]] == [{"failed": 1}, "old"]
+    run = caught.value.run
+    assert run is not None
+    assert [run.counts, whole(target)["A"][0]] == [{"failed": 1}, "old"]
 
 
 def test_where_a_window_does_not_fit_as_a_whole_its_secrets_are_tried_one_by_one(place: Place) -> None:
