@@ -23,7 +23,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, StandIn, WixStandIn
     from secretbridge.testing._constraints import VENDORS, violations
 
-    kinds = {"ionet": IoNetStandIn, "wix": WixStandIn, "insforge": InsForgeStandIn, "appfarm": AppfarmStandIn}
+    kinds: dict[str, type[StandIn]] = {
+        "ionet": IoNetStandIn,
+        "wix": WixStandIn,
+        "insforge": InsForgeStandIn,
+        "appfarm": AppfarmStandIn,
+    }
     wrong: list[str] = []
     item.stash[_WRONG] = wrong
     record = StandIn._record
