@@ -22,7 +22,7 @@ from secretbridge.migrate._journal import Journal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ODD: Final = (
+_ODD: Final[tuple[Any, ...]] = (
     None, True, False, 0, -1, 1, 2**63, 10**400, -0.0, 1e308, "", " ", "\0", "\ud800", "a" * 5000, [], {},
     [[]], "NOT_FOUND", "2026-13-40", "9999-12-31T23:59:59-12:00", {"a": {"a": {}}}, "../..", "%00",
 )  # fmt: skip

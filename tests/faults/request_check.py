@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _WRONG: Final = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Look at requests from the first fixture to the last."""
     from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, StandIn, WixStandIn
     from secretbridge.testing._constraints import VENDORS, violations
 
-    kinds = {"ionet": IoNetStandIn, "wix": WixStandIn, "insforge": InsForgeStandIn, "appfarm": AppfarmStandIn}
-    wrong = item.stash[_WRONG] = []
+    kinds: dict[str, type[StandIn]] = {
+        "ionet": IoNetStandIn,
+        "wix": WixStandIn,
+        "insforge": InsForgeStandIn,
+        "appfarm": AppfarmStandIn,
+    }
+    wrong: list[str] = []
+    item.stash[_WRONG] = wrong
     record = StandIn._record
 
     def checked(standin: Any, request: Any) -> None:
@@ -41,7 +47,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Fail the test that sent it."""
     done = yield
     _refuse(item)
@@ -49,7 +55,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     """Fail for what was sent afterwards, too."""
     done = yield
     _refuse(item)
@@ -57,6 +63,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def _refuse(item: pytest.Item) -> None:
-    wrong, item.stash[_WRONG][:] = list(item.stash[_WRONG]), []
-    if wrong:
-        pytest.fail("requests that the vendor does not publish:\n" + "\n".join(wrong), pytrace=False)
+    found = item.stash[_WRONG]
+    if found:
+        text = "\n".join(found)
+        found.clear()  # so that it is told once
+        pytest.fail(f"requests that the vendor does not publish:\n{text}", pytrace=False)
