@@ -78,10 +78,12 @@ def ring_write(folder: Path, *, cheap: bool = False) -> Callable[[str, str], obj
 
 def ring_read(folder: Path, *, cheap: bool = False) -> Callable[[str], str | None]:
     """Read from it."""
-    ring = _ring(folder, cheap=cheap)
+    ring: object = None
 
     def read(name: str) -> str | None:
+        nonlocal ring
         try:
+            ring = ring or _ring(folder, cheap=cheap)
             value: str | None = ring.get_password("bench", name)  # type: ignore[attr-defined] # untyped
         except Exception:  # noqa: BLE001 - a file that cannot be read any more holds nothing
             return None
@@ -135,11 +137,12 @@ def stores() -> list[Store]:
 
 def work(store: Store, folder: Path, me: int, seconds: float) -> tuple[list[int], dict[str, int]]:
     """Write for so long; which writes were acknowledged, and which errors there were."""
-    write = store.write(folder)
+    write: Callable[[str, str], object] | None = None
     acknowledged, errors = list[int](), dict[str, int]()
     turn, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
         try:
+            write = write or store.write(folder)
             write(f"P{me}_{turn}", str(turn))
             acknowledged.append(turn)
         except Exception as error:  # noqa: BLE001 - a peer's error is a result
@@ -156,8 +159,10 @@ def compete(store: Store, folder: Path, processes: int, seconds: float) -> str:
     for me in range(processes):
         read_end, write_end = os.pipe()
         if os.fork() == 0:
-            os.write(write_end, json.dumps(work(store, folder, me, seconds)).encode())
-            os._exit(0)
+            try:
+                os.write(write_end, json.dumps(work(store, folder, me, seconds)).encode())
+            finally:
+                os._exit(0)
         os.close(write_end)
         pipes.append(read_end)
     results = []
