@@ -159,14 +159,11 @@ def test_the_watch_finds_a_public_callable_that_gives_a_value_away(
     def careless(*_: Any) -> str:
         return VALUE
 
-    careless.__qualname__ = "SecretBridge.close"
-    careless.__name__ = "close"
-    monkeypatch.setattr(SecretBridge, "close", careless)
-    watch = run("credentials", "blocking", tmp_path / "one", monkeypatch)
-    assert watch.leaks == set()  # it was not called there
-    with pytest.MonkeyPatch.context() as patch:
-        watch = run("verbs over sockets", "blocking", tmp_path / "two", patch)
-    assert {leak.split(" ")[0] for leak in watch.leaks} == {"SecretBridge.close"}
+    careless.__qualname__ = "SecretBridge.with_options"
+    careless.__name__ = "with_options"
+    monkeypatch.setattr(SecretBridge, "with_options", careless)
+    watch = run("verbs over sockets", "blocking", tmp_path / "one", monkeypatch)
+    assert {leak.split(" ")[0] for leak in watch.leaks} == {"SecretBridge.with_options", "with_options"}
 
 
 def test_every_public_class_is_looked_at() -> None:
