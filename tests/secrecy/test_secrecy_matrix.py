@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ast
 import logging
-import os
 import pkgutil
+import subprocess
 import sys
 import tempfile
 import tomllib
@@ -124,7 +124,7 @@ def planted(what: str) -> None:
     elif what == "a file's name":
         Path(tempfile.gettempdir(), CREDENTIAL).touch()
     elif what == "an argument":
-        os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", "", CREDENTIAL])  # noqa: S606 - the point
+        subprocess.run([sys.executable, "-c", "", CREDENTIAL], check=True)
     elif what == "an exception that nobody could catch":
         Loud(VALUE)
 
