@@ -368,6 +368,7 @@ def credentials(ground: Ground, face: str) -> None:
     ground.tried(lambda: sb.Retry(attempts=VALUE))  # type: ignore[arg-type]  # the point
     ground.tried(lambda: sb.AuditHead.parse(VALUE))
     ground.watch.look(sb.Timeout.of(3), "Timeout")
+    ground.watch.look(sb.Secret(name="A", value=SecretStr(VALUE), expires_at=LATER).expired, "expired")
 
 
 # One change in many places, and rotation.

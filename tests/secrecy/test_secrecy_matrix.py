@@ -33,9 +33,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 #: What no scenario calls, and why that is right.
+_NO_SUCH = "the provider has no such operation: the core refuses it before (test_capabilities_kept)"
+_ELSEWHERE = "between stores that no scenario takes; it names a place or hands on what a neighbour's does too"
 NOT_CALLED = {
+    "KeyWrapper": "a protocol: the code is the caller's",
     "KeyWrapper.wrap": "a protocol: the code is the caller's",
     "KeyWrapper.unwrap": "a protocol: the code is the caller's",
+    "Capabilities": "data of the adapters, made when their modules load",
+    "Restored": "comes of a change that is taken back (test_everywhere_canary)",
+    **{f"Appfarm.{verb}": _NO_SUCH for verb in ("create", "delete", "get", "list_page", "put")},
+    **{f"Environment.{verb}": _NO_SUCH for verb in ("check", "create", "delete", "put", "update")},
+    **{f"{provider}.put": _NO_SUCH for provider in ("IoNet", "Wix")},
+    **{f"{provider}.store": _ELSEWHERE for provider in ("Appfarm", "Environment", "JsonFile")},
+    **{f"JsonFile.{verb}": _ELSEWHERE for verb in ("path", "read_many", "write_many")},
+    "Appfarm.declared": _ELSEWHERE,
+    "Local.write_many": _ELSEWHERE,
 }
 #: What users test with holds what was sent to it, on purpose. The scenarios look at its repr.
 FOR_TESTS = {
