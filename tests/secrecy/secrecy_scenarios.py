@@ -532,6 +532,7 @@ def migrations(ground: Ground, face: str) -> None:
     else:
         anyio.run(main, backend=face)
     ground.watch.look(events, "events of a migration")
+    ground.watch.look(migrate.Loss(kind="versions", text="their past stays behind"), "a loss")
     ground.tried(lambda: migrate.runs(journal=ground.folder / "vault.key" / "x"))
     ground.tried(lambda: migrate.Rules.of({"select": 5, "case": "wrong", "none": VALUE}))
     rules = migrate.Rules.of({"rename": {"A": "B"}}, transform={"A": Outside.unwrap})
