@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 import sys
@@ -81,7 +80,7 @@ def _of_class(label: str, kind: type) -> Iterator[Found]:
         if name.startswith("_") or not owner.__module__.startswith("secretbridge"):
             continue
         bare = given.__func__ if isinstance(given, (classmethod, staticmethod)) else given
-        if inspect.isfunction(bare) or isinstance(given, (property, functools.cached_property)):
+        if inspect.isfunction(bare) or isinstance(given, property):
             yield Found(f"{label}.{name}", owner, name, given)
 
 

@@ -368,6 +368,7 @@ def credentials(ground: Ground, face: str) -> None:
     ground.tried(lambda: sb.Retry(attempts=VALUE))  # type: ignore[arg-type]  # the point
     ground.tried(lambda: sb.AuditHead.parse(VALUE))
     ground.watch.look(sb.Timeout.of(3), "Timeout")
+    ground.watch.look(sb.Secret(name="A", value=SecretStr(VALUE), expires_at=LATER).expired, "expired")
 
 
 # One change in many places, and rotation.
@@ -531,6 +532,7 @@ def migrations(ground: Ground, face: str) -> None:
     else:
         anyio.run(main, backend=face)
     ground.watch.look(events, "events of a migration")
+    ground.watch.look(migrate.Loss(kind="versions", text="their past stays behind"), "a loss")
     ground.tried(lambda: migrate.runs(journal=ground.folder / "vault.key" / "x"))
     ground.tried(lambda: migrate.Rules.of({"select": 5, "case": "wrong", "none": VALUE}))
     rules = migrate.Rules.of({"rename": {"A": "B"}}, transform={"A": Outside.unwrap})

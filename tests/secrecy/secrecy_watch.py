@@ -265,7 +265,7 @@ def _around(watch: Watch, label: str, function: Any) -> Any:
 def _label(label: str, function: Any, positional: tuple[Any, ...]) -> str:
     """Where several classes inherit one method, say whose it was."""
     place, dot, name = label.rpartition(".")
-    if not dot or not positional or function.__qualname__ == name:  # no method
+    if not dot or not positional or function.__name__ != name or function.__qualname__ == name:
         return label
     kind = positional[0] if isinstance(positional[0], type) else type(positional[0])
     prefix = place.rpartition(".")[0]
