@@ -10,7 +10,7 @@ import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -144,7 +144,7 @@ def needed(names: set[str]) -> set[str]:
 
 def licence_of(name: str) -> str:
     """Give a distribution's licence as its metadata tells it."""
-    told = metadata.metadata(name)
+    told: Any = metadata.metadata(name)  # a message, of which the type tells a part
     classifiers = [text for text in told.get_all("Classifier") or [] if text.startswith("License ::")]
     return " ".join([told.get("License-Expression") or "", *classifiers, (told.get("License") or "")[:60]])
 

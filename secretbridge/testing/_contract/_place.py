@@ -81,8 +81,8 @@ class Place:
         self.watch = Watch()
         self.probe = None if subject.transport is None else Probe(subject.transport)
         runtime = (BlockingWatched if face == "sync" else AsyncWatched)(self.probe, self.watch)
-        kind = SecretBridge if face == "sync" else AsyncSecretBridge
-        self.bridge: Any = object.__new__(kind)
+        kind: Any = SecretBridge if face == "sync" else AsyncSecretBridge
+        self.bridge = kind.__new__(kind)
         self.bridge._core = connected(subject.provider, runtime, 30.0, retry, None)  # noqa: SLF001 - no argument takes a runtime
 
     @property

@@ -7,7 +7,7 @@ import logging
 import pickle
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge import errors
 from secretbridge._models import Retry
@@ -125,7 +125,10 @@ class QuietTests(ContractBase):
     def test_a_refusal_before_sending_shows_neither_value_nor_credential(self, face: Face) -> None:
         """What is wrong is told by field and length, not by content."""
         with complaints() as noted, self.holding(face) as place, overheard() as heard:
-            wrong = [{"value": self.marked_value, "tool_name": 7}, {"value": self.marked_value.encode()}]
+            wrong: list[dict[str, Any]] = [
+                {"value": self.marked_value, "tool_name": 7},
+                {"value": self.marked_value.encode()},
+            ]
             for fields in wrong:
                 outcome = place.outcome(Call("update_secret", (self.names[0],), fields))
                 refused = isinstance(outcome.error, errors.InvalidRequest)
@@ -186,7 +189,7 @@ class QuietTests(ContractBase):
                 for step in range(1, steps + 1):
                     for when in ("before", "after"):
                         with self.holding(face) as place:
-                            problem = place.cancelled(call, step, when)  # type: ignore[arg-type]  # one of the two
+                            problem = place.cancelled(call, step, when)
                             where = f"{operation}, broken off {when} wait {step}"
                             noted.unless(not problem, f"{where}: it {problem}")
                             again = place.outcome(call)

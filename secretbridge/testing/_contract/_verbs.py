@@ -98,7 +98,7 @@ class VerbTests(ContractBase):
             for name in [field for field in SETTABLE if field in self.capabilities.update]:
                 with self.holding(face, *self.kept) as place:
                     before = place.row(self.names[0]) or {}
-                    given = {name: self.sample(name, 1)}
+                    given: dict[str, Any] = {name: self.sample(name, 1)}
                     outcome = place.outcome(
                         Call("update_secret", (self.names[0],), {**given, "allow_one_way": True})
                     )
@@ -114,7 +114,7 @@ class VerbTests(ContractBase):
         fields = [name for name in SETTABLE if name in self.capabilities.update and name not in last]
         with complaints() as noted, self.holding(face, *self.kept) as place:
             before = place.row(self.names[0]) or {}
-            given = {name: self.sample(name, 1) for name in fields}
+            given: dict[str, Any] = {name: self.sample(name, 1) for name in fields}
             outcome = place.outcome(Call("update_secret", (self.names[0],), given))
             noted.unless(outcome.error is None, f"the update came to {outcome}")
             wanted = {**before, **{name: plain(field) for name, field in given.items() if name != "new_name"}}
