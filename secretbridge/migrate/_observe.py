@@ -127,22 +127,12 @@ async def _read_values(
     """Read the values of secrets, in order; many at once where the provider can, else side by side."""
     if not wanted:
         return []
-    read_values: Any = getattr(core.provider, "read_values", None)
-    if read_values is not None:
-        with suppress(SecretNotFound):  # one of them: each is asked for by itself, to see which
-            return list(await read_values(core.channel, [mark.name for mark in wanted]))
-    read_many: Any = getattr(core.provider, "read_many", None)
-    if read_many is not None:
-        try:
-            secrets: list[Secret] = list(await read_many(core.channel, [mark.name for mark in wanted]))
-        except (SecretNotFound, SecretExpired):
-            pass  # one of them: each is asked for by itself, to see which
-        else:
-            secrets.reverse()
-            if told is not None:
-                for mark in wanted:
-                    told(mark.name)
-            return [_value(secrets.pop()) for _ in wanted]  # each is let go of as its value is taken
+    together = await _together(core, wanted)
+    if together is not None:
+        if told is not None:
+            for mark in wanted:
+                told(mark.name)
+        return together
     abreast = min(len(wanted), core.capabilities.max_in_flight or _SIDE_BY_SIDE)
     found: list[SecretStr | Problem] = [_UNREAD] * len(wanted)
 
@@ -154,6 +144,21 @@ async def _read_values(
 
     await core.channel.gather([partial(every, first) for first in range(abreast)], abreast)
     return found
+
+
+async def _together(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | Problem] | None:
+    """Read values in one step; None where the provider cannot, or where one of them is not to be had."""
+    read_values: Any = getattr(core.provider, "read_values", None)
+    if read_values is not None:
+        with suppress(SecretNotFound):  # one of them: each is asked for by itself, to see which
+            return list(await read_values(core.channel, [mark.name for mark in wanted]))
+    read_many: Any = getattr(core.provider, "read_many", None)
+    if read_many is not None:
+        with suppress(SecretNotFound, SecretExpired):  # likewise
+            secrets: list[Secret] = list(await read_many(core.channel, [mark.name for mark in wanted]))
+            secrets.reverse()
+            return [_value(secrets.pop()) for _ in wanted]  # each is let go of as its value is taken
+    return None
 
 
 async def _one(core: Core, mark: Mark) -> SecretStr | Problem:

@@ -275,7 +275,9 @@ def test_a_kill_during_a_backup_leaves_the_old_copy_or_a_whole_new_one(home: Hom
                 alone = shutil.copy(target, home.folder / "looked-at.db")
                 os.chmod(alone, 0o600)  # noqa: PTH101 - what copy gives is a path or a str
                 with home.vault(file=Path(alone)) as copy:
-                    assert copy.verify() == (302, 302, 304)
+                    checked = copy.verify()
+                # Each backup has a line of its own in the trail, and there were many.
+                assert (checked[:2], checked.entries >= 304) == ((302, 302), True)
         admin.backup(target, overwrite=True)
         admin.verify()
     assert parts > 0

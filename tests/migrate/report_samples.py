@@ -93,7 +93,7 @@ def _step(source: str, target: str, *losses: Loss, refused: str = "") -> Step:
 def _filled(journal: Journal) -> None:
     after: list[Any] = [None, None, None]
     done = ["done", "recorded", "best-effort", False, after, None]
-    journal.append("intended", [[n, False] for n in range(5)])
+    journal.append("intended", [[n, None] for n in range(5)])
     journal.append(
         "outcome",
         [

@@ -127,6 +127,7 @@ VERBS: list[Any] = [
     ("get_secret", ("ABSENT",), {}),
     ("with_options", (), {"timeout": 5.0}),
     ("with_options", (), {"timeout": CREDENTIAL}),
+    ("rehearsal", (), {}),
     ("delete_secret", ("CREATED",), {}),
     ("delete_secret", ("ABSENT",), {}),
 ]
@@ -421,6 +422,7 @@ def everywhere(ground: Ground, face: str) -> None:
 
         runs: list[str] = []
         targets = [*bridges, *stores]
+        await tried(change, "EXISTING", targets=targets, value=VALUE, dry_run=True)
         await tried(change, "EXISTING", targets=targets, value=VALUE, **common)
         ring[1][0].script(testing.Pass(), testing.Reply(400, ECHO), *[testing.Lost()] * 5)
         restoring = {"check": False, "on_failure": "restore"}
@@ -439,6 +441,7 @@ def everywhere(ground: Ground, face: str) -> None:
         for run in [*dict.fromkeys(runs), "none"]:
             await tried(go_on, run, targets=targets, **common)
         told = {"targets": stores, **common}
+        await tried(turn, "EXISTING", obtain=obtain, dry_run=True, **told)
         await tried(turn, "EXISTING", obtain=obtain, revoke=lambda _: None, **told)
         del runs[:]
         await tried(turn, "EXISTING", obtain=telling_all, **told)
@@ -446,6 +449,7 @@ def everywhere(ground: Ground, face: str) -> None:
         await tried(turn, "EXISTING", obtain=["sh", "-c", "exit 3"], **told)
         for run in [*dict.fromkeys(runs), "none"]:
             await tried(turn_on, run, obtain=obtain, revoke=lambda _: None, **told)
+        ground.watch.look(sb.changes(journal=journal), "what was begun")
         for bridge in bridges:
             await _all_of(bridge.close())
 
@@ -516,6 +520,17 @@ def migrations(ground: Ground, face: str) -> None:
             run = await tried(undo, name, target, check=False, **common)
             if run is not None:
                 ground.watch.look([run.counts, run.open, run.to_json(), *run.outcomes], "a run's parts")
+                _reported(ground, run.report())
+        ground.watch.look(migrate.report(journal=journal), "the report of the last run")
+        for other in (ground.local("other"), sb.JsonFile(ground.folder / "plain.json")):
+            moved = await tried(plan, source, other, accept=["versions"])
+            await tried(getattr(moved, "apply" if blocking else "apply_async"), **common)
+        for file in (sb.JsonFile(ground.folder / "plain.json"), sb.Dotenv(ground.folder / "plain.env")):
+            await tried(plan, file, sb.Dotenv(ground.folder / "target.env"))
+            with sb.SecretBridge(file) as bridge:
+                ground.watch.sample()
+                bridge.put_secret("D", value=VALUE)
+            await tried(plan, file, sb.Dotenv(ground.folder / "target.env"))
         await tried(plan, source, target, select=["A"], rename={"A": 5}, case=[5])
         await tried(plan, source, target, transform=telling_all, on_conflict="update")
         into = sb.Dotenv(ground.folder / "target.env")
@@ -533,10 +548,17 @@ def migrations(ground: Ground, face: str) -> None:
         anyio.run(main, backend=face)
     ground.watch.look(events, "events of a migration")
     ground.watch.look(migrate.Loss(kind="versions", text="their past stays behind"), "a loss")
+    ground.watch.look(migrate.LossTotal(kind="versions", meaning="their past stays", secrets=2), "losses")
     ground.tried(lambda: migrate.runs(journal=ground.folder / "vault.key" / "x"))
     ground.tried(lambda: migrate.Rules.of({"select": 5, "case": "wrong", "none": VALUE}))
     rules = migrate.Rules.of({"rename": {"A": "B"}}, transform={"A": Outside.unwrap})
     ground.watch.look([rules, rules.document(), dict(rules.table), dict(rules.transforms)], "rules")
+
+
+def _reported(ground: Ground, report: migrate.Report) -> None:
+    ground.watch.look([report.to_json(), report.to_markdown(), report.to_html()], "a report")
+    ground.watch.look([report.document(), report.losses, report.next, report.open], "its parts")
+    ground.watch.look([report.totals, *[report.is_open(one) for one in report.run.outcomes]], "its parts")
 
 
 def _looked_at(ground: Ground, plan: Any, source: Any, target: Any) -> None:

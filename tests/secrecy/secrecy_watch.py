@@ -40,6 +40,11 @@ _LEADING = (secretbridge.SecretBridge, secretbridge.AsyncSecretBridge, secretbri
 _LEADING += (secretbridge.AsyncVault, migrate.Plan, secretbridge.Rotation)  # type: ignore[assignment]  # longer
 #: They give the value: that is what they are asked for.
 GIVING = {"Secret.reveal", "Passphrase.encoded", "AccountKey.key", "EnvironmentKey.key", "KeyringKey.key"}
+GIVING |= {
+    "Dotenv.read_values",
+    "JsonFile.read_values",
+    "Environment.read_values",
+}  # SecretStr, which can be pickled
 
 #: What holds of a stand-in too, though it has everything in it.
 _SHOWING = {"text", "pretty_printed", "json_of_what_has_none", "a_copy"}

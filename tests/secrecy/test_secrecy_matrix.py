@@ -168,14 +168,14 @@ def test_the_watch_finds_what_is_planted(what: str, tmp_path: Path, monkeypatch:
 def test_the_watch_finds_a_public_callable_that_gives_a_value_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(*_: Any) -> str:
+    def careless(*_: Any, **__: Any) -> str:
         return VALUE
 
     careless.__qualname__ = "SecretBridge.with_options"
     careless.__name__ = "with_options"
     monkeypatch.setattr(SecretBridge, "with_options", careless)
     watch = run("verbs over sockets", "blocking", tmp_path / "one", monkeypatch)
-    assert {leak.split(" ")[0] for leak in watch.leaks} == {"SecretBridge.with_options", "with_options"}
+    assert {leak.split(" ")[0] for leak in watch.leaks} == {"SecretBridge.with_options"}
 
 
 def test_every_public_class_is_looked_at() -> None:
