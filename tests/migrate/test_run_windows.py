@@ -59,7 +59,9 @@ def test_a_loss_that_was_consented_to_is_not_refused_where_many_are_written_toge
     with SecretBridge(source) as bridge:
         bridge.update_secret("B", description="about B")
     target = OneWay(place.folder / "vault.db", key_file=place.folder / "vault.key")
-    run = migrate.plan(source, target, accept=["one_way", "versions"]).apply(journal=place.folder / "runs", check=False)
+    run = migrate.plan(source, target, accept=["one_way", "versions"]).apply(
+        journal=place.folder / "runs", check=False
+    )
     assert [[(one.source, one.state) for one in run.outcomes], target.together] == [
         [("A", "done"), ("B", "done"), ("C", "done")],
         ["A", "C"],
@@ -69,7 +71,9 @@ def test_a_loss_that_was_consented_to_is_not_refused_where_many_are_written_toge
 def test_what_a_killed_run_kept_and_did_not_announce_goes_with_the_rest_at_undo(place: Place) -> None:
     target, undo, journal = filled(place.vault(), A="old"), place.vault(name="undo"), place.folder / "runs"
     run = migrate.plan(place.env(A="new"), target, on_conflict="update", vault=undo).apply(journal=journal)
-    filled(undo, **{f"migration.{run.id}.{n}": "[]" for n in (1, 2)})  # as a kill in the next window leaves it
+    filled(
+        undo, **{f"migration.{run.id}.{n}": "[]" for n in (1, 2)}
+    )  # as a kill in the next window leaves it
     migrate.undo(run.id, target, journal=journal, vault=undo)
     assert names(undo) == ["migration.key"]
 
