@@ -35,7 +35,8 @@ async def delete_sources(work: Work) -> None:
     wanted = [item for item in work.items if item.writes]
     waiting = [item for item in wanted if item.deletion != "done"]
     work.counts("delete", wanted, len(wanted) - len(waiting))
-    size = source.window if source.bulk else MOST
+    # Each is to be looked at just before: where a look is a request of its own, many of them take minutes.
+    size = source.window if source.bulk and work.target.reads_together else MOST
     for start in range(0, len(waiting), size):
         if work.stopped:
             return
@@ -67,11 +68,12 @@ async def _found(work: Work, source: Side, items: Sequence[Item]) -> list[str | 
     gone = [not isinstance(look, SecretBridgeError) and look.present is False for look in there]
     # What is gone needs no second look: an earlier try got no answer, or somebody else did it.
     left = [item for item, absent in zip(items, gone, strict=True) if not absent]
-    # The values are compared even where they were the same already and only other fields were copied.
+    arrived = await work.target.look_many([(item.step.target, item.after.id) for item in left])
+    # The values are compared even where they were the same already and only other fields were copied; and
+    # last of all, for looking at many may take minutes and what changes at the source stands nowhere else.
     read = await work.reader.read(
         [replace(item.step, fields=tuple({"value", *item.step.fields})) for item in left]
     )
-    arrived = await work.target.look_many([(item.step.target, item.after.id) for item in left])
     seen = iter(zip(left, read, arrived, strict=True))
     why: list[str | None] = []
     for look, absent in zip(there, gone, strict=True):

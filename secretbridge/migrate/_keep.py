@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import itertools
 import json
 import os
 from datetime import datetime
@@ -13,7 +14,7 @@ from secretbridge._models import secret_str
 from secretbridge.errors import InvalidRequest, SecretExists, SecretNotFound, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pydantic import SecretStr
 
@@ -135,20 +136,31 @@ class Keep:
             place: the number under which it is kept.
         """
         name = _name(run_id, place)
-        if self._last is None or self._last[0] != name:
+        last = self._last  # taken once: undo asks from several threads
+        if last is None or last[0] != name:
             told: SecretStr | None = None
             try:
                 told = (await self.core.get(name, None, metadata=False)).value
             except SecretNotFound:
                 return None
-            self._last = None if told is None else (name, _unpacked(told))
-        return None if self._last is None else self._last[1].get(n)
+            self._last = last = None if told is None else (name, _unpacked(told))
+        return None if last is None else last[1].get(n)
 
-    async def drop(self, run_id: str, places: Iterable[int]) -> None:
-        """Let go of what undo needed, when it has been undone."""
+    async def drop(self, run_id: str, places: int) -> None:
+        """Let go of what undo needed, when it has been undone.
+
+        Args:
+            run_id: the run.
+            places: the first number under which, by its journal, the run has kept nothing.
+        """
         self._last = None
-        for place in places:
+        for place in range(places):
             await self.core.delete(_name(run_id, place), None, missing_ok=True)
+        with contextlib.suppress(SecretNotFound):  # a run that was killed may not have announced what it kept
+            for place in itertools.count(places):
+                name = _name(run_id, place)
+                await self.core.get(name, None, metadata=False)
+                await self.core.delete(name, None, missing_ok=True)
 
 
 def _name(run_id: str, n: int) -> str:

@@ -192,7 +192,7 @@ async def undo_all(work: Work, accept: Collection[str]) -> RunState:
         await take_back(work, waiting[start : start + size], accept)
     state: RunState = "undone" if all(item.undo == "done" for item in touched) else "incomplete"
     if state == "undone" and work.keep is not None:
-        await work.keep.drop(work.run_id, range(work.place))
+        await work.keep.drop(work.run_id, work.place)
     await work.target.call(lambda: work.journal.append("state", {"state": state, "at": now()}))
     work.tell("finished")
     return state

@@ -113,6 +113,11 @@ class Side:
         return hasattr(self.core.provider, "change_many") and not self.bulk
 
     @property
+    def reads_together(self) -> bool:
+        """Whether looking at many secrets takes hardly longer than looking at one."""
+        return self._many is not None
+
+    @property
     def window(self) -> int:
         """How many secrets are announced, and written, together."""
         return _WHOLE if self.bulk else MOST

@@ -186,7 +186,7 @@ async def _write(work: Work, task: _Task) -> list[Any]:
             problem = _moved(work, item, await target.look(step.target, known), task.before)
             if problem is not None:
                 return _failed(work, item, problem, applied=False)
-        consent = any(loss.kind == "one_way" for loss in step.losses)
+        consent = _consents(task)
         if step.action == "create":
             secret = await target.core.create(step.target, task.fields, allow_one_way=consent)
         else:
@@ -209,8 +209,9 @@ async def _write(work: Work, task: _Task) -> list[Any]:
 
 async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
     """Write in one transaction, where the store itself refuses what is not as it was."""
-    together = [task for task in tasks if _atomic(work, task)]
-    if len(together) < 2 or work.stopped:  # noqa: PLR2004 - one is not many
+    together = [task for task in tasks if _joins(work, task)]
+    # One after the other where what follows a failure has to stay undone.
+    if len(together) < 2 or work.stopped or work.options.stop_on_error:  # noqa: PLR2004 - one is not many
         await _write_each(work, tasks, rows)
         return
     writes = [
@@ -228,7 +229,7 @@ async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[A
         told = await work.target.core.change_many(writes, allow_one_way=False)
     except SecretBridgeError as error:
         problem = error
-    apart = [task for task in tasks if not _atomic(work, task)]
+    apart = [task for task in tasks if not _joins(work, task)]
     if problem is None:
         rows += [_told(work, task, one) for task, one in zip(together, told, strict=True)]
     elif problem.applied is False and not problem.transient:
@@ -242,6 +243,16 @@ def _atomic(work: Work, task: _Task) -> bool:
     """Say whether the store itself refuses this write where somebody else was faster."""
     mark = task.item.step.target_mark
     return work.target.of.compare_and_set and (mark is None or mark.version is not None)
+
+
+def _joins(work: Work, task: _Task) -> bool:
+    """Say whether a write can be one of many: consent to a loss is given for each by itself."""
+    return _atomic(work, task) and not _consents(task)
+
+
+def _consents(task: _Task) -> bool:
+    """Say whether the plan consented to what the target cannot take back."""
+    return any(loss.kind == "one_way" for loss in task.item.step.losses)
 
 
 def _told(work: Work, task: _Task, told: Secret | SecretBridgeError) -> list[Any]:
