@@ -45,6 +45,16 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _DEFAULTS: Final[Mapping[str, bool]] = {"active": True, "protected": False, "default_for_tool": False}
 
 
+def _blocking_form(provider: Provider, verb: str) -> Any:  # noqa: ANN401 - a method of a signature of its own
+    """Give a store's blocking form of a verb; None without one, or where a subclass changes the verb."""
+    for kind in type(provider).__mro__:
+        if f"{verb}_blocking" in vars(kind):
+            return getattr(provider, f"{verb}_blocking")
+        if verb in vars(kind):
+            return None
+    return None
+
+
 class Core:
     """One provider over one channel."""
 
@@ -54,12 +64,12 @@ class Core:
         self.capabilities: Capabilities = provider.capabilities
         #: The store's own blocking read, where it has one and this is the blocking face.
         self._get_blocking: Callable[[Channel, str | None, str | None], Secret] | None = (
-            getattr(provider, "get_blocking", None) if channel.blocks else None
+            _blocking_form(provider, "get") if channel.blocks else None
         )
         #: The same for an update that renames nothing.
         self._update_blocking: (
             Callable[[Channel, str | None, str | None, Fields, int | None], Secret] | None
-        ) = getattr(provider, "update_blocking", None) if channel.blocks else None
+        ) = _blocking_form(provider, "update") if channel.blocks else None
 
     def get_blocking(self, name: str | None, id_: str | None, *, metadata: bool) -> Secret:
         """Give one secret; the same as ``get``, without a coroutine where the store needs none."""
