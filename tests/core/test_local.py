@@ -229,7 +229,8 @@ class Shouting(Local):
         return replace(secret, description="seen")
 
     async def update(self, channel: Any, target: Any, changes: Any, **more: Any) -> Secret:
-        return await super().update(channel, target, {**changes, "description": "changed"}, **more)
+        changes = dict(changes, description="changed")
+        return await super().update(channel, target, changes, **more)
 
 
 def test_a_verb_that_a_subclass_changes_is_changed_on_both_faces(place: Place) -> None:

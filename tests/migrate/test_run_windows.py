@@ -116,7 +116,7 @@ def test_a_value_that_comes_into_a_file_while_the_target_is_looked_at_is_not_del
             if event.kind == "verified" and event.name == "B":
                 looks.append("deleting")
 
-        target._core.provider.get = get  # type: ignore[method-assign]  # somebody else writes meanwhile
+        target._core.provider.get = get  # type: ignore[assignment, method-assign]  # somebody else writes meanwhile
         run = migrate.plan(source, target).apply(
             journal=place.folder / "runs", delete_source=True, check=False, progress=told
         )
