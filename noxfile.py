@@ -42,7 +42,7 @@ def lower_bounds() -> list[str]:
 
 
 def install(session: nox.Session, *more: str) -> None:
-    """Install the project with what a session needs of the newest; in CI all that requirements-ci.txt pins."""
+    """Install the project and the newest of what a session needs; in CI all that requirements-ci.txt pins."""
     if os.environ.get("CI"):
         session.install("--require-hashes", "-r", "requirements-ci.txt")
         session.install("--no-deps", "-e", ".")

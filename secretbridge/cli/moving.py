@@ -18,7 +18,7 @@ from secretbridge.cli._migrating import (
     stores,
     vault_option,
 )
-from secretbridge.cli._output import note, show_json
+from secretbridge.cli._output import counted, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import store_argument
 from secretbridge.cli._telling import (
@@ -112,7 +112,7 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
                 show_json(report)
             return Code.REFUSED if made.refused and not options["skip_refused"] else Code.DONE
         after = f", and deletes them in {source} once all are verified" if options["delete_source"] else ""
-        agree(f"This writes {_writes(made)} secrets into {target}{after}.", yes=options["yes"])
+        agree(f"This writes {counted(_writes(made), 'secret')} into {target}{after}.", yes=options["yes"])
         run = _applied(session, made, (source, target, keeps, values), options)
     session.doing = None
     if session.json:
@@ -183,7 +183,7 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
         show_plan(session, made)
     else:
         tell_plan(session, made)
-    if keeps is not None:
+    if keeps is not None and made.counts["update"]:
         note(session, f"Values that are replaced are kept in {keeps}, for an undo.")
     elif made.counts["update"]:
         note(
@@ -198,7 +198,7 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
     if refused:
         raise Stop(
             "The plan refuses something; nothing was changed.",
-            why=f"{len(made.refused)} of {len(made.steps)} secrets would be refused.",
+            why=f"It refuses {len(made.refused)} of {counted(len(made.steps), 'secret')}.",
             do="Change the rules, consent by --accept, or leave them behind by --skip-refused.",
             code=Code.REFUSED,
         )
