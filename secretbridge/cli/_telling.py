@@ -144,7 +144,7 @@ def ended(run: Run, verb: str, do: str) -> None:
         f"The run {run.id} was not taken back whole."
         if verb == "undo"
         else f"The run {run.id} did not do all.",
-        why=f"Open: {len(left):,} of {counted(len(run.outcomes), 'secret')}: {names}.",
+        why=f"{len(left):,} of {counted(len(run.outcomes), 'secret is', 'secrets are')} open: {names}.",
         do=do,
         code=Code.UNKNOWN if "unknown" in states else Code.PARTLY if done else Code.FAILED,
     )

@@ -42,7 +42,7 @@ def listing(session: Session) -> None:
     place = {one.name: one.place for one in known}
     # Both stand for the vault that variables or nobody chose: two names, one store.
     same = place.get("local") == place.get("vault") == "environment"
-    rows = [
+    shown = [
         [
             one.name,
             one.provider,
@@ -50,7 +50,7 @@ def listing(session: Session) -> None:
         ]
         for one in known
     ]
-    table(("name", "provider", "defined in"), rows)
+    table(("name", "provider", "defined in"), shown)
 
 
 def _plain(options: Any) -> Any:  # noqa: ANN401 - whatever TOML can hold

@@ -114,6 +114,7 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
         after = f", and deletes them in {source} once all are verified" if options["delete_source"] else ""
         agree(f"This writes {counted(_writes(made), 'secret')} into {target}{after}.", yes=options["yes"])
         run = _applied(session, made, (source, target, keeps, values), options)
+        shows = {"version", "updated_at"} & opened.target.capabilities.list_tells
     session.doing = None
     if session.json:
         show_json(report | {"run": run_report(run)})
@@ -125,7 +126,10 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
     ended(run, "migrate", f"{again} goes on; {back} takes it back.")
     session.changed(f"did the run {run.id}")
     if not options["delete_source"]:  # else the target may hold the only copy, and undo leaves it
-        note(session, f"To take it back: {back}")
+        consent = "" if shows or keeps is not None else " --accept unseen"  # undo leaves it without
+        note(session, f"To take it back: {back}{consent}")
+        if consent:
+            note(session, f"{target} does not show whether somebody changed it since: look first.")
     return None
 
 

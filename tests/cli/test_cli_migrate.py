@@ -368,3 +368,10 @@ def test_one_secret_is_counted_as_one(files: Shell) -> None:
     done = files.run("migrate", "old", "new", "--select", "A")
     assert "1 secret from the dotenv file" in done.err
     assert "This writes 1 secret into new." in done.err
+
+
+def test_the_way_back_that_is_named_takes_it_back(files: Shell) -> None:
+    done = files.ok("migrate", "old", "new", "--select", "A", "--no-undo", "--yes")
+    back = next(line for line in done.err.splitlines() if line.startswith("To take it back: secretbridge "))
+    files.ok(*back.removeprefix("To take it back: secretbridge ").split(), "--yes")
+    assert (back.endswith(" new --accept unseen"), content(files)) == (True, {"B=9"})
