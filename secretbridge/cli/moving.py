@@ -34,6 +34,7 @@ from secretbridge.cli._telling import (
 from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
+    from secretbridge import SecretBridge
     from secretbridge.cli._migrating import Stores
     from secretbridge.migrate import Plan, Run
 
@@ -114,7 +115,7 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
         after = f", and deletes them in {source} once all are verified" if options["delete_source"] else ""
         agree(f"This writes {counted(_writes(made), 'secret')} into {target}{after}.", yes=options["yes"])
         run = _applied(session, made, (source, target, keeps, values), options)
-        shows = {"version", "updated_at"} & opened.target.capabilities.list_tells
+        unseen = keeps is None and not options["delete_source"] and _hides_changes(opened.target)
     session.doing = None
     if session.json:
         show_json(report | {"run": run_report(run)})
@@ -126,11 +127,21 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
     ended(run, "migrate", f"{again} goes on; {back} takes it back.")
     session.changed(f"did the run {run.id}")
     if not options["delete_source"]:  # else the target may hold the only copy, and undo leaves it
-        consent = "" if shows or keeps is not None else " --accept unseen"  # undo leaves it without
-        note(session, f"To take it back: {back}{consent}")
-        if consent:
+        note(session, f"To take it back: {back}{' --accept unseen' if unseen else ''}")
+        if unseen:
             note(session, f"{target} does not show whether somebody changed it since: look first.")
     return None
+
+
+def _hides_changes(target: SecretBridge) -> bool:
+    """Say whether a store's listing shows no sign of a change, so that an undo needs consent."""
+    from secretbridge.errors import SecretBridgeError
+
+    try:
+        first = next(target.iter_secrets(page_size=1), None)
+    except SecretBridgeError:  # the run is done all the same, and undo says it too
+        return False
+    return first is not None and first.version is None and first.updated_at is None
 
 
 def how_on(

@@ -370,6 +370,13 @@ def test_one_secret_is_counted_as_one(files: Shell) -> None:
     assert "This writes 1 secret into new." in done.err
 
 
+def test_a_vault_shows_changes_and_so_needs_no_consent_to_go_back(files: Shell) -> None:
+    done = files.ok("migrate", "old", "vault", "--select", "A", "--yes")
+    back = next(line for line in done.err.splitlines() if line.startswith("To take it back: secretbridge "))
+    files.ok(*back.removeprefix("To take it back: secretbridge ").split(), "--yes")
+    assert (back.endswith(" vault"), files.ok("list", "vault").rows) == (True, [])
+
+
 def test_the_way_back_that_is_named_takes_it_back(files: Shell) -> None:
     done = files.ok("migrate", "old", "new", "--select", "A", "--no-undo", "--yes")
     back = next(line for line in done.err.splitlines() if line.startswith("To take it back: secretbridge "))
