@@ -382,3 +382,12 @@ def test_the_way_back_that_is_named_takes_it_back(files: Shell) -> None:
     back = next(line for line in done.err.splitlines() if line.startswith("To take it back: secretbridge "))
     files.ok(*back.removeprefix("To take it back: secretbridge ").split(), "--yes")
     assert (back.endswith(" new --accept unseen"), content(files)) == (True, {"B=9"})
+
+
+def test_to_go_on_with_a_migration_takes_its_stores_again(files: Shell) -> None:
+    files.ok("migrate", "old", "new", "--select", "A", "--yes")
+    done = files.run("resume", run_id(files))
+    assert (done.code, "A migration needs its stores again: resume RUN SOURCE TARGET." in done.err) == (
+        2,
+        True,
+    )

@@ -141,7 +141,7 @@ def test_a_journal_elsewhere_is_named_in_what_is_said_and_serves_every_command(f
     taken = files.ok("undo", run, "new", "--yes", "--accept", "unseen", *place)
     assert f"secretbridge undo {run} new --journal 'my runs'" in done.err
     assert f"undo {run} TARGET --journal '{files.folder / 'my runs'}'" in report
-    assert f"secretbridge undo {run} new --journal 'my runs' goes on." in back.err
+    assert f"secretbridge undo {run} new --journal 'my runs' --accept unseen takes it back too." in back.err
     assert (nothing, len(again.rows), {row[0] for row in taken.rows}) == ([], 3, {"undone"})
 
 
