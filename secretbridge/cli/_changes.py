@@ -11,7 +11,7 @@ from secretbridge.cli._session import Code, Doing, Session, Stop
 if TYPE_CHECKING:
     from secretbridge import ChangeInfo
 
-__all__ = ["UNFINISHED", "change_row", "go_on_with", "is_change", "to_go_on"]
+__all__ = ["UNFINISHED", "change_row", "go_on_with", "is_change", "refuse_change", "to_go_on"]
 
 UNFINISHED: Final = frozenset({"interrupted", "incomplete"})
 _CHANGE: Final = re.compile("(?:change|rotation)-[0-9a-f]+")
@@ -20,6 +20,22 @@ _CHANGE: Final = re.compile("(?:change|rotation)-[0-9a-f]+")
 def is_change(run: str) -> bool:
     """Say whether a run is a change in several stores or a rotation, by its id."""
     return _CHANGE.fullmatch(run) is not None
+
+
+def refuse_change(run: str, what: str) -> None:
+    """Say that only a migration has it, where a run is something else.
+
+    Raises:
+        Stop: it is a change in several stores or a rotation.
+    """
+    if is_change(run):
+        kind = "rotation" if run.startswith("rotation-") else "change in several stores"
+        raise Stop(
+            f"There is no {what} of {run}; nothing was changed.",
+            why=f"It is a {kind}, and only a migration has one.",
+            do=f"secretbridge resume {run} goes on with it, if it is not done; secretbridge runs shows how.",
+            code=Code.USAGE,
+        )
 
 
 def change_row(one: ChangeInfo) -> dict[str, Any]:

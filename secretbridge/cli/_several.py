@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from secretbridge.cli._interrupt import patient, run_of
-from secretbridge.cli._output import note, show_json, table
+from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._trouble import in_words
 
@@ -136,13 +136,13 @@ def _told(
         return
     count = len(result) - len(result.left_out)
     if result.complete:
-        session.changed(f"updated {name!r} in {count} stores")
+        session.changed(f"updated {name!r} in {counted(count, 'store')}")
         given = f" ({', '.join(fields)})" if fields else ""
-        note(session, f"Updated {name!r} in {count} stores{given}.")
+        note(session, f"Updated {name!r} in {counted(count, 'store')}{given}.")
         return
     again = "Make the change again where it is wanted and was not made."
     raise stopped(
-        result, rows, f"{name!r} was updated in {len(result.updated)} of {count} stores.",
+        result, rows, f"{name!r} was updated in {len(result.updated)} of {counted(count, 'store')}.",
         f"{how_on(result.run_id, vault)} goes on with it." if result.run_id else again,
     )  # fmt: skip
 

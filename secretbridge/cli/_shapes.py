@@ -357,6 +357,22 @@ class RunReport(TypedDict):
     pruned: list[OutcomeRow]
 
 
+class UndoStep(TypedDict):
+    """What an undo would do with a secret, by the journal alone."""
+
+    secret: str
+    what: Literal["delete", "restore", "look", "leave"]
+    why: str
+
+
+class UndoRehearsal(TypedDict):
+    """``undo --dry-run``."""
+
+    run: str
+    dry_run: bool
+    secrets: list[UndoStep]
+
+
 class Migration(TypedDict):
     """``migrate``; no run where it was refused or only tried."""
 
@@ -690,6 +706,7 @@ SHAPES: dict[str, Any] = {
     "resume (change)": ChangeEverywhere,
     "resume (rotation)": Rotated,
     "undo": RunReport,
+    "undo (dry run)": UndoRehearsal,
     "report": RunDocument,
     "vault verify": Verification,
     "vault audit": AuditLine,

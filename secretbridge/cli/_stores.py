@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -22,6 +23,7 @@ __all__ = [
     "id_option",
     "in_option",
     "in_vault",
+    "kept_by_runs",
     "name_argument",
     "opened",
     "opened_vault",
@@ -30,6 +32,9 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+#: What runs keep in a vault for themselves: keys, and values of other stores. None of a program's business.
+_OF_RUNS: Final = re.compile(r"migration\.(?:key|[0-9]{8}-.+)|change\.change-.+|rotation-[0-9a-f]+\..+")
 
 
 def in_option(*, to: bool = False) -> Callable[[F], F]:
@@ -115,6 +120,11 @@ def opened_vault(session: Session, store: str) -> Iterator[Vault]:
     with connect_vault(store, config=session.config) as vault:
         session.doing = None
         yield vault
+
+
+def kept_by_runs(name: str) -> bool:
+    """Say whether a secret is one that runs keep in a vault for themselves, by its name."""
+    return _OF_RUNS.fullmatch(name) is not None
 
 
 def found(session: Session, bridge: SecretBridge, store: str, name: str | None, id: str | None) -> Secret:

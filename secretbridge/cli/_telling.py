@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from secretbridge.cli._output import note, table
+from secretbridge.cli._output import counted, note, table
 from secretbridge.cli._session import Code, Session, Stop
 from secretbridge.cli._trouble import in_words
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate import Plan, Run, Step
 
 __all__ = [
+    "CONSENT",
     "broken_off",
     "ended",
     "plan_report",
@@ -23,6 +25,8 @@ __all__ = [
     "tell_run",
 ]
 
+#: How an outcome names the consent that would take it back all the same.
+CONSENT: Final = re.compile(r'accept=\["(\w+)"\]')
 _NAMED: Final = 5
 _ORDER: Final = ("refuse", "create", "update", "skip")
 
@@ -32,7 +36,7 @@ def _summary(plan: Plan) -> str:
     counts = ", ".join(
         f"{plan.counts[action]:,} to {action}" for action in ("create", "update", "skip", "refuse")
     )
-    return f"{len(plan.steps):,} secrets from {plan.source} to {plan.target}: {counts}."
+    return f"{counted(len(plan.steps), 'secret')} from {plan.source} to {plan.target}: {counts}."
 
 
 def show_plan(session: Session, plan: Plan) -> None:
@@ -56,8 +60,8 @@ def tell_plan(session: Session, plan: Plan) -> None:
     of = plan.estimates
     note(
         session,
-        f"Expected: {of.source_requests:,} requests to the source, {of.target_requests:,} to the target,"
-        f" {max(of.seconds, 1):,.0f} s by their declared rates.",
+        f"Expected: {counted(of.source_requests, 'request')} to the source, {of.target_requests:,} to the"
+        f" target, {max(of.seconds, 1):,.0f} s by their declared rates.",
     )
     note(session, _summary(plan))
 
@@ -112,7 +116,12 @@ def tell_run(session: Session, run: Run) -> None:
         ],
     )
     counts = ", ".join(f"{count:,} {state}" for state, count in run.counts.items())
-    note(session, f"Run {run.id}: {counts or 'nothing to do'}.")
+    # A sync that finds nothing to do leaves no run behind, and so none to name.
+    note(session, f"Run {run.id}: {counts or 'nothing to do'}." if run.id else _idle(counts))
+
+
+def _idle(counts: str) -> str:
+    return "There is nothing to do" + (f": {counts}." if counts else ".")
 
 
 def ended(run: Run, verb: str, do: str) -> None:
@@ -135,7 +144,7 @@ def ended(run: Run, verb: str, do: str) -> None:
         f"The run {run.id} was not taken back whole."
         if verb == "undo"
         else f"The run {run.id} did not do all.",
-        why=f"{len(left):,} of {len(run.outcomes):,} secrets are open: {names}.",
+        why=f"{len(left):,} of {counted(len(run.outcomes), 'secret is', 'secrets are')} open: {names}.",
         do=do,
         code=Code.UNKNOWN if "unknown" in states else Code.PARTLY if done else Code.FAILED,
     )

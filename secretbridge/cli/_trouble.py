@@ -27,7 +27,7 @@ _WORDS: Final = (
     (r"\bby id=", "by --id"),
     (r"\bif_version=", "--if-version "),
     (r"\b(get|update|create|put|delete)_secret\b(?:\(\))?", r"secretbridge \1"),
-    (r"\blist_secrets\(\)", "secretbridge list"),
+    (r"\blist_secrets\(\)", "secretbridge list CONNECTION"),
     (r"\b(history|restore|undelete)\(\)", r"secretbridge \1"),
     (r"\baudit_head\(\)", "secretbridge vault anchor"),
     (r"\bskip_refused=True\b", "--skip-refused"),
@@ -44,6 +44,9 @@ _WORDS: Final = (
     (r"\bGive vault= as\b", "Give --vault as"),
     (r"\bno vault= (keeps|was)\b", r"no vault \1"),
     (r"\bundo\(\)", "secretbridge undo"),
+    (r": NotApplied\b", ": not applied"),
+    (r": Unknown\b", ": unknown"),
+    (r": NotRestored\b", ": not restored"),
 )  # fmt: skip
 _FIELDS: Final = {
     "new_name": "--rename",
@@ -193,6 +196,8 @@ def tell(session: Session, trouble: Trouble) -> Code:
         facts |= trouble.facts or {}
         if trouble.facts is None and trouble.code in _NOTHING_APPLIED:
             facts["applied"] = False
+        elif trouble.facts is None and trouble.code is Code.PARTLY:
+            facts["applied"] = True  # in part
         facts |= {"what": trouble.what, "why": list(trouble.why), "do": trouble.do}
         facts |= {"exit_code": int(trouble.code), "cause": trouble.cause if session.verbose else None}
         show_json_error({"error": facts})
@@ -215,7 +220,8 @@ def in_words(text: str) -> str:
 
 
 def _of_violation(one: Violation) -> str:
-    return in_words(str(one._replace(field=_FIELDS.get(one.field, one.field))))
+    store, colon, field = one.field.rpartition(": ")  # of several stores it says which
+    return in_words(str(one._replace(field=f"{store}{colon}{_FIELDS.get(field, field)}")))
 
 
 def _cause(error: SecretBridgeError) -> str:

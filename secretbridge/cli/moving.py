@@ -18,7 +18,7 @@ from secretbridge.cli._migrating import (
     stores,
     vault_option,
 )
-from secretbridge.cli._output import note, show_json
+from secretbridge.cli._output import counted, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import store_argument
 from secretbridge.cli._telling import (
@@ -34,6 +34,7 @@ from secretbridge.cli._telling import (
 from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
+    from secretbridge import SecretBridge
     from secretbridge.cli._migrating import Stores
     from secretbridge.migrate import Plan, Run
 
@@ -112,8 +113,9 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
                 show_json(report)
             return Code.REFUSED if made.refused and not options["skip_refused"] else Code.DONE
         after = f", and deletes them in {source} once all are verified" if options["delete_source"] else ""
-        agree(f"This writes {_writes(made)} secrets into {target}{after}.", yes=options["yes"])
+        agree(f"This writes {counted(_writes(made), 'secret')} into {target}{after}.", yes=options["yes"])
         run = _applied(session, made, (source, target, keeps, values), options)
+        unseen = keeps is None and not options["delete_source"] and _hides_changes(opened.target)
     session.doing = None
     if session.json:
         show_json(report | {"run": run_report(run)})
@@ -125,8 +127,21 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
     ended(run, "migrate", f"{again} goes on; {back} takes it back.")
     session.changed(f"did the run {run.id}")
     if not options["delete_source"]:  # else the target may hold the only copy, and undo leaves it
-        note(session, f"To take it back: {back}")
+        note(session, f"To take it back: {back}{' --accept unseen' if unseen else ''}")
+        if unseen:
+            note(session, f"{target} does not show whether somebody changed it since: look first.")
     return None
+
+
+def _hides_changes(target: SecretBridge) -> bool:
+    """Say whether a store's listing shows no sign of a change, so that an undo needs consent."""
+    from secretbridge.errors import SecretBridgeError
+
+    try:
+        first = next(target.iter_secrets(page_size=1), None)
+    except SecretBridgeError:  # the run is done all the same, and undo says it too
+        return False
+    return first is not None and first.version is None and first.updated_at is None
 
 
 def how_on(
@@ -183,7 +198,7 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
         show_plan(session, made)
     else:
         tell_plan(session, made)
-    if keeps is not None:
+    if keeps is not None and made.counts["update"]:
         note(session, f"Values that are replaced are kept in {keeps}, for an undo.")
     elif made.counts["update"]:
         note(
@@ -198,7 +213,7 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
     if refused:
         raise Stop(
             "The plan refuses something; nothing was changed.",
-            why=f"{len(made.refused)} of {len(made.steps)} secrets would be refused.",
+            why=f"It refuses {len(made.refused)} of {counted(len(made.steps), 'secret')}.",
             do="Change the rules, consent by --accept, or leave them behind by --skip-refused.",
             code=Code.REFUSED,
         )

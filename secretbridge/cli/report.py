@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from secretbridge.cli._changes import refuse_change
 from secretbridge.cli._command import command
 from secretbridge.cli._files import written
 from secretbridge.cli._kinds import OneOf, RunId
@@ -48,6 +49,8 @@ def report(
     """
     from secretbridge import migrate
 
+    if run is not None:
+        refuse_change(run, "report")
     if session.json and form not in {None, "json"}:
         raise click.UsageError("--json and another --format are given together; give one of them.")
     if overwrite and out is None:

@@ -10,7 +10,7 @@ import click
 from secretbridge.cli._command import adding, command
 from secretbridge.cli._interrupt import patient, run_of
 from secretbridge.cli._kinds import Where, Whole
-from secretbridge.cli._output import note, show_json
+from secretbridge.cli._output import counted, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._several import place_rows, places_of, show_places
 from secretbridge.cli._stores import name_argument, vault_of_values
@@ -221,13 +221,11 @@ def _told(session: Session, name: str, made: Rotation) -> None:
     else:
         show_places(rows)
     session.changed(f"rotated {name!r}")
-    ended = (
-        f" {made.revoked} old tokens were revoked." if made.revoked != 1 else " The old token was revoked."
-    )
-    note(
-        session,
-        f"{name!r} has a new token in {len(rows)} stores; it was read back in {len(made.verified)}.{ended}",
-    )
+    ended = "No old token was revoked."
+    if made.revoked:
+        ended = f"{counted(made.revoked, 'old token')} {'was' if made.revoked == 1 else 'were'} revoked."
+    has = f"{name!r} has a new token in {counted(len(rows), 'store')}"
+    note(session, f"{has}; it was read back in {len(made.verified)}. {ended}")
 
 
 def _rehearsed(session: Session, name: str, results: EverywhereResult, *, revokes: bool) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +12,7 @@ from secretbridge.cli._command import command
 from secretbridge.cli._kinds import SecretName
 from secretbridge.cli._output import note
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._stores import opened, store_argument
+from secretbridge.cli._stores import kept_by_runs, opened, store_argument
 
 if TYPE_CHECKING:
     from secretbridge import SecretBridge
@@ -23,8 +22,6 @@ __all__ = ["run"]
 #: Opens the whole vault: no program that is started with some of its secrets gets it.
 _WITHHELD = "SECRETBRIDGE_VAULT_PASSPHRASE"
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
-#: What runs keep in a vault for themselves: keys, and values of other stores. None of a program's business.
-_OF_RUNS: Final = re.compile(r"migration\.(?:key|[0-9]{8}-.+)|change\.change-.+|rotation-[0-9a-f]+\..+")
 
 
 @command("run", json=False, context_settings={"allow_interspersed_args": False})
@@ -102,7 +99,7 @@ def _secrets(session: Session, bridge: SecretBridge, store: str, only: tuple[str
         names = tuple(
             secret.name
             for secret in bridge.iter_secrets()
-            if secret.active is not False and not _OF_RUNS.fullmatch(secret.name)
+            if secret.active is not False and not kept_by_runs(secret.name)
         )
     values: dict[str, str] = {}
     for name in dict.fromkeys(names):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from secretbridge.cli._changes import UNFINISHED, change_row, go_on_with, is_change, to_go_on
+from secretbridge.cli._changes import UNFINISHED, change_row, go_on_with, is_change, refuse_change, to_go_on
 from secretbridge.cli._command import command
 from secretbridge.cli._interrupt import patient
 from secretbridge.cli._kinds import ConnectionName, OneOf, RunId
@@ -16,18 +15,17 @@ from secretbridge.cli._migrating import journal_option, stores, vault_option
 from secretbridge.cli._output import note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened, store_argument
-from secretbridge.cli._telling import ended, progress, run_report, tell_run
+from secretbridge.cli._telling import CONSENT, ended, progress, run_report, tell_run
 from secretbridge.cli.moving import how_back, how_on
 from secretbridge.cli.rotating import step_options
 from secretbridge.cli.writing import agree
 from secretbridge.migrate import UNDO_CONSENTS
 
 if TYPE_CHECKING:
-    from secretbridge.migrate import Run
+    from secretbridge.migrate import Outcome, Report, Run
 
 __all__ = ["resume", "runs", "undo"]
 
-_CONSENT = re.compile(r'accept=\["(\w+)"\]')
 _RUN = click.argument("run", type=RunId(), metavar="RUN")
 
 
@@ -107,6 +105,7 @@ def resume(
         go_on_with(session, run, vault, steps)
         return
     if source is None or target is None:
+        _known(session, run, journal, f"go on with the run {run}")
         raise click.UsageError("A migration needs its stores again: resume RUN SOURCE TARGET.")
     if any(given is not None for given in steps.values()):
         raise click.UsageError("--obtain, --revoke and what goes with them belong to a rotation.")
@@ -134,21 +133,29 @@ def resume(
     " never acknowledged.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@click.option("--dry-run", is_flag=True, help="Say by the journal what would be taken back; do nothing.")
 @journal_option()
 def undo(
     session: Session, run: str, target: str, *, vault: str | None, accept: tuple[str, ...],
-    yes: bool, journal: str | None,
+    yes: bool, dry_run: bool, journal: str | None,
 ) -> None:  # fmt: skip
     """Take back what a migration did at its target.
 
     What it created is deleted, what it changed is restored from the vault that kept it; nothing else is
-    touched. It can be repeated, and takes the same --vault as migrate, if there was one.
+    touched. It can be repeated, and takes the same --vault as migrate, if there was one. --dry-run asks no
+    store: what has changed since is seen when it is done. Its columns: what (delete, restore, look, leave),
+    secret, why.
     """
     from contextlib import ExitStack
 
     from secretbridge import migrate
 
+    refuse_change(run, "undo")
+    written = _known(session, run, journal, f"take back the run {run}")
     keeps = _keeper(session, run, vault, journal)
+    if dry_run:
+        _rehearsed(session, written)
+        return
     without = "" if keeps is not None else " It kept no values, so what it replaced is not restored."
     agree(f"This takes back in {target} what the run {run} wrote.{without}", yes=yes)
     with ExitStack() as stack, patient(session):
@@ -162,10 +169,53 @@ def undo(
     _told(session, came, "undo", _all_the_same(came, how_back(run, target, keeps, journal=journal)) or look)
 
 
+def _known(session: Session, run: str, journal: str | None, what: str) -> Report:
+    """Read the journal of a run, before anything is asked or done.
+
+    Raises:
+        SecretBridgeError: there is no such run.
+    """
+    from secretbridge import migrate
+
+    session.doing = Doing(what)
+    known = migrate.report(run, journal=journal)
+    session.doing = None
+    return known
+
+
+def _rehearsed(session: Session, known: Report) -> None:
+    """Say what an undo would do, by what the journal holds; no store is asked."""
+    rows = [
+        {"secret": one.target, "what": what, "why": why}
+        for one in known.run.outcomes
+        for what, why in [_would(one)]
+        if what
+    ]
+    if session.json:
+        show_json({"run": known.run.id, "dry_run": True, "secrets": rows})
+        return
+    table(("what", "secret", "why"), [[one["what"], one["secret"], one["why"]] for one in rows])
+    if not rows:
+        note(session, f"Dry run: the run {known.run.id} holds nothing to take back.")
+
+
+def _would(one: Outcome) -> tuple[str, str]:
+    """Give what an undo would do with a secret, and why; nothing where nothing was written."""
+    if one.state in {"skipped", "refused", "pending", "undone"}:
+        return "", ""
+    if one.source_deleted:
+        return "leave", "the source of it was deleted: here may be the only copy"
+    if one.state != "done":
+        return "look", "whether it was written is looked at first"
+    if one.action == "create":
+        return "delete", ""
+    return ("restore", "") if one.restorable else ("leave", "the value before was not kept")
+
+
 def _all_the_same(run: Run, back: str) -> str:
     """Give the command that takes back what was left as it is, or "" where consent would not do."""
     left = [one.error or "" for one in run.outcomes if one.state == "done" or one in run.open]
-    words = sorted({word for text in left for word in _CONSENT.findall(text)})
+    words = sorted({word for text in left for word in CONSENT.findall(text)})
     if not words:
         return ""
     return f"Look at what is left; {back} {' '.join(f'--accept {word}' for word in words)} takes it back too."

@@ -10,9 +10,10 @@ from secretbridge.cli._command import command
 from secretbridge.cli._interrupt import patient
 from secretbridge.cli._migrating import planned, rule_options, rules_of, store_of_undo, stores, vault_option
 from secretbridge.cli._output import note, show_json
-from secretbridge.cli._session import Code, Doing, Session
+from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import store_argument
 from secretbridge.cli._telling import (
+    CONSENT,
     broken_off,
     ended,
     plan_report,
@@ -21,6 +22,7 @@ from secretbridge.cli._telling import (
     show_plan,
     tell_run,
 )
+from secretbridge.cli._trouble import in_words
 from secretbridge.cli.moving import how_back, how_on
 from secretbridge.cli.writing import agree
 
@@ -60,6 +62,8 @@ def sync(session: Session, source: str, target: str, **options: Any) -> int | No
                 show_json({"plan": plan_report(made), "run": None, "dry_run": True})
             else:
                 show_plan(session, made)
+                if options["prune"]:
+                    note(session, "Note: what --prune would delete is not looked for in a dry run.")
             return Code.REFUSED if made.refused and not options["skip_refused"] else Code.DONE
         prunes = (
             " It deletes there what earlier runs created and the source has no more."
@@ -74,10 +78,35 @@ def sync(session: Session, source: str, target: str, **options: Any) -> int | No
         tell_run(session, run)
     again = how_on(run.id, source, target, keeps, options["values_from"])
     ended(run, "sync", f"{again} goes on; {how_back(run.id, target, keeps)} takes it back.")
-    session.changed(f"did the run {run.id}")
-    if run.pruned:
-        note(session, f"Deleted at {target}: {', '.join(one.target for one in run.pruned)}.")
+    if run.id:  # without one nothing was to be written
+        session.changed(f"did the run {run.id}")
+    _tell_pruned(session, run, target)
     return None
+
+
+def _tell_pruned(session: Session, run: Run, target: str) -> None:
+    """Say what --prune deleted, and what it left.
+
+    Raises:
+        Stop: something was not deleted although nobody had changed it.
+    """
+    gone = [one.target for one in run.pruned if one.state == "undone"]
+    rest = [one for one in run.pruned if one.state != "undone"]
+    # Consent would take these back too: they are left by rule, and no failure.
+    kept = [one.target for one in rest if CONSENT.search(one.error or "")]
+    failed = [one for one in rest if one.target not in kept]
+    if gone:
+        note(session, f"Deleted at {target}: {', '.join(gone)}.")
+    if kept:
+        note(session, f"Left at {target}, for it may have been changed since: {', '.join(kept)}.")
+    if failed:
+        unknown = any(one.state == "unknown" for one in failed)
+        raise Stop(
+            f"Not all that was to be deleted at {target} was.",
+            why="; ".join(f"{one.target!r}: {in_words(one.error or one.state)}" for one in failed),
+            do="Sync again.",
+            code=Code.UNKNOWN if unknown else Code.PARTLY if gone else Code.FAILED,
+        )
 
 
 def _done(

@@ -47,7 +47,7 @@ def test_every_command_that_prints_json_has_a_shape() -> None:
         for path, command, _ in commands()
         if any(parameter.name == "json" for parameter in command.params)
     }
-    further = {"update (several)", "resume (change)", "resume (rotation)"}
+    further = {"update (several)", "resume (change)", "resume (rotation)", "undo (dry run)"}
     assert with_json == SHAPES.keys() - {"error", *further}
 
 
@@ -116,6 +116,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "runs": (),
     "resume": ("RUN", "prod-insforge", "prod-wix"),
     "undo": ("RUN", "prod-wix", "--yes"),
+    "undo (dry run)": ("RUN", "prod-wix", "--dry-run"),
     "report": ("RUN",),
     "vault verify": (),
     "vault audit": ("--after", "3"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from cli_place import Services, Shell, services, shell
 
@@ -76,7 +78,7 @@ def test_a_dry_run_refuses_and_leaves_out_what_the_change_would(shell: Shell, se
     words = ("update", "TOKEN", *BOTH, "--description", "d", "--dry-run")
     refused = shell.run(*words)
     left = shell.ok(*words, "--leave-out-unfit")
-    assert (refused.code, "prod-insforge: description" in refused.err) == (2, True)
+    assert (refused.code, "prod-insforge: --description" in refused.err) == (2, True)
     assert left.err.splitlines() == [
         "Dry run: would update 'TOKEN' in prod-wix (description).",
         "Dry run: would leave out 'OTHER' in prod-insforge (description).",
@@ -106,3 +108,22 @@ def test_what_belongs_to_one_store_is_refused_for_several(
 ) -> None:
     done = shell.run("update", *words, "--generate")
     assert (done.code, told in done.err, values(seeded)) == (2, True, ("old", "old"))
+
+
+def test_the_words_and_facts_of_a_change_made_in_part_are_those_of_the_command_line(
+    shell: Shell,
+) -> None:
+    shell.write(
+        '[connections.a]\nprovider = "dotenv"\npath = "a.env"\n'
+        '[connections.b]\nprovider = "dotenv"\npath = "b.env"\n'
+    )
+    shell.write("A=1\n", "a.env")
+    shell.write("B=1\n", "b.env")
+    partly = shell.run("update", "A", "--to", "a", "--to", "b", "--generate", "--json")
+    unfit = shell.run("update", "A", "--to", "a", "--to", "b", "--description", "d")
+    missing = shell.run("update", "A", "--to", "b", "--generate")
+    rotated = shell.run("rotate", "A", "--to", "b", "--obtain", "printf new")
+    assert (partly.code, json.loads(partly.err)["error"]["applied"]) == (3, True)
+    assert "Why: a: --description: the dotenv file cannot keep it" in unfit.err
+    assert "Do: secretbridge list CONNECTION shows what is there." in missing.err
+    assert "(b: not applied); the old one was not revoked." in rotated.err

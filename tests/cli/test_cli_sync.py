@@ -38,6 +38,23 @@ def test_what_the_source_has_no_more_is_pruned_if_that_is_wanted(files: Shell) -
     assert (kept, len(pruned), content(files)) == ({"A=1", "B=2"}, 1, {"B=2"})
 
 
+def test_what_was_changed_by_somebody_else_is_not_said_to_be_deleted(files: Shell) -> None:
+    files.ok("sync", "old", "new", "--yes")
+    files.write("B=2\n", "old.env")
+    files.write("A=other\nB=2\n", "new.env")
+    done = files.ok("sync", "old", "new", "--prune", "--yes")
+    said = "There is nothing to do: 1 skipped.\nLeft at new, for it may have been changed since: A.\n"
+    assert (done.err, content(files)) == (said, {"A=other", "B=2"})
+
+
+def test_what_could_not_be_deleted_is_a_failure(files: Shell) -> None:
+    files.ok("sync", "old", "new", "--yes")
+    files.write("B=2\n", "old.env")
+    done = files.run("sync", "old", "new", "--prune", "--yes", "--no-undo")  # the run began with a vault
+    assert (done.code, "Not all that was to be deleted at new was." in done.err) == (1, True)
+    assert content(files) == {"A=1", "B=2"}
+
+
 def test_a_dry_run_shows_what_would_be_written(files: Shell) -> None:
     done = files.ok("sync", "old", "new", "--dry-run")
     told = files.ok("sync", "old", "new", "--dry-run", "--json").json

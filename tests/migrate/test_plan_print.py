@@ -53,7 +53,7 @@ def test_plain_text_names_what_why_losses_totals_and_estimates(place: Place) -> 
         "skip    SAME                           same",
         "Losses and effects for good: description (1).",
         f"Note: {plan.warnings[0]}",
-        "Note: An undo could not restore 1 updated secrets: no vault= keeps the old values.",
+        "Note: An undo could not restore 1 updated secret: no vault= keeps the old values.",
         "Expected: 2 requests to the source, 3 to the target, less than a second by their declared rates.",
         *plan.estimates.assumptions,
     ]

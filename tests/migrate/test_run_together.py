@@ -150,7 +150,7 @@ def test_plan_run_and_undo_tell_of_a_value_that_was_not_handed_out_before_it_was
         run = plan.apply(journal=journal)
         undone = migrate.undo(run.id, target, journal=journal, vault=undo, check=False)
         again = migrate.undo(run.id, target, journal=journal, vault=undo, check=False)
-    told = "An undo could not restore the values of 1 updated secrets:"
+    told = "An undo could not restore the values of 1 updated secret:"
     assert [
         [warning for warning in plan.warnings if warning.startswith(told)] != [],
         [warning for warning in run.warnings if "undo() could not restore 1" in warning] != [],
