@@ -55,6 +55,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("report", "RUN", "--json"),
     ("report", "--out", "report.html"),
     ("report", "--out", "report.md", "--verbose"),
+    ("undo", "RUN", "moved", "--dry-run", "--json"),
     ("undo", "RUN", "moved", "--yes"),
     ("migrate", "vault", "prod", *_MOVED, "--on-conflict", "update", "--no-undo", "--yes"),
     ("rotate", "TOKEN", "--to", "prod", *_OBTAIN, "--revoke", "cat", "--yes"),
@@ -179,7 +180,12 @@ def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsFo
     assert leaks == []
     assert found_in(written(shell.folder)) == []
     assert vendor.secret("TOKEN").value == (shell.folder / "written.txt").read_text() == VALUE
-    assert SHAPES.keys() | {"run", "completion"} == done | {"error", "update (several)", *RESUMED}
+    assert SHAPES.keys() | {"run", "completion"} == done | {
+        "error",
+        "update (several)",
+        "undo (dry run)",
+        *RESUMED,
+    }
 
 
 @pytest.mark.parametrize(
