@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._durable import sync_folder
 from secretbridge._vault import _files, _move, _sqlite, _verify
 from secretbridge._vault._keys import following
 from secretbridge._vault._rows import Rows
@@ -75,7 +76,7 @@ def backup(
             for ending in ("", *_JOURNALS):
                 with suppress(OSError):
                     copy.with_name(f"{copy.name}{ending}").unlink()
-        _files.sync_folder(folder)
+        sync_folder(folder)
     except OSError as problem:
         failure = _files.os_failure(problem, f"writing the backup {target}")
         if placed:

@@ -17,6 +17,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
+from secretbridge._durable import sync_folder
 from secretbridge.errors import JournalFailed, JournalMismatch
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Journal:
             journal._fill(begin, steps)
             journal.close()
             new.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             journal = cls._continued(path, journal)
         except (OSError, sqlite3.Error) as error:
             problem = _reason(error)
@@ -309,11 +310,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or "unknown reason"
     return str(error) or "unknown reason"  # SQLite's sentences name no data
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
