@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from postgres_server import Server
 
-pytest_plugins = ("postgres_server",)
+pytest_plugins = ("postgres_server", "request_check")
 
 #: What would make a test depend on the machine it runs on.
 _ENVIRONMENT = (
@@ -125,7 +125,7 @@ _COMMANDS = "docs/cli.md"
 pytest_collect_file = SybilCollection(
     [
         Sybil(
-            parsers=[PythonCodeBlockParser()],
+            parsers=[PythonCodeBlockParser(), CodeBlockParser("bash", _in_a_shell)],
             patterns=["README.md", "docs/*.md"],
             excludes=[_ON_POSTGRES, _COMMANDS],
             setup=_in_an_empty_folder,

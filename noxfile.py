@@ -41,17 +41,29 @@ def lower_bounds() -> list[str]:
     return pins
 
 
+def install(session: nox.Session, *more: str) -> None:
+    """Install the project with what a session needs, the newest; in CI all that requirements-ci.txt pins."""
+    if os.environ.get("CI"):
+        session.install("--require-hashes", "-r", "requirements-ci.txt")
+        session.install("--no-deps", "-e", ".")
+    else:
+        session.install("-e", ".[testing]", *more)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the whole test suite under coverage, with the newest dependencies."""
-    session.install("-e", ".[testing]", *group("test"))
-    # Data files of its own, so that sessions can run side by side; `coverage` adds them up.
+    """Run the whole test suite, with the newest dependencies; under coverage where no Python is asked for."""
+    install(session, *group("test"))
+    cache = f"cache_dir=.pytest_cache/{session.name}"
+    if session.python is not None:  # what is covered hardly depends on it, and measuring doubles the time
+        session.run("python", "-m", *PYTEST, "-o", cache, *session.posargs)
+        return
+    # A data file for each process; `coverage` adds them up.
     data = ROOT / f".coverage.{session.name}"
     for stale in ROOT.glob(f"{data.name}.*"):
         stale.unlink()
     session.run(
-        *("coverage", "run", "-m", *PYTEST),
-        *("-o", f"cache_dir=.pytest_cache/{session.name}"),
+        *("coverage", "run", "-m", *PYTEST, "-o", cache),
         *session.posargs,
         env={"COVERAGE_FILE": str(data)},
     )
@@ -71,8 +83,45 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def system(session: nox.Session) -> None:
     """Run the tests that need a package of the operating system."""
-    session.install("-e", ".[testing]", *group("test"))
+    install(session, *group("test"))
     session.run("python", "-m", "pytest", "-m", "system", *session.posargs)
+
+
+#: The folders and files of the tests that try each promise of docs/review.md in short form.
+TRUST = (
+    *("tests/secrecy", "tests/contract", "tests/plugin", "tests/faults", "tests/load", "tests/adapters"),
+    *("tests/project", "tests/vault/test_vault_model.py", "tests/vault/test_vault_luck.py"),
+    *("tests/postgres/test_postgres_canary.py", "tests/cli/test_cli_canary.py"),
+    *("tests/migrate/test_apply_model.py", "tests/migrate/test_run_faults.py"),
+)
+#: Their long forms, each with the document that holds its last results.
+LONG = (
+    ("luck", "all"),  # docs/luck.md
+    ("kills",),  # docs/migrate-kills.md
+    ("faults",),  # docs/faults.md
+    ("fuzz", "all"),  # docs/fuzz.md
+    ("soak", "--minutes", "60"),  # docs/soak.md
+)
+
+
+@nox.session
+def trust(session: nox.Session) -> None:
+    """Try each promise in short form, a part of `tests`; `nox -s trust -- long` does it in hours."""
+    install(session, *group("test"))
+    if session.posargs == ["long"]:
+        for name, *arguments in LONG:
+            session.run("python", str(ROOT / "benchmarks" / f"{name}.py"), *arguments)
+    else:
+        session.run("python", "-m", *PYTEST, *TRUST, *session.posargs)
+
+
+@nox.session
+def example(session: nox.Session) -> None:
+    """Install the adapter in examples/ as its author would, and run the contract on it."""
+    folder = ROOT / "examples" / "secretbridge-larder"
+    session.install(".[testing]", str(folder))
+    with session.chdir(session.create_tmp()):
+        session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder))
 
 
 @nox.session
@@ -86,7 +135,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check rules and format; `nox -s lint -- fix` repairs what can be repaired."""
-    session.install(*group("lint"))
+    install(session, *group("lint"))
     fix = session.posargs == ["fix"]
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
@@ -95,7 +144,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check all code with mypy, and what an editor sees of the public names with pyright."""
-    session.install("-e", ".[testing]", *group("dev"))
+    install(session, *group("dev"))
     session.run("mypy")
     session.run("pyright")
 

@@ -28,6 +28,13 @@ def completing(words: str) -> dict[str, str]:
     return {"_SECRETBRIDGE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
 
 
+#: A file that names the vault and two more stores.
+FILE = (
+    '[connections.team]\nprovider = "local"\n'
+    '[connections.app]\nprovider = "dotenv"\npath = "app.env"\n'
+    '[connections.prod]\nprovider = "wix"\nsite_id = "site"\napi_key = "env:WIX_API_KEY"\n'
+)
+IN_A_FILE = {"SECRETBRIDGE_CONFIG": "secretbridge.file"}
 WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "python -c pass": ((sys.executable, "-c", "pass"), {}),
     "secretbridge --help": ((*SCRIPT, "--help"), {}),
@@ -37,6 +44,8 @@ WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "completing a connection": (SCRIPT, completing("secretbridge list v")),
     "completing a secret's name": (SCRIPT, completing("secretbridge get --in vault T")),
     "secretbridge list vault": ((*SCRIPT, "list", "vault"), {}),
+    "completing a connection of a file": (SCRIPT, completing("secretbridge list t") | IN_A_FILE),
+    "secretbridge list team, of a file": ((*SCRIPT, "list", "team"), IN_A_FILE),
     "secretbridge get TOKEN-1 --in vault": ((*SCRIPT, "get", "TOKEN-1", "--in", "vault"), {}),
     "python -c 'import click' (peer)": ((sys.executable, "-c", "import click"), {}),
     "python -c 'import httpx' (peer)": ((sys.executable, "-c", "import httpx"), {}),
@@ -71,6 +80,8 @@ def main() -> None:
         base["PYTHONPYCACHEPREFIX"] = str(Path(folder, "bytecode"))
         base["PYTHONPATH"] = os.pathsep.join(filter(None, (root, base.get("PYTHONPATH", ""))))
         os.chdir(folder)
+        Path("secretbridge.file").write_text(FILE, encoding="utf-8")
+        Path("secretbridge.file").chmod(0o600)
         for number in range(20):
             words = (*SCRIPT, "create", f"TOKEN-{number}", "--to", "vault", "--generate")
             subprocess.run(words, env=base, check=True, capture_output=True)

@@ -2,7 +2,7 @@
 
     python benchmarks/luck.py kills --rounds 200
     python benchmarks/luck.py flips            # every byte; --sample 300 for some of them
-    python benchmarks/luck.py journal-flips
+    python benchmarks/luck.py journal-flips --folder /dev/shm    # or --part 1/8, and so on, in turns
     python benchmarks/luck.py race --processes 8 --seconds 15
     python benchmarks/luck.py full-disk        # needs the right to mount a tmpfs
     python benchmarks/luck.py all
@@ -33,7 +33,9 @@ def report(what: str, arguments: argparse.Namespace) -> str:
         if what == "full-disk":
             return _full.run(folder)
         in_journal = what == "journal-flips"
-        return _flips.run(arguments.sample, folder, arguments.seed, in_journal=in_journal)
+        this, parts = map(int, arguments.part.split("/"))
+        sample, seed = arguments.sample, arguments.seed
+        return _flips.run(sample, folder, seed, in_journal=in_journal, part=(this, parts))
 
 
 def main() -> None:
@@ -46,6 +48,7 @@ def main() -> None:
         "--operation", choices=list(_kills.OPERATIONS), help="what to kill; else all by turns"
     )
     parser.add_argument("--sample", type=int, help="bytes to flip; without it, all")
+    parser.add_argument("--part", default="1/1", help="flips: only one part of the bytes, as 1/8")
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,10 +1,13 @@
 """The vault against raw SQLite that writes the same rows, side by side in one run.
 
-    python benchmarks/vault.py --rounds 7 --sizes 1000,100000
+    python benchmarks/vault.py --rounds 100 --sizes 1000,10000,100000
 
 Raw SQLite has the vault's tables, settings and durability, and writes per update what the vault writes: the
-value's row, one log row (audit entry and history), the state's row, with blobs of the same lengths. Rounds
-alternate between the two; the medians of the rounds and their ratio are printed. Run it on a real disk.
+value's row, one log row (audit entry and history), the state's row, with blobs of the same lengths; it reads
+the value's row and the state's first, as whoever keeps what is not given has to. Every side has a file of its
+own, so that none empties another's caches; many short rounds go through all sides and sizes; the medians of
+the rounds, and of the ratios within each round, are printed. Run it on a real disk. ``--prepare`` only makes
+the files in ``--folder``, and they stay there for later runs: measuring alone then takes few minutes.
 """
 
 from __future__ import annotations
@@ -20,189 +23,102 @@ import time
 import tracemalloc
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from _sides import (
+    DESCRIPTION,
+    FACE,
+    FACE_HISTORY,
+    ITSELF,
+    RAW,
+    RAW_HISTORY,
+    VALUE,
+    opened,
+    prepared,
+    sides_of,
+)
 
 from secretbridge import Local, SecretBridge
 from secretbridge import Vault as Administration
-from secretbridge._vault import KeyFile, Vault, _rows, _schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-UPDATES = 1500
-GETS = 8000
-VALUE = "sk_live_" + "x" * 32
-DESCRIPTION = "Payments, production account"
-# What finds a row where nobody asks who may read it, nor whether it is shared.
-FIND = """SELECT s.id, v.version, v.epoch, v.sealed
-    FROM secret AS s LEFT JOIN value AS v ON v.secret = s.id AND v.environment = ? WHERE s.name_index = ?"""
-# The lengths of the vault's blobs for such an entry; taken from a real one.
-RECORD, AUDIT, STATE = 168, 213, 156
+    from collections.abc import Callable
 
 
-class Text:
-    """The least that the vault takes for a value."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def get_secret_value(self) -> str:
-        """The text."""
-        return self.text
-
-
-class Raw:
-    """SQLite by hand, one durable transaction per update."""
-
-    def __init__(self, path: Path, names: list[str]) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        for statement in _schema.CREATE:
-            self.connection.execute(statement)
-        self.connection.execute("PRAGMA journal_mode = WAL")
-        for name, wanted, _ in _schema.PRAGMAS:
-            self.connection.execute(f"PRAGMA {name} = {wanted}")
-        self.index = {name: os.urandom(16) for name in names}
-        self.sequence = 0
-        self.connection.execute("BEGIN")
-        for index in self.index.values():
-            self.sequence += 1
-            secret = self.stamp()
-            self.connection.execute(_rows.INSERT_NAME, (index, secret, 1, 0))
-            self.connection.execute(_rows.INSERT_VALUE, (secret, 1, 1, 1, self.sequence, os.urandom(RECORD)))
-            self.log(secret, os.urandom(AUDIT), os.urandom(RECORD))
-        self.connection.execute(_rows.INSERT_STATE, (self.sequence, 1, os.urandom(STATE)))
-        self.connection.execute("COMMIT")
-
-    @staticmethod
-    def stamp() -> bytes:
-        """An id that begins with the time."""
-        return (time.time_ns() // 1000).to_bytes(7, "big") + os.urandom(9)
-
-    def log(self, secret: bytes, audit: bytes, history: bytes) -> None:
-        """One line of the log."""
-        row = (self.sequence, self.stamp(), secret, 1, 1, self.sequence - 1, 1, audit, history)
-        self.connection.execute(_rows.INSERT_LOG, row)
-
-    def get(self, name: str) -> object:
-        """The row of a name."""
-        return self.connection.execute(FIND, (1, self.index[name])).fetchone()
-
-    def update(self, name: str) -> None:
-        """What an update of the vault writes."""
-        execute = self.connection.execute
-        execute("BEGIN IMMEDIATE")
-        secret, version, _, _ = execute(FIND, (1, self.index[name])).fetchone()
-        execute("SELECT sequence, epoch, sealed FROM state").fetchone()
-        self.sequence += 1
-        execute(
-            """UPDATE value SET version = ?, epoch = ?, sequence = ?, sealed = ?
-                WHERE secret = ? AND environment = 1""",
-            (version + 1, 1, self.sequence, os.urandom(RECORD), secret),
-        )
-        self.log(secret, os.urandom(AUDIT), os.urandom(RECORD))
-        execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", (self.sequence, 1, os.urandom(STATE)))
-        execute("COMMIT")
-
-    def update_without_log(self, name: str) -> None:
-        """The same without history and audit: the value's row and the state's."""
-        execute = self.connection.execute
-        execute("BEGIN IMMEDIATE")
-        secret, version, _, _ = execute(FIND, (1, self.index[name])).fetchone()
-        execute("SELECT sequence, epoch, sealed FROM state").fetchone()
-        execute(
-            "UPDATE value SET version = ?, sealed = ? WHERE secret = ? AND environment = 1",
-            (version + 1, os.urandom(RECORD), secret),
-        )
-        execute("UPDATE state SET sequence = ?, epoch = ?, sealed = ?", (self.sequence, 1, os.urandom(STATE)))
-        execute("COMMIT")
-
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
-
-
-class Contender(NamedTuple):
-    """One side: what it is called, and its two operations."""
-
-    name: str
-    update: Callable[[str], object]
-    get: Callable[[str], object]
-
-
-def vault_itself(path: Path, names: list[str], stack: ExitStack) -> Contender:
-    """The vault's own methods, on a new vault with these names."""
-    vault = Vault.open(path / "vault.db", environment="development", credential=KeyFile(path / "vault.key"))
-    stack.enter_context(closing(vault))
-    fields: Mapping[str, object] = {"value": Text(VALUE), "description": DESCRIPTION}
-    vault._create_many((name, fields) for name in names)  # noqa: SLF001 - the bulk path has no public name yet
-    change = {"value": Text(VALUE)}
-    return Contender("vault", lambda name: vault.update(change, name=name), lambda name: vault.get(name=name))
-
-
-def through_the_face(path: Path, stack: ExitStack) -> Contender:
-    """The same vault through SecretBridge: what its users pay."""
-    local = Local(path / "vault.db", key_file=path / "vault.key")
-    bridge = stack.enter_context(SecretBridge(local, pace=None))
-    return Contender(
-        "SecretBridge(Local)", lambda name: bridge.update_secret(name, value=VALUE), bridge.get_secret
-    )
-
-
-def per_second(action: Callable[[str], object], names: list[str], count: int) -> float:
-    """How often a second the action is done, over names in a scattered order."""
+def per_second(action: Callable[[str], object], names: list[str], begin: int, count: int) -> float:
+    """How often a second the action is done, over names in a scattered order, from one of its places on."""
     step = 7919  # a prime: the names come in no order that a cache could like
-    chosen = [names[(turn * step) % len(names)] for turn in range(count)]
-    begin = time.perf_counter()
+    chosen = [names[(turn * step) % len(names)] for turn in range(begin, begin + count)]
+    start = time.perf_counter()
     for name in chosen:
         action(name)
-    return count / (time.perf_counter() - begin)
+    return count / (time.perf_counter() - start)
 
 
-def measure(size: int, rounds: int, folder: Path) -> None:
-    """All sides in alternating rounds; print the medians."""
-    names = [f"SERVICE_{number:06}_API_KEY" for number in range(size)]
+Results = dict[tuple[int, str, str], list[float]]
+
+
+def measure(sizes: list[int], rounds: int, folder: Path) -> Results:
+    """All sides of all sizes in many short rounds, each beginning with another: operations a second."""
+    results: Results = {}
     with ExitStack() as stack:
-        raw = stack.enter_context(closing(Raw(folder / "raw.db", names)))
-        sides = [Contender("raw SQLite", raw.update, raw.get), vault_itself(folder, names, stack)]
-        sides.append(through_the_face(folder, stack))
-        bare = Contender("raw without history and audit", raw.update_without_log, raw.get)
-        results: dict[tuple[str, str], list[float]] = {}
-        for turn in range(rounds + 1):
-            for side in sides:
-                for verb, action, count in (("update", side.update, UPDATES), ("get", side.get, GETS)):
-                    rate = per_second(action, names, count)
-                    if turn:  # the first round warms up
-                        results.setdefault((verb, side.name), []).append(rate)
-            rate = per_second(bare.update, names, UPDATES)
-            if turn:
-                results.setdefault(("update", bare.name), []).append(rate)
-    for verb in ("update", "get"):
-        base = statistics.median(results[verb, "raw SQLite"])
-        for side in [*sides, *([bare] if verb == "update" else [])]:
-            rate = statistics.median(results[verb, side.name])
-            print(
-                f"{size:>8,} {verb:<7} {side.name:<30} {rate:>10,.0f}/s   "
-                f"{rate / base:5.2f} of raw   {1e6 / rate:7.1f} µs"
-            )
+        names = {size: prepared(folder, size) for size in sizes}
+        turns = [
+            (size, verb, name, side.update if verb == "update" else side.get, count, side.meanwhile)
+            for size in sizes
+            for name, side in sides_of(folder, size, names[size], stack).items()
+            for verb, count in (("update", side.updates), ("get", side.gets))
+            if count
+        ]
+        for turn in range(rounds + 2):
+            first = turn * 5 % len(turns)
+            for size, verb, name, action, count, meanwhile in turns[first:] + turns[:first]:
+                with meanwhile():
+                    rate = per_second(action, names[size], turn * count, count)
+                if turn > 1:  # the first rounds warm up
+                    results.setdefault((size, verb, name), []).append(rate)
+    return results
 
 
-def measure_opening(rounds: int, folder: Path) -> None:
+def _beside(results: Results, one: tuple[int, str, str], other: tuple[int, str, str]) -> float:
+    """The median of the ratios within each round: what disturbs a round disturbs both."""
+    return statistics.median(a / b for a, b in zip(results[one], results[other], strict=True))
+
+
+def tell(results: Results) -> None:
+    """Print the medians, and how flat they are over the sizes."""
+    for size, verb, name in sorted(results, key=lambda each: (each[1], each[0])):
+        rate = statistics.median(results[size, verb, name])
+        like = {FACE_HISTORY: RAW_HISTORY}.get(name, RAW)
+        ratio = _beside(results, (size, verb, name), (size, verb, like))
+        print(f"{verb:<7}{size:>8,}  {name:<43}{rate:>8,.0f}/s {1e6 / rate:8.1f} µs  {ratio:5.2f} of {like}")
+    sizes = sorted({size for size, _, _ in results})
+    for verb, name in ((verb, name) for verb in ("update", "get") for name in (RAW, ITSELF, FACE)):
+        ratios = (
+            f"{size:,}: {_beside(results, (size, verb, name), (sizes[0], verb, name)):.2f}"
+            for size in sizes[1:]
+        )
+        if len(sizes) > 1:
+            print(f"flat   {verb:<7} {name:<20} speed over that with {sizes[0]:,}: {', '.join(ratios)}")
+
+
+def measure_opening(folder: Path) -> None:
     """What opening costs."""
     path, key = folder / "open.db", folder / "open.key"
-    Vault.open(path, environment="development", credential=KeyFile(key)).close()
+    opened(path, key).close()
     raw, ours = [], []
-    for _ in range(rounds * 10):
+    for _ in range(60):
         begin = time.perf_counter()
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM secret").fetchone()
         middle = time.perf_counter()
-        Vault.open(path, environment="development", credential=KeyFile(key)).close()
+        opened(path, key).close()
         raw.append(middle - begin)
         ours.append(time.perf_counter() - middle)
-    opened, base = statistics.median(ours) * 1e3, statistics.median(raw) * 1e3
+    whole, base = statistics.median(ours) * 1e3, statistics.median(raw) * 1e3
     print(
-        f"open, unlock with a key file, close: {opened:.2f} ms; raw SQLite {base:.2f} ms; "
-        f"over it {opened - base:.2f} ms"
+        f"open, unlock with a key file, close: {whole:.2f} ms; raw SQLite {base:.2f} ms; "
+        f"over it {whole - base:.2f} ms"
     )
 
 
@@ -239,8 +155,8 @@ def peers(size: int, folder: Path) -> None:
         ring.file_path = str(folder / "cryptfile.cfg")
         ring.keyring_key = "a passphrase"
         few = names[:3]
-        writes = per_second(lambda name: ring.set_password("bench", name, VALUE), few, 6)
-        reads = per_second(lambda name: ring.get_password("bench", name), few, 6)
+        writes = per_second(lambda name: ring.set_password("bench", name, VALUE), few, 0, 6)
+        reads = per_second(lambda name: ring.get_password("bench", name), few, 0, 6)
         print(f"keyrings.cryptfile (3 entries): update {writes:,.1f}/s, get {reads:,.1f}/s")
     else:
         print("keyrings.cryptfile: not installed")
@@ -280,19 +196,28 @@ def key_value_peer(names: list[str], folder: Path) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--sizes", default="1000,100000", help="numbers of entries, by commas")
-    parser.add_argument("--bulk", type=int, default=100_000, help="secrets to load and list")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of entries, by commas")
+    parser.add_argument("--bulk", type=int, default=100_000, help="secrets to load and list; 0 for neither")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="a folder on a real disk")
+    parser.add_argument("--prepare", action="store_true", help="only make the files, for later runs")
     arguments = parser.parse_args()
-    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores")
-    for size in map(int, arguments.sizes.split(",")):
-        with tempfile.TemporaryDirectory(dir=arguments.folder, prefix=".bench-") as folder:
-            measure(size, arguments.rounds, Path(folder))
-    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix=".bench-") as folder:
-        measure_opening(arguments.rounds, Path(folder))
-        measure_bulk(arguments.bulk, Path(folder))
-        peers(1000, Path(folder))
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    if arguments.prepare:
+        for size in sizes:
+            prepared(arguments.folder, size)
+        return
+    load = os.getloadavg()[0]
+    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    print(f"{versions}, {os.cpu_count()} cores, load {load:.1f}")
+    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix=".bench-") as temporary:
+        folder = Path(temporary)
+        there = all((arguments.folder / f"{size}-vault.db").exists() for size in sizes)
+        tell(measure(sizes, arguments.rounds, arguments.folder if there else folder))
+        measure_opening(folder)
+        if arguments.bulk:
+            measure_bulk(arguments.bulk, folder)
+            peers(1000, folder)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,10 @@ if TYPE_CHECKING:
         update_everywhere,
         update_everywhere_async,
     )
+    from secretbridge._everywhere_list import (
+        ChangeInfo,
+        changes,
+    )
     from secretbridge._everywhere_results import (
         EverywhereResult,
         LeftOut,
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
         Restored,
         Unknown,
         Updated,
+        WouldUpdate,
     )
     from secretbridge._models import (
         Retry,
@@ -175,6 +180,7 @@ __all__ = [
     "AuditHead",
     "AuthenticationError",
     "Capabilities",
+    "ChangeInfo",
     "Conflict",
     "Connection",
     "Dotenv",
@@ -249,8 +255,10 @@ __all__ = [
     "VersionInfo",
     "Violation",
     "Wix",
+    "WouldUpdate",
     "WrongAddress",
     "__version__",
+    "changes",
     "connect",
     "connect_async",
     "connect_vault",
@@ -297,6 +305,9 @@ _PLACES = {
     "Restored": "_everywhere_results",
     "Unknown": "_everywhere_results",
     "Updated": "_everywhere_results",
+    "WouldUpdate": "_everywhere_results",
+    "ChangeInfo": "_everywhere_list",
+    "changes": "_everywhere_list",
     "Vault": "_admin",
     "AsyncVault": "_admin_async",
     "AuditEntry": "_trail",

@@ -501,8 +501,8 @@ class AsyncVault:
         """Copy the whole vault, as it is at one moment, to where there is none: a file, or PostgreSQL.
 
         History, slots, grants, audit trail and keys are the same there, and the same credentials open it. It
-        is one transaction, verified before it is committed. This vault is left as it is: stop its writers
-        first, and retire it afterwards.
+        is one transaction, verified before it is committed. This vault is left as it is, but for a line in
+        the audit trail of both: stop its writers first, and retire it afterwards.
 
         Args:
             location: a path, or ``postgresql://…`` (docs/postgresql.md).

@@ -320,6 +320,19 @@ class AsyncSecretBridge:
         other._core = reconnected(self._core, timeout, retry, pace)
         return other
 
+    def rehearsal(self) -> AsyncSecretBridge:
+        """Give a bridge over the same store that checks every change and sends none: a dry run.
+
+        It refuses what this one would refuse before sending, and what the store's listing shows to be in the
+        way: no such secret, one of that name already, one that is protected or at another version. Rules
+        that a store keeps to itself come up only when the change is made. Reads are real.
+        """
+        from secretbridge._rehearsal import rehearsing
+
+        other = object.__new__(AsyncSecretBridge)
+        other._core = rehearsing(self._core)
+        return other
+
     async def close(self) -> None:
         """Close all connections; a later call opens new ones."""
         from anyio import CancelScope

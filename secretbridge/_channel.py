@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from secretbridge._models import Retry, Timeout
     from secretbridge._runtime import Runtime
 
-__all__ = ["Channel", "Closeable"]
+__all__ = ["Channel", "Closeable", "Watch"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Closeable")
@@ -36,6 +36,18 @@ class Closeable(Protocol):
 
     def close(self) -> None:
         """Let go of it; blocks."""
+        ...
+
+
+class Watch(Protocol):
+    """Something that is told what a channel waits for, in the thread or task that waits."""
+
+    def waits(self, seconds: float) -> None:
+        """Note that a request is held back for so long, to keep the pace."""
+        ...
+
+    def repeats(self, error: SecretBridgeError, tries: int, seconds: float) -> None:
+        """Note that a try failed and that the next one is made after so long."""
         ...
 
 
@@ -82,6 +94,7 @@ class Channel:
         self.timeout = timeout
         self.retry = retry
         self.pace = pace
+        self.watch: Watch | None = None
         self._max_in_flight = max_in_flight
         self._first = runtime
         self.blocks = isinstance(runtime, BlockingRuntime)
@@ -94,6 +107,12 @@ class Channel:
         other = Channel.__new__(Channel)
         other.__dict__.update(self.__dict__)
         other.timeout, other.retry, other.pace = timeout, retry, pace
+        return other
+
+    def watched(self, watch: Watch) -> Channel:
+        """Give a channel over the same connections that tells what it waits for."""
+        other = self.with_options(timeout=self.timeout, retry=self.retry, pace=self.pace)
+        other.watch = watch
         return other
 
     @property
@@ -165,18 +184,23 @@ class Channel:
                 policy=self.retry,
                 runtime=state.runtime,
                 may_repeat=lambda error: _may_repeat(state, request, error),
-                on_wait=lambda error, tries, seconds: logger.info(
-                    "%s of %s: %s at try %d, next in %.2f s",
-                    request.operation,
-                    request.secret,
-                    _sort_of(error),
-                    tries,
-                    seconds,
-                ),
+                on_wait=lambda error, tries, seconds: self._repeats(request, error, tries, seconds),
             )
             if not isinstance(outcome, SecretBridgeError):
                 return outcome
         raise outcome
+
+    def _repeats(self, request: Request, error: SecretBridgeError, tries: int, seconds: float) -> None:
+        logger.info(
+            "%s of %s: %s at try %d, next in %.2f s",
+            request.operation,
+            request.secret,
+            _sort_of(error),
+            tries,
+            seconds,
+        )
+        if self.watch is not None:
+            self.watch.repeats(error, tries, seconds)
 
     async def _attempt(
         self, state: _State, request: Request, judge: Judge, number: int
@@ -192,6 +216,8 @@ class Channel:
     ) -> Reply | SecretBridgeError:
         pacer = state.pacer(self.pace)
         if pacer is not None and (wait := pacer.reserve()) > 0:
+            if self.watch is not None:
+                self.watch.waits(wait)
             await state.runtime.sleep(wait)
         outcome: Reply | SecretBridgeError
         try:

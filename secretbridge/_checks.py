@@ -48,15 +48,15 @@ def require_operation(of: Capabilities, operation: Operation) -> None:
 
 def fields_given(arguments: Mapping[str, object], wrong: list[Violation]) -> Fields:
     """Take the fields that were given, values wrapped as SecretStr; note what is of a wrong type."""
-    given: dict[str, Any] = {}
-    for name, argument in arguments.items():
-        if argument is UNSET or (name == "extra" and argument == {}):
+    given: dict[str, Any] = {name: one for name, one in arguments.items() if one is not UNSET}
+    if given.get("extra") == {}:
+        del given["extra"]
+    for name, argument in given.items():
+        if argument is None:
             continue
-        given[name] = argument
         if name == "value":
-            if argument is not None:
-                given[name] = _wrapped(argument, wrong)
-        elif argument is not None and (problem := _type_problem(name, argument)):
+            given[name] = _wrapped(argument, wrong)
+        elif problem := _type_problem(name, argument):
             wrong.append(problem)
     return given  # type: ignore[return-value]  # the names are those of Fields
 

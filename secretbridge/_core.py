@@ -15,6 +15,7 @@ from secretbridge._checks import (
 )
 from secretbridge._models import Secret, Target
 from secretbridge._runtime import finish
+from secretbridge._unset import UNSET
 from secretbridge.errors import (
     AmbiguousSecret,
     InvalidRequest,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
-    from secretbridge._models import Fields, Operation
+    from secretbridge._models import Fields, Operation, Write
     from secretbridge._provider import Page, Provider
 
 __all__ = ["Core", "equal"]
@@ -44,6 +45,16 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _DEFAULTS: Final[Mapping[str, bool]] = {"active": True, "protected": False, "default_for_tool": False}
 
 
+def _blocking_form(provider: Provider, verb: str) -> Any:  # noqa: ANN401 - a method of a signature of its own
+    """Give a store's blocking form of a verb; None without one, or where a subclass changes the verb."""
+    for kind in type(provider).__mro__:
+        if f"{verb}_blocking" in vars(kind):
+            return getattr(provider, f"{verb}_blocking")
+        if verb in vars(kind):
+            return None
+    return None
+
+
 class Core:
     """One provider over one channel."""
 
@@ -53,8 +64,12 @@ class Core:
         self.capabilities: Capabilities = provider.capabilities
         #: The store's own blocking read, where it has one and this is the blocking face.
         self._get_blocking: Callable[[Channel, str | None, str | None], Secret] | None = (
-            getattr(provider, "get_blocking", None) if channel.blocks else None
+            _blocking_form(provider, "get") if channel.blocks else None
         )
+        #: The same for an update that renames nothing.
+        self._update_blocking: (
+            Callable[[Channel, str | None, str | None, Fields, int | None], Secret] | None
+        ) = _blocking_form(provider, "update") if channel.blocks else None
 
     def get_blocking(self, name: str | None, id_: str | None, *, metadata: bool) -> Secret:
         """Give one secret; the same as ``get``, without a coroutine where the store needs none."""
@@ -63,6 +78,25 @@ class Core:
         require_operation(self.capabilities, "get")
         refuse(self.capabilities, "get", target_violations(self.capabilities, "get", name, id_))
         return self._get_blocking(self.channel, name, id_)
+
+    def update_blocking(
+        self,
+        name: str | None,
+        id_: str | None,
+        arguments: Mapping[str, object],
+        *,
+        if_version: int | None,
+        allow_one_way: bool,
+        verify: bool,
+    ) -> Secret:
+        """Change exactly the given fields; as ``update``, without a coroutine where the store needs none."""
+        if self._update_blocking is None or verify or arguments["new_name"] is not UNSET:
+            update = self.update(
+                name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way, verify=verify
+            )
+            return finish(update)
+        changes = self.check_update(name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way)
+        return self._update_blocking(self.channel, name, id_, changes, if_version)
 
     async def page(self, cursor: str | None, page_size: int) -> Page:
         """Give one page of the listing, without values, and the cursor of the next one or None."""
@@ -172,15 +206,42 @@ class Core:
         changes = fields_given(arguments, wrong)
         if not changes:
             wrong.append(Violation("", "nothing is to be changed", "give at least one field"))
-        spoken_of = {one.field for one in wrong}
-        wrong += [
-            one
-            for one in update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)
-            if one.field not in spoken_of
-        ]
-        target = Target(name, id_)
-        refuse(of, "update", [*wrong, *([] if wrong else self.provider.check("update", target, changes))])
+        found = [*update_violations(of, changes, allow_one_way=allow_one_way, if_version=if_version)]
+        if wrong or found:
+            spoken_of = {one.field for one in wrong}
+            wrong += [one for one in found if one.field not in spoken_of]
+        else:
+            wrong += self.provider.check("update", Target(name, id_), changes)
+        refuse(of, "update", wrong)
         return changes
+
+    async def change_many(
+        self, writes: Sequence[Write], *, allow_one_way: bool
+    ) -> list[Secret | SecretBridgeError]:
+        """Create and change many secrets in one step, where the provider has ``change_many``.
+
+        What is refused, here or there, is given as the error that says why; the rest stands.
+        """
+        found: list[Secret | SecretBridgeError | None] = []
+        fit: list[Write] = []
+        for write in writes:
+            try:
+                fields = self._fields_of(write, allow_one_way=allow_one_way)
+            except InvalidRequest as error:
+                found.append(error)
+            else:
+                found.append(None)
+                fit.append(write._replace(fields=fields))
+        many: Any = self.provider
+        told = iter(await many.change_many(self.channel, fit) if fit else ())
+        return [next(told) if one is None else one for one in found]
+
+    def _fields_of(self, write: Write, *, allow_one_way: bool) -> Fields:
+        if write.creates:
+            return self._new("create", write.name, write.fields, allow_one_way=allow_one_way)
+        return self.check_update(
+            write.name, None, write.fields, if_version=write.if_version, allow_one_way=allow_one_way
+        )
 
     async def delete(self, name: str | None, id_: str | None, *, missing_ok: bool) -> None:
         """Delete a secret."""
@@ -267,7 +328,9 @@ class Core:
         wanted = self.capabilities.addressed_by.get(operation, "either")
         if wanted == "either" or (target.id if wanted == "id" else target.name) is not None:
             return await act(target)
-        remembered = self.channel.names.fresh
+        names = self.channel.names
+        # Two ids in memory can be one that went and one that came while something else was listed: look anew.
+        remembered = names.fresh and (target.name is None or len(names.ids(target.name)) <= 1)
         found = self._remembered(operation, target) if remembered else None
         if found is not None:
             missing: SecretNotFound | None = None
@@ -341,7 +404,7 @@ class Core:
     async def _seen(self, secret: Secret, *, wants_value: bool) -> tuple[Secret | None, bool]:
         """Read a secret back, and say whether its value is hidden: an inactive one is only listed."""
         of = self.capabilities
-        target = Target(secret.name, secret.id)
+        target = Target(secret.name or None, secret.id)  # a change by id may not have learned the name
         got: Secret | None = None
         if "get" in of.operations and (wants_value or of.list_tells <= of.get_tells):
             at = Target(None, secret.id) if of.addressed_by.get("get") == "id" else target

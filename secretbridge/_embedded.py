@@ -29,6 +29,7 @@ __all__ = ["Opening", "path_violations", "place_of", "secret_of"]
 V = TypeVar("V", bound="Vault")
 
 _NEW: Final = object.__new__
+_SET: Final = object.__setattr__
 _NUMBERS: Final = ("", "", "two", "three", "four")
 
 
@@ -110,6 +111,14 @@ class Opening:
         return None if isinstance(location, PostgresUrl) else location
 
     @property
+    def schema(self) -> str:
+        """The schema of a vault on PostgreSQL; "" for a file."""
+        from secretbridge._vault import default_location
+
+        location = self._location or default_location()
+        return location.schema if isinstance(location, PostgresUrl) else ""
+
+    @property
     def environment(self) -> str:
         """The environment that was chosen."""
         return self._environment
@@ -151,19 +160,20 @@ def _credential(argument: str, given: object, wrong: list[Violation]) -> Credent
 def secret_of(record: Record, *, told: bool = True) -> Secret:
     """Give what the vault tells; a write tells no value, as at the other providers."""
     secret = _NEW(Secret)
-    secret.__dict__.update(  # as Secret's own __init__ does, without its checks: this is every get
-        name=record.name,
-        id=record.id,
-        value=secret_str()(record.value) if told and record.value is not None else None,
-        description=record.description,
-        active=record.active,
-        protected=record.protected,
-        expires_at=record.expires_at,
-        created_at=record.created_at,
-        updated_at=record.updated_at,
-        version=record.version,
-        extra={},
-    )
+    fields: dict[str, object] = {
+        "name": record.name,
+        "id": record.id,
+        "value": secret_str()(record.value) if told and record.value is not None else None,
+        "description": record.description,
+        "active": record.active,
+        "protected": record.protected,
+        "expires_at": record.expires_at,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "version": record.version,
+        "extra": {},
+    }
+    _SET(secret, "__dict__", fields)  # as Secret's own __init__ does, without its checks: this is every get
     return secret
 
 

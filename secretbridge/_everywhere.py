@@ -39,6 +39,7 @@ def update_everywhere(
     verify: bool = False,
     on_failure: Literal["keep", "restore"] = "keep",
     leave_out_unfit: bool = False,
+    dry_run: bool = False,
     check: bool = True,
     config: str | os.PathLike[str] | None = None,
     vault: BlockingStore | None = None,
@@ -72,6 +73,8 @@ def update_everywhere(
             could be read and nobody else has changed it meanwhile; the results say where it could not. The
             previous values are kept in memory alone.
         leave_out_unfit: leave a target out that cannot hold the change, instead of refusing.
+        dry_run: check everything, look whether something is in the way, and send no change; the results are
+            ``WouldUpdate`` and ``NotApplied``.
         check: raise PartialUpdate where not all targets were updated; False gives the results all the same.
         config: the configuration file to use in place of all others.
         vault: makes the run a journalled one, which ``resume_everywhere`` can go on with after a kill: the
@@ -108,6 +111,7 @@ def update_everywhere(
         verify=verify,
         leave_out_unfit=leave_out_unfit,
         config=config,
+        dry_run=dry_run,
     )
     try:
         result = finish(job.result(targets, vault=vault, journal=journal))
@@ -137,6 +141,7 @@ async def update_everywhere_async(
     verify: bool = False,
     on_failure: Literal["keep", "restore"] = "keep",
     leave_out_unfit: bool = False,
+    dry_run: bool = False,
     check: bool = True,
     config: str | os.PathLike[str] | None = None,
     vault: AsyncStore | None = None,
@@ -170,6 +175,8 @@ async def update_everywhere_async(
             could be read and nobody else has changed it meanwhile; the results say where it could not. The
             previous values are kept in memory alone.
         leave_out_unfit: leave a target out that cannot hold the change, instead of refusing.
+        dry_run: check everything, look whether something is in the way, and send no change; the results are
+            ``WouldUpdate`` and ``NotApplied``.
         check: raise PartialUpdate where not all targets were updated; False gives the results all the same.
         config: the configuration file to use in place of all others.
         vault: makes the run a journalled one, which ``resume_everywhere`` can go on with after a kill: the
@@ -206,6 +213,7 @@ async def update_everywhere_async(
         verify=verify,
         leave_out_unfit=leave_out_unfit,
         config=config,
+        dry_run=dry_run,
     )
     try:
         result = await job.result(targets, vault=vault, journal=journal)

@@ -14,6 +14,7 @@ from secretbridge._everywhere_results import (
     NotApplied,
     Restored,
     Updated,
+    WouldUpdate,
     state_of,
 )
 from secretbridge._everywhere_run import Run
@@ -79,6 +80,7 @@ class Job:
         verify: read back what can be read.
         leave_out_unfit: leave targets out that cannot hold the change.
         config: the configuration file to use in place of all others, or None.
+        dry_run: send nothing.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class Job:
         verify: bool,
         leave_out_unfit: bool,
         config: str | os.PathLike[str] | None,
+        dry_run: bool = False,
     ) -> None:
         self._face = face
+        self._dry_run = dry_run
         self._name = name
         self._places = Places(face, config)
         self._leave_out_unfit = leave_out_unfit
@@ -116,6 +120,7 @@ class Job:
         vault: object = None,
         journal: str | os.PathLike[str] | None = None,
         run_id: str | None = None,
+        part_of: str | None = None,
     ) -> EverywhereResult:
         """Check everything, then make the change in every place.
 
@@ -124,6 +129,7 @@ class Job:
             vault: what keeps values for a journalled run, or None for one without a journal.
             journal: the folder of journals, or None for the usual one.
             run_id: the run's id, or None for a new one.
+            part_of: the rotation that this change is a part of, or None.
 
         Raises:
             InvalidRequest: something is wrong; nothing was sent.
@@ -136,10 +142,12 @@ class Job:
         places, unfit = self._checked(targets)
         fit = [place for place in places if place not in unfit]
         ledger: Ledger | None = None
-        if keeps is not None:
-            ledger = await self._ledger(keeps, _folder(journal), run_id, fit)
+        if keeps is not None and not self._dry_run:
+            about = {"vault": vault if isinstance(vault, str) else None, "part_of": part_of}
+            ledger = await self._ledger(keeps, _folder(journal), run_id, fit, about)
         try:
-            made = await Run(self._face.runtime(), fit, self._change, ledger).first()
+            run = Run(self._face.runtime(), fit, self._change, ledger)
+            made = await (run.rehearsed() if self._dry_run else run.first())
         finally:
             if ledger is not None:
                 ledger.close()
@@ -149,11 +157,14 @@ class Job:
             results[place] = LeftOut(target=place.target, secret=place.secret, provider=provider, error=error)
         return EverywhereResult(results=tuple(results[place] for place in places), run_id=made.run_id)
 
-    async def _ledger(self, vault: Core, folder: Path, run_id: str | None, places: list[Place]) -> Ledger:
+    async def _ledger(
+        self, vault: Core, folder: Path, run_id: str | None, places: list[Place], about: Mapping[str, object]
+    ) -> Ledger:
         from secretbridge._everywhere_ledger import Ledger
 
         change = self._change
         begin = {
+            **about,
             "name": self._name,
             "allow_one_way": change.allow_one_way,
             "verify": change.verify,
@@ -195,7 +206,7 @@ class Job:
 
 def partial(name: str, result: EverywhereResult) -> PartialUpdate | None:
     """Give the error for a result that is not complete, or None."""
-    if result.complete:
+    if result.complete or all(isinstance(one, (WouldUpdate, LeftOut)) for one in result):
         return None
     asked = [one for one in result if not isinstance(one, LeftOut)]
     nowhere = all(isinstance(one, (NotApplied, Restored)) for one in asked)
@@ -258,7 +269,9 @@ async def resumed(
             verify=bool(ledger.begun["verify"]),
             restore=bool(ledger.begun["restore"]),
         )
-        return name, await Run(face.runtime(), ledger.attach(found), change, ledger).again()
+        attached = ledger.attach(found)
+        ledger.hold(attached, fields)
+        return name, await Run(face.runtime(), attached, change, ledger).again()
     finally:
         if ledger is not None:
             ledger.close()
@@ -297,7 +310,7 @@ def _at(place: Place, error: InvalidRequest) -> list[Violation]:
 
 
 def _error(one: TargetResult) -> SecretBridgeError | None:
-    return None if isinstance(one, (Updated, Restored)) else one.error
+    return None if isinstance(one, (Updated, Restored, WouldUpdate)) else one.error
 
 
 def _told(results: Sequence[TargetResult]) -> str:

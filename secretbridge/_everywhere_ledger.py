@@ -7,16 +7,16 @@ each target; "end".
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_before import Before
+from secretbridge._everywhere_packed import packed, plain, revived, unpacked
 from secretbridge._everywhere_results import TargetResult, Updated, state_of
+from secretbridge._folders import state_folder
 from secretbridge._models import secret_str
-from secretbridge.errors import InvalidRequest, JournalMismatch, SecretBridgeError, SecretNotFound, Violation
+from secretbridge.errors import JournalMismatch, SecretBridgeError, SecretNotFound
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._place import Locks, journal_folder, journal_path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import Place
     from secretbridge._models import Fields
 
-__all__ = ["Ledger", "folder_of", "packed", "unpacked"]
+__all__ = ["Ledger", "folder_of", "identities"]
 
 _BEGIN_ANEW: Final = "Make the change anew."
 _WHAT: Final = "one change in many places"
@@ -40,9 +40,7 @@ def folder_of(journal: str | os.PathLike[str] | None) -> Path:
     """Give the folder of these journals: ``changes`` in the user's state folder where none is given."""
     if journal is not None:
         return journal_folder(journal)
-    import platformdirs  # late: not needed where the place is given
-
-    return journal_folder(platformdirs.user_state_path("secretbridge") / "changes")
+    return journal_folder(state_folder() / "changes")
 
 
 class Ledger:
@@ -78,7 +76,7 @@ class Ledger:
         Raises:
             InvalidRequest: the vault cannot keep values.
             JournalFailed: the journal cannot be written; nothing was sent.
-            RunBusy: another process works on this run.
+            RunBusy: another run works on this one, or changes one of the secrets; nothing was sent.
             SecretBridgeError: the vault failed; nothing was sent.
         """
         keep = await keeper(vault, make=True)
@@ -86,6 +84,7 @@ class Ledger:
         locks = Locks(folder)
         locks.take(run_id, writes=())
         try:
+            locks.secrets(identities(places, fields))
             steps = [
                 json.dumps(
                     {
@@ -143,8 +142,16 @@ class Ledger:
             raise JournalMismatch(f"The journal {path} is not one of a change in many places.")
         return ledger
 
+    def hold(self, places: Sequence[Place], fields: Fields) -> None:
+        """Keep other journalled runs from the secrets until this one is closed.
+
+        Raises:
+            RunBusy: one changes one of them at this moment; nothing was sent.
+        """
+        self._locks.secrets(identities(places, fields))
+
     def close(self) -> None:
-        """Let go of the journal and of the lock."""
+        """Let go of the journal and of the locks."""
         self._journal.close()
         self._locks.release()
 
@@ -206,7 +213,7 @@ class Ledger:
         """Keep what was there before, and write down what is going to be changed."""
         for place, before in befores.items():
             row = {
-                "fields": json.loads(_plain(before.fields)),
+                "fields": json.loads(plain(before.fields)),
                 "lacking": before.lacking,
                 "version": before.version,
             }
@@ -257,7 +264,7 @@ class Ledger:
         if told is None:
             return None
         row = json.loads(told)
-        return Before(fields=_revived(row["fields"]), lacking=tuple(row["lacking"]), version=row["version"])
+        return Before(fields=revived(row["fields"]), lacking=tuple(row["lacking"]), version=row["version"])
 
     def state(self, place: Place) -> dict[str, Any] | None:
         """Give what was last written down about a target, or None."""
@@ -312,42 +319,20 @@ def _store(place: Place) -> str:
     return str(getattr(place.core.provider, "store", ""))
 
 
-def packed(fields: Mapping[str, object]) -> Any:  # noqa: ANN401 - a SecretStr, which loads late
-    """Give fields as one text for a vault.
+def identities(places: Sequence[Place], fields: Mapping[str, object]) -> list[str]:
+    """Say which secrets a run changes, for its locks.
 
-    Raises:
-        InvalidRequest: ``extra`` holds what JSON does not know.
+    A store that does not tell which one it is, as io.net, is known by its connection's name; one without
+    either is not locked.
     """
-    text = ""
-    with contextlib.suppress(TypeError, ValueError):
-        text = _plain(fields)
-    if not text:
-        problem = "cannot be kept for a journalled run"
-        raise InvalidRequest(violations=[Violation("extra", problem, "give texts, numbers and lists")])
-    return secret_str()(text)
-
-
-def unpacked(text: str) -> dict[str, object]:
-    """Give fields back as they were."""
-    return _revived(json.loads(text))
-
-
-def _plain(fields: Mapping[str, object]) -> str:
-    wrap = secret_str()
-
-    def plain(value: object) -> object:
-        if isinstance(value, wrap):
-            return value.get_secret_value()
-        if isinstance(value, datetime):
-            return value.isoformat()
-        raise TypeError
-
-    return json.dumps(dict(fields), ensure_ascii=False, default=plain)
-
-
-def _revived(row: dict[str, Any]) -> dict[str, object]:
-    if row.get("value") is not None:
-        row["value"] = secret_str()(row["value"])
-    if row.get("expires_at") is not None:
-        row["expires_at"] = datetime.fromisoformat(row["expires_at"])
-    return row
+    found: list[str] = []
+    for place in places:
+        of = place.core.capabilities.provider
+        store = (
+            f"{of} {known}" if (known := _store(place)) else place.connection and f"{of} {place.connection}"
+        )
+        if store:
+            found.append(f"{store}\0{place.secret}")
+            if isinstance(renamed := fields.get("new_name"), str):
+                found.append(f"{store}\0{renamed}")
+    return found

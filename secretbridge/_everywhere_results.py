@@ -19,6 +19,7 @@ __all__ = [
     "TargetResult",
     "Unknown",
     "Updated",
+    "WouldUpdate",
 ]
 
 #: How a change was made. ``"atomic"``: only if nobody had changed the secret since it was looked at, in one
@@ -112,7 +113,12 @@ class LeftOut(_One):
     error: SecretBridgeError
 
 
-TargetResult: TypeAlias = Updated | NotApplied | Unknown | Restored | LeftOut
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WouldUpdate(_One):
+    """A dry run found nothing in the way; nothing was sent."""
+
+
+TargetResult: TypeAlias = Updated | NotApplied | Unknown | Restored | LeftOut | WouldUpdate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +198,7 @@ _STATES: dict[type[object], str] = {
     Unknown: "unknown",
     Restored: "restored",
     LeftOut: "left out",
+    WouldUpdate: "would update",
 }
 
 

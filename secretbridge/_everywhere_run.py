@@ -15,8 +15,10 @@ from secretbridge._everywhere_results import (
     TargetResult,
     Unknown,
     Updated,
+    WouldUpdate,
     state_of,
 )
+from secretbridge._rehearsal import rehearsing
 from secretbridge.errors import Conflict, SecretBridgeError, Unverified
 
 if TYPE_CHECKING:
@@ -65,6 +67,31 @@ class Run:
         with self._broken_off():
             await self._begun(self._places)
             return await self._ended()
+
+    async def rehearsed(self) -> EverywhereResult:
+        """Look in every place whether something is in the way of the change; send none."""
+        await self._side_by_side(self._places, self._tried)
+        return EverywhereResult(results=tuple(self._results[place] for place in self._places))
+
+    async def _tried(self, place: Place) -> None:
+        now = place.core.channel.runtime.now
+        started = now()
+        change = self._change
+        trying = rehearsing(place.core).update(
+            place.secret,
+            None,
+            change.fields,
+            if_version=None,
+            allow_one_way=change.allow_one_way,
+            verify=False,
+        )
+        _, error = await _guarded(trying)
+        about = {**_about(place), "seconds": now() - started}
+        if error is None:
+            self._results[place] = WouldUpdate(**about)
+        else:
+            error.applied = False  # it was about reading
+            self._results[place] = NotApplied(**about, error=error)
 
     async def again(self) -> EverywhereResult:
         """Go on with a run that was broken off or not complete: look first, then write what is not there."""

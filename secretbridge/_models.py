@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-__all__ = ["Fields", "Operation", "Retry", "Secret", "Target", "Timeout", "secret_str"]
+__all__ = ["Fields", "Operation", "Retry", "Secret", "Target", "Timeout", "Write", "secret_str"]
 
 #: What the verbs of the two bridges come down to.
 Operation = Literal["list", "get", "create", "update", "put", "delete"]
@@ -54,6 +54,22 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         return self.name or self.id or ""
+
+
+class Write(NamedTuple):
+    """One of many writes that are made together.
+
+    Attributes:
+        name: which secret.
+        fields: of a new secret, or what is to be changed.
+        creates: whether it is a new secret.
+        if_version: the version that a change is to come after, or None.
+    """
+
+    name: str
+    fields: Mapping[str, object]
+    creates: bool
+    if_version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -39,7 +39,7 @@ class NameCache:
         ids: dict[str, tuple[str, ...]] = {}
         names: dict[str, str] = {}
         for name, id_ in pairs:
-            ids[name] = (*ids.get(name, ()), id_)
+            ids[name] = _with(ids.get(name, ()), id_)
             names[id_] = name
         self._ids, self._names, self._until = ids, names, self._now() + LIFETIME
 
@@ -56,8 +56,8 @@ class NameCache:
         return self._names.get(id_)
 
     def add(self, name: str, id_: str) -> None:
-        """Note a new secret."""
-        self._ids[name] = (*self._ids.get(name, ()), id_)
+        """Note a new secret; a listing of the same moment may have told of it."""
+        self._ids[name] = _with(self._ids.get(name, ()), id_)
         self._names[id_] = name
 
     def remove(self, id_: str) -> None:
@@ -65,3 +65,7 @@ class NameCache:
         name = self._names.pop(id_, None)
         if name is not None:
             self._ids[name] = tuple(one for one in self._ids.get(name, ()) if one != id_)
+
+
+def _with(ids: tuple[str, ...], id_: str) -> tuple[str, ...]:
+    return ids if id_ in ids else (*ids, id_)

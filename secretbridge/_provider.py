@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from pydantic import SecretStr
+
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
-    from secretbridge._models import Fields, Operation, Secret, Target
-    from secretbridge.errors import Violation
+    from secretbridge._models import Fields, Operation, Secret, Target, Write
+    from secretbridge.errors import SecretBridgeError, Violation
 
 __all__ = ["Beyond", "Page", "Provider"]
 
@@ -103,6 +105,38 @@ class Beyond(Protocol):
         """Give many secrets with their values, in the order asked for."""
         ...
 
+    async def list_names(self, channel: Channel) -> Sequence[str]:
+        """Give the names alone, where they are all that a listing tells."""
+        ...
+
+    async def read_values(self, channel: Channel, names: Iterable[str]) -> Sequence[SecretStr]:
+        """Give many values, in the order asked for."""
+        ...
+
     async def environments_of(self, channel: Channel, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """Give the other environments in which secrets have a value, by id; without any, it is left out."""
+        ...
+
+    async def write_many(self, channel: Channel, writes: Iterable[tuple[str, SecretStr | None]]) -> None:
+        """Put many values, all or none; None deletes. For stores that keep values and nothing else."""
+        ...
+
+    async def change_many(
+        self, channel: Channel, writes: Sequence[Write]
+    ) -> Sequence[Secret | SecretBridgeError]:
+        """Create and change many secrets in one step; what is refused is given as its error, the rest stands.
+
+        An error that is raised is about all of them.
+        """
+        ...
+
+    async def identity(self, channel: Channel) -> tuple[str, str]:
+        """Give which store this is, where one may be reached in several ways, and a sign of what it holds.
+
+        Two ways lead to one store where both are the same at the same moment.
+        """
+        ...
+
+    async def denied(self, channel: Channel, wanted: Iterable[tuple[Operation, str]]) -> Sequence[str]:
+        """Say why the credential may not do this to these names, in order; "" where it may."""
         ...

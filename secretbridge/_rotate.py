@@ -31,6 +31,7 @@ def rotate(
     revoke_variable: str | None = None,
     accept_unverifiable: bool = False,
     time_limit: float = 60.0,
+    dry_run: bool = False,
     journal: str | os.PathLike[str] | None = None,
     config: str | os.PathLike[str] | None = None,
 ) -> Rotation:
@@ -52,6 +53,8 @@ def rotate(
         accept_unverifiable: consent to revoking the old token although a target never tells whether it has
             the new one (io.net, Appfarm).
         time_limit: seconds that a command may take, at most 3600.
+        dry_run: check everything, look whether something is in the way at a target, and call nothing; the
+            results are ``WouldUpdate`` and ``NotApplied``.
         journal: the folder of the journals; by default ``changes`` in the user's state folder.
         config: the configuration file to use in place of all others.
 
@@ -62,7 +65,7 @@ def rotate(
     """
     steps = Steps(obtain=obtain, revoke=revoke, variable=revoke_variable, time_limit=time_limit)
     work = Rotator(blocking(), steps, targets=targets, vault=vault, journal=journal, config=config)
-    return finish(work.first(name, accept_unverifiable=accept_unverifiable))
+    return finish(work.first(name, accept_unverifiable=accept_unverifiable, dry_run=dry_run))
 
 
 def resume_rotation(
@@ -114,6 +117,7 @@ async def rotate_async(
     revoke_variable: str | None = None,
     accept_unverifiable: bool = False,
     time_limit: float = 60.0,
+    dry_run: bool = False,
     journal: str | os.PathLike[str] | None = None,
     config: str | os.PathLike[str] | None = None,
 ) -> Rotation:
@@ -135,6 +139,8 @@ async def rotate_async(
         accept_unverifiable: consent to revoking the old token although a target never tells whether it has
             the new one (io.net, Appfarm).
         time_limit: seconds that a command may take, at most 3600.
+        dry_run: check everything, look whether something is in the way at a target, and call nothing; the
+            results are ``WouldUpdate`` and ``NotApplied``.
         journal: the folder of the journals; by default ``changes`` in the user's state folder.
         config: the configuration file to use in place of all others.
 
@@ -145,7 +151,7 @@ async def rotate_async(
     """
     steps = Steps(obtain=obtain, revoke=revoke, variable=revoke_variable, time_limit=time_limit)
     work = Rotator(asynchronous(), steps, targets=targets, vault=vault, journal=journal, config=config)
-    return await work.first(name, accept_unverifiable=accept_unverifiable)
+    return await work.first(name, accept_unverifiable=accept_unverifiable, dry_run=dry_run)
 
 
 async def resume_rotation_async(

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from secretbridge._everywhere_before import Change
 from secretbridge._everywhere_job import Job, resumed
-from secretbridge._everywhere_ledger import Ledger, folder_of
+from secretbridge._everywhere_ledger import Ledger, folder_of, identities
+from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
+from secretbridge._rotate_kept import Kept
 from secretbridge._rotate_steps import Failed
 from secretbridge.errors import (
     InvalidRequest,
     JournalMismatch,
     RotationIncomplete,
     SecretBridgeError,
-    SecretNotFound,
     Violation,
 )
 from secretbridge.migrate._journal import Journal
@@ -28,7 +30,7 @@ from secretbridge.migrate._place import Locks, journal_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -95,8 +97,8 @@ class Rotator:
         self._config = config
         self._places = Places(face, config)
 
-    async def first(self, name: str, *, accept_unverifiable: bool) -> Rotation:
-        """Check everything, begin a journal, and go through all steps.
+    async def first(self, name: str, *, accept_unverifiable: bool, dry_run: bool) -> Rotation:
+        """Check everything, begin a journal, and go through all steps; a dry run ends after the check.
 
         Raises:
             InvalidRequest: something is wrong; nothing was done.
@@ -104,6 +106,10 @@ class Rotator:
         """
         try:
             found, vault = self._checked(name, accept_unverifiable=accept_unverifiable)
+            if dry_run:
+                change = Change(fields={"value": secret_str()(_ANY)})
+                tried = await Run(self._face.runtime(), found, change).rehearsed()
+                return Rotation(run_id="", results=tried, verified=(), revoked=0)
             run_id = f"rotation-{secrets.token_hex(8)}"
             named = [(one.connection, one.secret) for one in found]
             begin = {
@@ -111,6 +117,8 @@ class Rotator:
                 "run": run_id,
                 "name": name,
                 "at": time.time(),
+                "vault": self._vault if isinstance(self._vault, str) else None,
+                "revokes": self._steps.revoke is not None,
                 "targets": named if all(connection for connection, _ in named) else None,
             }
             return await self._locked(run_id, vault, begin, found)
@@ -164,6 +172,8 @@ class Rotator:
         locks.take(run_id, writes=())
         journal: Journal | None = None
         try:
+            if found is not None:
+                locks.secrets(_identities(found))  # before a token is obtained that another run would replace
             if begin is not None:
                 content = begin
                 journal = await vault.channel.call(lambda: Journal.create(path, content, (), key))
@@ -175,16 +185,30 @@ class Rotator:
             targets = given and [tuple(one) if isinstance(one, list) else one for one in given]
             name = str(journal.begin["name"])
             places = self._places.of(targets, name, None) if found is None else found
-            if self._places.wrong:
-                raise InvalidRequest(_REFUSED, violations=self._places.wrong)
-            return await self._through(_Kept(journal, vault, run_id), places, targets, name, folder)
+            wrong = [*self._places.wrong, *self._unlike(journal.begin)]
+            if wrong:
+                raise InvalidRequest(_REFUSED, violations=wrong)
+            if found is None:
+                locks.secrets(_identities(places))
+            with _broken_off(run_id):
+                return await self._through(Kept(journal, vault, run_id), places, targets, name, folder)
         finally:
             if journal is not None:
                 journal.close()
             locks.release()
 
+    def _unlike(self, begin: Mapping[str, Any]) -> list[Violation]:
+        """Find what is not as at the beginning: a token would be called revoked that is not."""
+        began, now = begin.get("revokes"), self._steps.revoke is not None
+        if began is None or began == now:
+            return []
+        if began:
+            return [Violation("revoke", "is missing, and was given at the beginning", "give it again")]
+        problem = "was not given at the beginning, so no old token is kept"
+        return [Violation("revoke", problem, "leave it out")]
+
     async def _through(
-        self, kept: _Kept, places: list[Place], targets: object, name: str, folder: Path
+        self, kept: Kept, places: list[Place], targets: object, name: str, folder: Path
     ) -> Rotation:
         steps = self._steps
         if kept.did("end"):
@@ -216,7 +240,7 @@ class Rotator:
             run_id=kept.run_id, results=results, verified=verified, revoked=kept.data("revoked")["count"]
         )
 
-    async def _ended(self, kept: _Kept, places: list[Place], targets: object, folder: Path) -> Rotation:
+    async def _ended(self, kept: Kept, places: list[Place], targets: object, folder: Path) -> Rotation:
         """Give what came of a rotation that has ended; it may have been broken off right before it let go."""
         change = str(kept.data("writing")["run"])
         options: dict[str, Any] = {"vault": self._vault, "journal": folder, "config": self._config}
@@ -229,7 +253,7 @@ class Rotator:
 
     async def _stepped(
         self,
-        kept: _Kept,
+        kept: Kept,
         step: str,
         act: Callable[[], Any],
         results: EverywhereResult | None = None,
@@ -250,7 +274,7 @@ class Rotator:
         )
 
     async def _written(
-        self, kept: _Kept, token: SecretStr, targets: object, name: str, folder: Path
+        self, kept: Kept, token: SecretStr, targets: object, name: str, folder: Path
     ) -> EverywhereResult:
         """Write the new token everywhere, or go on with that."""
         options: dict[str, Any] = {"vault": self._vault, "journal": folder}
@@ -271,59 +295,20 @@ class Rotator:
             config=self._config,
         )
         try:
-            return await job.result(targets, run_id=change, **options)
+            return await job.result(targets, run_id=change, part_of=kept.run_id, **options)
         finally:
             await job.close()
 
 
-class _Kept:
-    """What a rotation has written down, and what its vault keeps."""
-
-    def __init__(self, journal: Journal, vault: Core, run_id: str) -> None:
-        self._journal = journal
-        self.vault = vault
-        self.run_id = run_id
-
-    def data(self, kind: str) -> dict[str, Any]:
-        """Give the data of the last entry of a kind, or nothing."""
-        found: dict[str, Any] = {}
-        for entry in self._journal.entries():
-            if entry.kind == kind:
-                found = entry.data
-        return found
-
-    def did(self, kind: str) -> bool:
-        """Say whether there is an entry of a kind."""
-        return any(entry.kind == kind for entry in self._journal.entries())
-
-    async def note(self, kind: str, data: object) -> None:
-        """Write an entry."""
-        await self.vault.channel.call(lambda: self._journal.append(kind, data))
-
-    async def keep(self, kind: str, values: list[SecretStr]) -> None:
-        """Keep values in the vault, each once, and write down that they are there."""
-        texts = list(dict.fromkeys(one.get_secret_value() for one in values))
-        packed = secret_str()(json.dumps(texts, ensure_ascii=False))
-        await self.vault.put(f"{self.run_id}.{kind}", {"value": packed}, allow_one_way=False)
-        await self.note(kind, {})
-
-    async def values(self, kind: str) -> list[SecretStr]:
-        """Give what is kept; nothing where nothing is kept any more."""
-        try:
-            told = await self.vault.get(f"{self.run_id}.{kind}", None, metadata=False)
-        except SecretNotFound:
-            return []
-        return [secret_str()(one) for one in json.loads(told.reveal())]
-
-    async def drop(self) -> None:
-        """Keep nothing any more."""
-        await self.note("end", {})
-        await self.let_go()
-
-    async def let_go(self) -> None:
-        """Delete what the vault kept."""
-        for kind in ("old", "obtained"):
-            await self.vault.delete(f"{self.run_id}.{kind}", None, missing_ok=True)
+@contextmanager
+def _broken_off(run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except RotationIncomplete:  # it says so itself
+        raise
+    except BaseException as ended:
+        ended.add_note(f"resume_rotation({run_id!r}, …) goes on with it.")
+        raise
 
 
 def _reads(place: Place) -> bool:
@@ -333,6 +318,11 @@ def _reads(place: Place) -> bool:
 async def _value(place: Place) -> SecretStr:
     found = await place.core.get(place.secret, None, metadata=False)
     return secret_str()(found.reveal())
+
+
+def _identities(places: list[Place]) -> list[str]:
+    """Say which secrets it rotates: other locks than those of the change that it makes itself."""
+    return [f"rotation {one}" for one in identities(places, {})]
 
 
 def _unfit(place: Place) -> list[Violation]:

@@ -7,7 +7,7 @@ import html
 import json
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,20 +27,30 @@ _MOST_SEARCHED: Final = 65_536
 _CODE: Final = re.compile(r"[A-Z]+(_[A-Z0-9]+)*|[a-z]+([_.-][a-z0-9]+)*|[0-9]{1,6}")
 _MOST_CODE: Final = 1_000_000
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.:\-\[\]]{1,64}")
+#: As JSON, Python and JavaScript write a character: \\u00e9, \\xe9, \\/.
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+#: What parts letters: a value that is wrapped, spaced out or written byte by byte is still that value.
+_BETWEEN: Final = re.compile(r"[\W_]+")
 
 
 def safe_text(text: object, secrets: Iterable[str]) -> str:
     """Give a vendor's text on one line if it shares nothing with any of the secrets, else "".
 
     Compared are the secret as it is, reversed, and as URL, JSON, HTML, hexadecimal and base64 would
-    write it, without regard to case. Patching the text would not do: what is cut out shows by its gap.
+    write it, without regard to case or to what stands between letters; and the text as it stands and with
+    such writings undone, also one within the other. Patching the text would not do: what is cut out shows by
+    its gap.
     """
     if not isinstance(text, str) or not text.strip() or len(text) > _MOST_SHOWN:
         return ""
-    folded = text.casefold()
+    readings = {reading.casefold() for reading in _readings(text)}
     for secret in secrets:
-        if len(secret) > _MOST_SEARCHED or any(_share(folded, form.casefold()) for form in _forms(secret)):
+        if len(secret) > _MOST_SEARCHED:
             return ""
+        for form in _forms(secret):
+            folded = form.casefold()
+            if any(_share(reading, folded) or _share_letters(reading, folded) for reading in readings):
+                return ""
     return "".join(ch if ch.isprintable() else " " for ch in text).strip()
 
 
@@ -71,6 +81,25 @@ def _forms(secret: str) -> Iterable[str]:
         if len(encoded) >= _LEAST_BASE64:
             yield encoded
             yield encoded.translate(_URL_SAFE)
+
+
+def _readings(text: str) -> Iterable[str]:
+    yield text
+    for undo in (unquote_plus, html.unescape, _unescape):
+        yield undo(text)
+    for _ in range(2):  # a JSON text in a URL in a JSON text
+        text = _unescape(html.unescape(unquote_plus(text)))
+        yield text
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), text)
+
+
+def _share_letters(text: str, form: str) -> bool:
+    """Compare letters and digits alone; a form that has few of them would be found everywhere."""
+    letters = _BETWEEN.sub("", form)
+    return len(letters) >= _RUN and _share(_BETWEEN.sub("", text), letters)
 
 
 def _share(text: str, form: str) -> bool:

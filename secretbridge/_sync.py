@@ -104,26 +104,24 @@ class SecretBridge:
             AmbiguousSecret: several bear the name; ``ids`` names them.
             SecretBridgeError: anything else; ``applied`` says whether the change was made.
         """
-        return finish(
-            self._core.update(
-                name,
-                id,
-                {
-                    "new_name": new_name,
-                    "value": value,
-                    "description": description,
-                    "active": active,
-                    "protected": protected,
-                    "expires_at": expires_at,
-                    "tool_name": tool_name,
-                    "tool_arg": tool_arg,
-                    "default_for_tool": default_for_tool,
-                    "extra": extra,
-                },
-                if_version=if_version,
-                allow_one_way=allow_one_way,
-                verify=verify,
-            )
+        return self._core.update_blocking(
+            name,
+            id,
+            {
+                "new_name": new_name,
+                "value": value,
+                "description": description,
+                "active": active,
+                "protected": protected,
+                "expires_at": expires_at,
+                "tool_name": tool_name,
+                "tool_arg": tool_arg,
+                "default_for_tool": default_for_tool,
+                "extra": extra,
+            },
+            if_version=if_version,
+            allow_one_way=allow_one_way,
+            verify=verify,
         )
 
     def get_secret(self, name: str | None = None, *, id: str | None = None, metadata: bool = True) -> Secret:
@@ -321,6 +319,19 @@ class SecretBridge:
         """
         other = object.__new__(SecretBridge)
         other._core = reconnected(self._core, timeout, retry, pace)
+        return other
+
+    def rehearsal(self) -> SecretBridge:
+        """Give a bridge over the same store that checks every change and sends none: a dry run.
+
+        It refuses what this one would refuse before sending, and what the store's listing shows to be in the
+        way: no such secret, one of that name already, one that is protected or at another version. Rules
+        that a store keeps to itself come up only when the change is made. Reads are real.
+        """
+        from secretbridge._rehearsal import rehearsing
+
+        other = object.__new__(SecretBridge)
+        other._core = rehearsing(self._core)
         return other
 
     def close(self) -> None:

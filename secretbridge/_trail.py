@@ -35,6 +35,7 @@ class VersionInfo:
         version: its number.
         at: when it was made, in UTC.
         operation: create, update, put, rename, delete, restore, undelete, share or unshare.
+        principal: who made it: the name of a user or service account, or "owner".
         fields: the names of the fields that the caller gave, such as ``("value", "expires_at")``.
         name: the secret's name in this version.
         old_name: the name before, if this version is a renaming.
@@ -46,6 +47,7 @@ class VersionInfo:
     version: int
     at: datetime
     operation: str
+    principal: str
     fields: tuple[str, ...]
     name: str
     old_name: str | None

@@ -6,15 +6,17 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from secretbridge._config._plain import plain
 from secretbridge._config._references import Malformed, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from secretbridge._config._lines import Path
+    from secretbridge._config._plain import Plain
     from secretbridge._config._tables import ConnectionTable
 
-# pydantic loads with secretbridge._config._tables, late: connections of the environment do without.
+# pydantic loads with secretbridge._config._tables, late: plain connections do without.
 
 __all__ = ["Finding", "connection_findings", "nearest", "validated"]
 
@@ -40,8 +42,11 @@ def nearest(written: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(choice)}"
 
 
-def validated(table: Mapping[str, object]) -> ConnectionTable:
-    """Give the model of a table that was checked before."""
+def validated(table: Mapping[str, object]) -> ConnectionTable | Plain:
+    """Give what a table that was checked before says."""
+    taken = plain(table)
+    if taken is not None:
+        return taken
     from secretbridge._config._tables import OWN, Other
 
     return OWN.get(str(table["provider"]), Other).model_validate(table)
@@ -55,6 +60,8 @@ def connection_findings(where: Path, table: Mapping[str, object], *, wanted: boo
         table: what it holds.
         wanted: whether its provider must be installed.
     """
+    if plain(table) is not None:
+        return []
     from pydantic import ValidationError
 
     from secretbridge._config._tables import OWN, Other

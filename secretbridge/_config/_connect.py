@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
-from secretbridge._config import _file
+from secretbridge._config import _file, _search
 from secretbridge._config._environment import BUILT_IN, from_environment
 from secretbridge._config._provider import provider_of
 from secretbridge.errors import InvalidRequest, Violation
@@ -150,9 +150,9 @@ def _opened(name: str, config: str | os.PathLike[str] | None) -> tuple[Provider,
     """Give the provider and the options of a named connection."""
     if not isinstance(name, str):
         raise InvalidRequest(violations=[Violation("name", "is not a text", "give the connection's name")])
-    chosen = _file.explicit(config)
+    chosen = _search.explicit(config)
     known: list[str] = []
-    for path in [chosen] if chosen else _file.search():
+    for path in [chosen] if chosen else _search.search():
         file = _file.read(path, chosen=chosen is not None, wanted=name)
         if name in file.connections:
             return provider_of(file, name)

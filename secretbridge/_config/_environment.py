@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config._vault import local, told, told_options
-from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secretbridge._config._ask import Asker
     from secretbridge._provider import Provider
+    from secretbridge.errors import InvalidRequest
+
+# Errors load late: completion, which asks for names alone, needs none.
 
 __all__ = ["BUILT_IN", "from_environment", "options_told"]
 
@@ -44,6 +46,8 @@ def _need(name: str) -> list[str]:
     wanted = _NEEDED[name].values()
     missing = [" or ".join(names) for names in wanted if not told(*names)]
     if missing:
+        from secretbridge.errors import InvalidRequest, Violation
+
         raise InvalidRequest(
             violations=[
                 Violation(names, "is not set", "set it, or write a secretbridge.toml") for names in missing
@@ -72,6 +76,8 @@ def _wix() -> Provider:
     key, _ = _need("wix")
     site, account = os.environ.get("WIX_SITE_ID") or None, os.environ.get("WIX_ACCOUNT_ID") or None
     if site and account:
+        from secretbridge.errors import InvalidRequest, Violation
+
         both = "WIX_SITE_ID and WIX_ACCOUNT_ID"
         raise InvalidRequest(violations=[Violation(both, "are set together", "set one of the two")])
     return Wix(api_key=_credential(key), site_id=site, account_id=account)
@@ -117,6 +123,8 @@ def from_environment(name: str) -> Provider:
     Raises:
         InvalidRequest: what is missing is said by the variable's name.
     """
+    from secretbridge.errors import InvalidRequest, Violation
+
     refused: InvalidRequest
     try:
         return BUILT_IN[name]()

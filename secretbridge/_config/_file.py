@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config import _access
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from secretbridge._config._check import Finding
 
 # _check and _lines load late: names alone are had without them.
 
-__all__ = ["VARIABLE", "File", "explicit", "read", "search"]
+__all__ = ["File", "read"]
 
-#: Names the file to use in place of all others.
-VARIABLE: Final = "SECRETBRIDGE_CONFIG"
-_NAME: Final = "secretbridge.toml"
 _MOST: Final = 262_144
 _CONNECTION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _AT: Final = re.compile(r"\(at line (\d+), column \d+\)$")
@@ -47,59 +42,6 @@ class File:
     def violation(self, finding: Finding) -> Violation:
         """Say where a finding is."""
         return Violation(self.place(*finding.path), finding.problem, finding.remedy)
-
-
-def explicit(config: str | os.PathLike[str] | None) -> Path | None:
-    """Give the file that the caller or SECRETBRIDGE_CONFIG names, or None.
-
-    Raises:
-        InvalidRequest: ``config`` is no path.
-    """
-    if config is not None and (not isinstance(config, (str, os.PathLike)) or not os.fspath(config)):
-        raise InvalidRequest(violations=[Violation("config", "is not a path", "give the path of a file")])
-    chosen = config or os.environ.get(VARIABLE)
-    if not chosen:
-        return None
-    path = _access.expanded(chosen)
-    try:
-        return path.absolute()  # what it refers to stays where it is when the process changes its folder
-    except OSError:  # this folder was removed: reading will say so
-        return path
-
-
-def search() -> Iterator[Path]:
-    """Give the files that are there: the project's, then those in the user's configuration folder."""
-    project = next((folder / _NAME for folder in _folders() if _is_there(folder / _NAME)), None)
-    if project is not None:
-        yield project
-    import platformdirs  # late: not needed where the project's file has the connection
-
-    user = platformdirs.user_config_path("secretbridge")
-    yield from (user / name for name in ("config.toml", _NAME) if _is_there(user / name))
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # in a folder that is closed to us
-        return False
-
-
-def _folders() -> list[Path]:
-    """Give this folder and those above it, up to the one with .git, else up to the home folder.
-
-    Outside of both this folder alone: in the folders above it, /tmp for one, files may be anybody's.
-    """
-    try:
-        here = Path.cwd()
-    except OSError:  # it was removed under our feet
-        return []
-    home = Path(os.path.realpath(_access.expanded("~")))
-    folders = [here, *here.parents]
-    for end, folder in enumerate(folders, start=1):
-        if _is_there(folder / ".git") or folder == home:
-            return folders[:end]
-    return [here]
 
 
 def read(path: Path, *, chosen: bool, wanted: str) -> File:
@@ -135,6 +77,8 @@ def _parsed(path: Path, content: bytes) -> tuple[str, dict[str, object], Violati
     """Parse; an error of tomllib may quote the text, so only its line is kept."""
     text, line, problem = "", 1, ""
     tree: dict[str, object] = {}
+    import tomllib  # late: mostly there is no file, or the names alone are wanted
+
     try:
         text = content.decode().replace("\r\n", "\n")
         tree = tomllib.loads(text)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from secretbridge._config import _file
+from secretbridge._config import _file, _search
 from secretbridge._config._check import validated
 from secretbridge._config._environment import BUILT_IN, options_told
+from secretbridge._config._plain import PATHS, Plain
 from secretbridge._config._provider import placed
 from secretbridge._config._references import Reference
 
@@ -73,9 +74,9 @@ def connections(config: str | os.PathLike[str] | None = None) -> list[Connection
     Raises:
         InvalidRequest: a file cannot be used, as for ``connect``. All of the files are read.
     """
-    chosen = _file.explicit(config)
+    chosen = _search.explicit(config)
     found: dict[str, Connection] = {}
-    for path in [chosen] if chosen else _file.search():
+    for path in [chosen] if chosen else _search.search():
         file = _file.read(path, chosen=chosen is not None, wanted="")
         for one in _of_file(file):
             found.setdefault(one.name, one)
@@ -101,10 +102,9 @@ def _of_file(file: File) -> Iterator[Connection]:
         yield _made(name, model.provider, str(file.path), options)
 
 
-def _shown(file: File, model: ConnectionTable, key: str, written: object) -> object:
-    from secretbridge._config._tables import PATHS
-
-    if isinstance(getattr(model, key), Reference):
+def _shown(file: File, model: ConnectionTable | Plain, key: str, written: object) -> object:
+    value = model.given[key] if isinstance(model, Plain) else getattr(model, key)
+    if isinstance(value, Reference):
         return _reference(written)
     return str(placed(file, str(written))) if key in PATHS.get(model.provider, ()) else written
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
-from secretbridge._config import _file
+from secretbridge._config import _search
 from secretbridge._config._environment import BUILT_IN, options_told
 
 if TYPE_CHECKING:
@@ -32,9 +31,11 @@ def connection_names(config: str | os.PathLike[str] | None = None) -> list[str]:
     Raises:
         InvalidRequest: ``config`` is no path.
     """
-    chosen = _file.explicit(config)
+    chosen = _search.explicit(config)
     found: set[str] = set()
-    for path in [chosen] if chosen else _file.search():
+    for path in [chosen] if chosen else _search.search():
+        import tomllib  # late: mostly there is no file
+
         try:
             with path.open("rb") as file:
                 tree = tomllib.loads(file.read(_MOST).decode())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from secretbridge._config._access import expanded
 from secretbridge._config._ask import asker, missing_library
 from secretbridge._config._check import Finding, nearest, validated
+from secretbridge._config._plain import OF_BRIDGES, OURS, PATHS, Plain
 from secretbridge._config._references import Reference
 from secretbridge._models import Retry, Timeout
 from secretbridge.errors import InvalidRequest, Violation
@@ -30,14 +31,12 @@ def provider_of(file: File, name: str) -> tuple[Provider, dict[str, Any]]:
     Raises:
         InvalidRequest: the provider is not known or refuses an option; every violation names the line.
     """
-    from secretbridge._config._tables import OF_BRIDGES, PATHS
-
     where = ("connections", name)
     model = validated(file.connections[name])
-    fields = {key: getattr(model, key) for key in type(model).model_fields if key in model.model_fields_set}
+    fields, extra = _given(model)
     written: dict[str, tuple[tuple[str, ...], object]] = {
         key: ((*where, key), value)
-        for key, value in {**fields, **(model.model_extra or {})}.items()
+        for key, value in {**fields, **extra}.items()
         if key not in {"provider", "credentials", *OF_BRIDGES}
     }
     apart: Mapping[str, Reference] = getattr(model, "credentials", {})
@@ -58,6 +57,14 @@ def provider_of(file: File, name: str) -> tuple[Provider, dict[str, Any]]:
     return _made(file, where, make, options), _settings(fields)
 
 
+def _given(model: ConnectionTable | Plain) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Give the options that are set, and those that only the adapter knows."""
+    if isinstance(model, Plain):
+        return {"provider": model.provider, **model.given}, {}
+    fields = {key: getattr(model, key) for key in type(model).model_fields if key in model.model_fields_set}
+    return fields, model.model_extra or {}
+
+
 def placed(file: File, written: str) -> Path | str:
     """Give a path as it counts from the file's folder; what is no path stays as it is."""
     return written if "://" in written else file.path.parent / expanded(written)
@@ -65,14 +72,12 @@ def placed(file: File, written: str) -> Path | str:
 
 def _class(
     file: File,
-    model: ConnectionTable,
+    model: ConnectionTable | Plain,
     where: tuple[str, ...],
     written: Mapping[str, tuple[tuple[str, ...], object]],
 ) -> Callable[..., Provider]:
     """Give the adapter, if it is installed and takes these options."""
-    from secretbridge._config._tables import OWN
-
-    if model.provider in OWN:
+    if model.provider in OURS:
         return provider_class(model.provider)
     path = (*where, "provider")
     try:

@@ -15,9 +15,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from secretbridge._config._references import SCHEMES, TIME_LIMIT, Malformed, Reference, reference
+from secretbridge._config._references import ENVIRONMENT, SCHEMES, TIME_LIMIT, Malformed, Reference, reference
 
-__all__ = ["OF_BRIDGES", "OWN", "PATHS", "TAGS", "ConnectionTable", "Other", "json_schema"]
+__all__ = ["OWN", "TAGS", "ConnectionTable", "Other", "json_schema"]
 
 
 def _pace(written: object) -> float | Literal["provider", "off"]:
@@ -31,6 +31,12 @@ def _pace(written: object) -> float | Literal["provider", "off"]:
 def _place(written: str) -> str:
     if not written or "\0" in written:
         raise Malformed("is not a path", "give the path of a file")
+    return written
+
+
+def _environment(written: str) -> str:
+    if not ENVIRONMENT.fullmatch(written):
+        raise Malformed("names no environment of a vault", "for example production")
     return written
 
 
@@ -74,6 +80,17 @@ Pace = Annotated[
 #: The default of what may be left out. TOML has no null, so None is no value that the types need to know.
 _LEFT_OUT: Any = None
 _Place = Annotated[str, AfterValidator(_place)]
+_Environment = Annotated[
+    str,
+    AfterValidator(_environment),
+    Field(
+        description="One of the vault's environments.",
+        json_schema_extra={
+            "pattern": f"^{ENVIRONMENT.pattern}$",
+            "examples": ["development", "test", "staging", "production"],
+        },
+    ),
+]
 #: As of Retry and Timeout: more than eleven days is a slip.
 _LONGEST: Final = 1_000_000
 _Seconds = Annotated[float, Field(ge=0, le=_LONGEST, allow_inf_nan=False)]
@@ -123,10 +140,6 @@ class ConnectionTable(_Table):
     timeout: _TimeoutOption = _LEFT_OUT
     retry: RetryTable = _LEFT_OUT
     pace: Pace = _LEFT_OUT
-
-
-#: The options of bridges, as against those of providers.
-OF_BRIDGES: Final = frozenset({"timeout", "retry", "pace"})
 
 
 class IoNetTable(ConnectionTable):
@@ -182,7 +195,7 @@ class LocalTable(ConnectionTable):
 
     provider: Literal["local"]
     location: _Place = _LEFT_OUT
-    environment: Literal["development", "test", "staging", "production"] = _LEFT_OUT
+    environment: _Environment = _LEFT_OUT
     passphrase: Credential = _LEFT_OUT
     key_file: _Place = _LEFT_OUT
     account_key: Credential = _LEFT_OUT
@@ -223,13 +236,6 @@ OWN: Final[dict[str, type[ConnectionTable]]] = {
     "jsonfile": JsonFileTable,
     "local": LocalTable,
     "wix": WixTable,
-}
-
-#: The options that hold a path, which starts from the file's folder.
-PATHS: Final[dict[str, frozenset[str]]] = {
-    "dotenv": frozenset({"path"}),
-    "jsonfile": frozenset({"path"}),
-    "local": frozenset({"location", "key_file"}),
 }
 
 

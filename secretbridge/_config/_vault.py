@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._config._references import ENVIRONMENT
-from secretbridge.errors import InvalidRequest, Violation
-
 if TYPE_CHECKING:
     from secretbridge.providers.local import Local
 
@@ -37,6 +34,8 @@ def local(environment: str = "") -> Local:
     Raises:
         InvalidRequest: two credentials are set, or what cannot be an environment.
     """
+    from secretbridge._config._references import ENVIRONMENT
+    from secretbridge.errors import InvalidRequest, Violation
     from secretbridge.providers.local import Local
 
     chosen = environment or os.environ.get(_ENVIRONMENT) or "development"

@@ -13,9 +13,11 @@ from secretbridge._vault import (
     _create,
     _decisions,
     _openers,
+    _outcomes,
     _policy,
     _records,
     _refusals,
+    _rename,
     _sealed,
     _shared,
     _upgrade,
@@ -39,7 +41,7 @@ from secretbridge._vault._records import Record
 from secretbridge._vault._rows import EVERYWHERE
 from secretbridge._vault._storage import store_at
 from secretbridge._vault._store import SqliteStore
-from secretbridge.errors import SecretNotFound
+from secretbridge.errors import NotEnvironmentSpecific, SecretBridgeError, SecretLocked, SecretNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
 
     from secretbridge._credentials import Credential, SecretValue
     from secretbridge._location import PostgresUrl
+    from secretbridge._models import Write
     from secretbridge._trail import AuditHead, Verified
     from secretbridge._vault._openers import Opener
-    from secretbridge._vault._rows import Rows
+    from secretbridge._vault._permissions import Rights
+    from secretbridge._vault._rows import Rows, ValueRow
 
 #: A page of a listing, and the cursor of the next.
 Listed: TypeAlias = tuple[list[Record], str | None]
@@ -269,6 +273,44 @@ class Vault(Decided):
 
         return self._look(Act(_records.LISTED, "list", (LIST_NAMES,)), look, noted=False)
 
+    def identity(self) -> tuple[str, str]:
+        """Which vault this is, copies of it included; and how far its audit trail goes: copies part there."""
+
+        def look(rows: Rows) -> tuple[str, str]:
+            return self._keyring.vault.hex(), _sealed.open_state(self._keyring, rows.state()).chain.hex()
+
+        return self._look(Act(_records.LISTED, "identify"), look, noted=False)
+
+    def denied(self, wanted: Iterable[tuple[str, str]]) -> Names:
+        """Why whoever opened the vault would be denied these operations, in order; "" where not.
+
+        Args:
+            wanted: "create", "update" or "get", and a name.
+        """
+
+        def look(rows: Rows) -> Names:
+            rights = self._standing.rights
+            if rights is None or rights.kind == "owner":
+                return [""] * len(listed)
+            return [self._denial(rows, rights, operation, name) for operation, name in listed]
+
+        listed = list(wanted)
+        return self._look(Act(_records.LISTED, "look at grants"), look, noted=False)
+
+    def _denial(self, rows: Rows, rights: Rights, operation: str, name: str) -> str:
+        row = find_named(rows, self._keyring, name, self._environment)[1] if operation == "update" else None
+        try:
+            if row is not None:
+                record = _sealed.open_record(self._keyring, row)[0]
+                shared = row.environment == EVERYWHERE
+                _decisions.check_update(rights, record, {"value": None}, shared=shared)
+            else:
+                needs = {"create": (CREATE,), "get": (READ_VALUES,)}.get(operation, updating(name))
+                _decisions.require(rights, operation, *needs, name=name)
+        except (*_outcomes.DENIALS, NotEnvironmentSpecific, SecretLocked) as denial:
+            return denial.message
+        return ""
+
     def _missing(self, operation: str, name: str | None, id: str | None) -> Exception:
         """Not found, or damage that hides it."""
         self._snapshot(lambda rows: confirm_miss(rows, self._keyring, name, _records.id_bytes(id)))
@@ -294,7 +336,7 @@ class Vault(Decided):
         if held is not None and not held.deleted:
             raise _refusals.exists("create", name)
         if secret is not None and held is not None:
-            held = _shared.begin_anew(change, secret, held)
+            held = _shared.begin_anew(change, secret, held, "create")
         id_ = secret.id if secret is not None else change.add_secret(name)
         record = _new(change, id_, name, fields, held)
         change.save(_records.CREATE, operation_id, record, held, _mask(fields))
@@ -318,7 +360,7 @@ class Vault(Decided):
         there = held.record if held is not None and not held.deleted else None
         _decisions.check_put(change.rights, there, name, fields, shared=held is not None and held.shared)
         if secret is not None and held is not None and held.deleted:
-            held = _shared.begin_anew(change, secret, held)
+            held = _shared.begin_anew(change, secret, held, "put")
         id_ = secret.id if secret is not None else change.add_secret(name)
         record = _new(change, id_, name, fields, held)
         change.save(_records.PUT, operation_id, record, held, _mask(fields))
@@ -348,20 +390,33 @@ class Vault(Decided):
         """
 
         def work(change: Change, operation_id: bytes) -> Record:
-            held = self._held(change, "update", name, id)
-            record = held.record
-            _decisions.check_update(change.rights, record, changes, shared=held.shared)
-            if if_version is not None and if_version != record.version:
-                raise _refusals.conflict(record, if_version)
-            updated = _changed(record, changes, version=record.version + 1, at=change.now)
-            if updated.name == record.name:
-                change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
-                return updated
-            if change.taken(updated.name, held):
-                raise _refusals.exists("update", updated.name)
-            return change.rename(operation_id, held, updated, _mask(changes))
+            return self._update(change, operation_id, changes, name=name, id=id, if_version=if_version)
 
-        return self._write(work, Act(_records.UPDATE, "update", (), name, id, _mask(changes)))
+        mask = _mask(changes)
+        return self._write(work, Act(_records.UPDATE, "update", (), name, id, mask))
+
+    def _update(
+        self,
+        change: Change,
+        operation_id: bytes,
+        changes: Mapping[str, object],
+        *,
+        name: str | None,
+        id: str | None,
+        if_version: int | None,
+    ) -> Record:
+        held = self._held(change, "update", name, id)
+        record = held.record
+        _decisions.check_update(change.rights, record, changes, shared=held.shared)
+        if if_version is not None and if_version != record.version:
+            raise _refusals.conflict(record, if_version)
+        updated = _changed(record, changes, version=record.version + 1, at=change.now)
+        if updated.name == record.name:
+            change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
+            return updated
+        if _rename.taken(change, updated.name, held):
+            raise _refusals.exists("update", updated.name)
+        return _rename.rename(change, operation_id, held, updated, _mask(changes))
 
     def delete(self, *, name: str | None = None, id: str | None = None) -> None:
         """Delete the value of this environment; the version counter and the history stay.
@@ -375,7 +430,7 @@ class Vault(Decided):
 
     def _delete(self, change: Change, operation_id: bytes, name: str | None, id: str | None) -> None:
         held = self._held(change, "delete", name, id)
-        _decisions.check_delete(change.rights, held.record, shared=held.shared)
+        _decisions.check_whole(change.rights, held.record, DELETE, shared=held.shared, word="delete")
         gone = replace(emptied(held.record, held.record.version + 1), updated_at=_records.moment(change.now))
         change.save(_records.DELETE, operation_id, gone, held, 0, deleted=True)
 
@@ -411,6 +466,45 @@ class Vault(Decided):
 
         self._write(work, Act(_records.PUT, "write many"))
 
+    def change_many(self, writes: Iterable[Write]) -> Sequence[Record | SecretBridgeError]:
+        """Create and update secrets of different names in one transaction.
+
+        What is refused is given as the error that says why; the others stand.
+
+        Args:
+            writes: name, fields, whether it is new, and the version that an update is to come after, or None.
+        """
+
+        def work(change: Change, operation_id: bytes) -> list[Record | SecretBridgeError]:
+            found: list[Record | SecretBridgeError] = []
+            for start in range(0, len(listed), _TOGETHER):
+                some = listed[start : start + _TOGETHER]
+                change.look_ahead(write.name for write in some)
+                for write in some:
+                    one = self._written(change, operation_id, write)
+                    found.append(one)
+                    operation_id = _sealed.new_id() if isinstance(one, Record) else operation_id
+            return found
+
+        listed = list(writes)
+        found = self._write(work, Act(_records.UPDATE, "change many"))
+        for write, one in zip(listed, found, strict=True):
+            if isinstance(one, SecretBridgeError):
+                number, word = (_records.CREATE, "create") if write.creates else (_records.UPDATE, "update")
+                self._refused(Act(number, word, (), write.name, None, _mask(write.fields)), one)
+        return found
+
+    def _written(self, change: Change, operation_id: bytes, write: Write) -> Record | SecretBridgeError:
+        """Write one of many; what refuses it has changed nothing yet."""
+        name, fields = write.name, write.fields
+        try:
+            if write.creates:
+                _decisions.require(change.rights, "create", CREATE, name=name)
+                return self._create(change, operation_id, name, fields)
+            return self._update(change, operation_id, fields, name=name, id=None, if_version=write.if_version)
+        except _outcomes.REFUSALS as error:
+            return error.with_traceback(None)  # whose frames hold what was being written
+
     def read_many(self, names: Iterable[str]) -> Sequence[Record]:
         """These secrets with their values, as they were at one moment.
 
@@ -419,15 +513,24 @@ class Vault(Decided):
         """
 
         def look(rows: Rows) -> Sequence[Record]:
-            return [self._read(rows, name) for name in listed]
+            found: list[Record] = []
+            for start in range(0, len(listed), _TOGETHER):
+                some = listed[start : start + _TOGETHER]
+                if self._keyring.rekeying:  # a name may be under either of two indexes
+                    found += [self._read(rows, name) for name in some]
+                    continue
+                indexes = [self._keyring.name_index(name) for name in some]
+                known = rows.named_many(indexes, self._environment)
+                found += [self._read(rows, name, row) for name, (_, row) in zip(some, known, strict=True)]
+            return found
 
         listed = list(names)
         found = self._look(Act(_records.READ, "get", (READ_VALUES,)), look, noted=False)
         self._note_reads(found)
         return found
 
-    def _read(self, rows: Rows, name: str) -> Record:
-        row = find_named(rows, self._keyring, name, self._environment)[1]
+    def _read(self, rows: Rows, name: str, row: ValueRow | None = None) -> Record:
+        row = row or find_named(rows, self._keyring, name, self._environment)[1]
         if row is None:
             confirm_miss(rows, self._keyring, name, b"")
             raise _refusals.not_found("get", name, None)
@@ -461,7 +564,10 @@ def _number(environments: Mapping[str, int], environment: str) -> int:
 
 
 def _mask(fields: Mapping[str, object]) -> int:
-    return sum(_records.FIELDS[field] for field in fields)
+    mask = 0
+    for field in fields:
+        mask |= _records.FIELDS[field]
+    return mask
 
 
 def _new(change: Change, id_: bytes, name: str, fields: Mapping[str, object], held: Held | None) -> Record:

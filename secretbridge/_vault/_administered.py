@@ -15,6 +15,7 @@ from secretbridge._vault import (
     _history,
     _move,
     _openers,
+    _outcomes,
     _principals,
     _purge,
     _records,
@@ -31,7 +32,7 @@ from secretbridge._vault._decisions import Act
 from secretbridge._vault._governed import GovernedVault
 from secretbridge._vault._permissions import ADMINISTER, READ_AUDIT
 from secretbridge._vault._storage import store_at
-from secretbridge.errors import SecretBridgeError
+from secretbridge.errors import InvalidRequest, SecretBridgeError, VaultLocked, VaultReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -67,7 +68,8 @@ class AdministeredVault(GovernedVault):
         def look(rows: Rows) -> list[VersionInfo]:
             held = self._looked_up(rows, "history", name, id)
             versions = _history.seen(rows, self._keyring, held.row, self._environment)
-            return [_history.told(step) for step in versions]
+            who = _principals.names_by_id(self._policy)
+            return [_history.told(step, who) for step in versions]
 
         return self._look(Act(_records.LOOKED_BACK, "history", _LOOKING, name, id), look)
 
@@ -98,9 +100,7 @@ class AdministeredVault(GovernedVault):
             held = self._looked_up(change.rows, "restore", name, None)
             if held.deleted:
                 raise _refusals.still_deleted(name)
-            if held.record.protected:
-                raise _refusals.locked("restore", held.record)
-            _decisions.check_reach(change.rights, held.record, shared=held.shared, word="restore")
+            _decisions.check_whole(change.rights, held.record, ADMINISTER, shared=held.shared, word="restore")
             then = _history.kept(change.rows, self._keyring, held, self._environment, number, "restore")
             record = _history.renewed(change, held, then)
             change.save(_records.RESTORE, operation_id, record, held, _history.TAKEN)
@@ -121,7 +121,9 @@ class AdministeredVault(GovernedVault):
             held = self._looked_up(change.rows, "undelete", name, None)
             if not held.deleted:
                 raise _refusals.not_deleted(name)
-            _decisions.check_reach(change.rights, held.record, shared=held.shared, word="undelete")
+            _decisions.check_whole(
+                change.rights, held.record, ADMINISTER, shared=held.shared, word="undelete"
+            )
             then = _history.last_living(change.rows, self._keyring, held, self._environment)
             record = _history.renewed(change, held, then)
             change.save(_records.UNDELETE, operation_id, record, held, _history.TAKEN)
@@ -186,8 +188,9 @@ class AdministeredVault(GovernedVault):
     def backup(self, path: Path, *, overwrite: bool) -> Verified:
         """Copy the vault as it is at one moment; see :func:`_backup.backup`."""
         act = Act(_records.ADMINISTERED, "backup", (ADMINISTER,))
-        self._look(act, lambda _: None)
-        return _backup.backup(self._store, self._keyring, path, overwrite=overwrite)
+        self._look(act, lambda _: None, noted=False)
+        begin = partial(self._leaving, act)
+        return _backup.backup(self._store, self._keyring, path, overwrite=overwrite, begin=begin)
 
     # Slots
 
@@ -275,12 +278,14 @@ class AdministeredVault(GovernedVault):
     def _planned(
         self, act: Act, slots: tuple[Slot, ...], openers: Sequence[Opener], consent: Sequence[int | str]
     ) -> _rotate.Plan:
-        refusal: _slots.SlotNeeded | None = None
+        refusal: SecretBridgeError
         try:
             return _rotate.planned(self._keyring, slots, openers, consent)
-        except _slots.SlotNeeded as error:
-            refusal = error
-        self._refused(act, refusal)
+        except VaultLocked as error:
+            refusal, outcome = error, _outcomes.WRONG_CREDENTIAL
+        except (_slots.SlotNeeded, InvalidRequest) as error:
+            refusal, outcome = error, _outcomes.number(error)
+        self._refused(act, refusal, outcome)
         raise refusal
 
     # Time
@@ -365,12 +370,27 @@ class AdministeredVault(GovernedVault):
 
     # Another place
 
+    def _leaving(self, act: Act) -> None:
+        """Note that all of the vault goes elsewhere, before it does: so the copy has the line too.
+
+        A vault that cannot be written is copied all the same, but for where each reading has to be noted.
+        """
+        try:
+            self._write(lambda change, id_: change.note(act.operation, id_, name=act.word), act)
+        except VaultReadOnly:
+            pass
+        else:
+            return
+        self._look(act, lambda _: None)
+
     def move_to(self, place: Path | PostgresUrl, progress: Progress | None) -> Verified:
         """Copy the vault into an empty place of either kind; see :func:`_move.move`."""
         act = Act(_records.ADMINISTERED, "move", (ADMINISTER,))
         self._look(act, lambda _: None, noted=False)
         target = store_at(place, busy_timeout=BUSY_TIMEOUT)
         try:
+            _move.check_free(target, place)
+            self._leaving(act)
             return _move.move(self._store, self._keyring, target, place, progress)
         finally:
             target.close()

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._durable import sync_folder
 from secretbridge._vault import _files, _move, _sqlite, _verify
 from secretbridge._vault._keys import following
 from secretbridge._vault._rows import Rows
@@ -16,6 +17,8 @@ from secretbridge._vault._store import SqliteStore
 from secretbridge.errors import VaultBusy, VaultError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from secretbridge._trail import Verified
     from secretbridge._vault._keys import Keyring
     from secretbridge._vault._storage import Store
@@ -25,7 +28,9 @@ _BESIDE: Final = ("", *_JOURNALS, ".lock", ".new")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Verified:
+def backup(
+    store: Store, keyring: Keyring, path: Path, *, overwrite: bool, begin: Callable[[], None]
+) -> Verified:
     """Copy the vault as it is at one moment, while others go on writing to it.
 
     The copy is a SQLite file; that of a vault on PostgreSQL is filled row by row.
@@ -35,6 +40,7 @@ def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Ve
         keyring: its keys, to check the copy with.
         path: the copy's file; its folder is there.
         overwrite: whether a file that is there already may be replaced.
+        begin: called when the target is known to be fit, before anything is copied.
 
     Returns:
         What was found whole in the copy.
@@ -52,6 +58,7 @@ def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Ve
     placed = False
     try:
         _check_target(target, vault, overwrite=overwrite)
+        begin()
         # A name of its own for each copy: two at a time to the same target must not meet.
         copy = target.with_name(f".{target.name}.{os.urandom(6).hex()}.part")
         try:
@@ -69,7 +76,7 @@ def backup(store: Store, keyring: Keyring, path: Path, *, overwrite: bool) -> Ve
             for ending in ("", *_JOURNALS):
                 with suppress(OSError):
                     copy.with_name(f"{copy.name}{ending}").unlink()
-        _files.sync_folder(folder)
+        sync_folder(folder)
     except OSError as problem:
         failure = _files.os_failure(problem, f"writing the backup {target}")
         if placed:

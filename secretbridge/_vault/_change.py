@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _policy, _records, _retention, _sealed
 from secretbridge._vault._crypto import NOWHERE, damaged
-from secretbridge._vault._keys import INDEX_BYTES
 from secretbridge._vault._permissions import OWNER, OWNER_ID
 from secretbridge._vault._records import Entry, Moved, Record
-from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow
+from secretbridge._vault._rows import EVERYWHERE, SHARED, SecretRow, ValueRow, new_tuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
     from secretbridge._vault._records import State
     from secretbridge._vault._rows import LogRow, Rows, StateRow
 
-#: In a secret's flags: it lost its name to another and is reached through the log alone.
+#: In a secret's flags: it lost its name to another and is reached by its id alone. Earlier versions of this
+#: package left such rows where a renaming took a deleted secret's name; none are made any more.
 DETACHED: Final = 1
 
 
@@ -91,7 +90,7 @@ class Change:
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
-        self.policy = _policy.Policy()
+        self.policy = _policy.FIRST
         self.principal = OWNER_ID
         self.rights: Rights = OWNER
         self._ahead: dict[str, tuple[SecretRow | None, ValueRow | None]] = {}
@@ -104,7 +103,8 @@ class Change:
         return self._seen(row) if row is not None else None
 
     def _open(self, row: ValueRow) -> Held:
-        return Held(row, *_sealed.open_record(self._keyring, row))
+        record, deleted = _sealed.open_record(self._keyring, row)
+        return new_tuple(Held, (row, record, deleted))
 
     def _seen(self, row: ValueRow) -> Held:
         held = self._open(row)
@@ -118,10 +118,12 @@ class Change:
         Raises:
             VaultDamaged: the name inside the record is another.
         """
-        ahead = self._ahead.pop(name, None)
+        ahead = self._ahead.pop(name, None) if self._ahead else None
         secret, row = ahead or find_named(self.rows, self._keyring, name, self._environment)
-        held = self._seen(row) if row is not None else None
-        if held is not None and held.record.name != name:
+        if row is None:
+            return secret, None
+        held = self._seen(row)
+        if held.record.name != name:
             raise damaged()
         return secret, held
 
@@ -160,48 +162,48 @@ class Change:
         secret = bytes.fromhex(record.id)
         if environment is None:
             environment = over.row.environment if over is not None else self._environment
-        self.state.sequence += 1
+        state = self.state
+        state.sequence = sequence = state.sequence + 1
+        version = record.version
         plain = _records.encode_record(record, environment, deleted=deleted)
-        self._put(secret, environment, record.version, plain, over.row if over else None)
-        entry = Entry(
-            sequence=self.state.sequence,
-            at=self.now,
-            operation=operation,
-            operation_id=operation_id,
-            secret=secret,
-            environment=environment,
-            version=record.version,
-            previous=over.row.sequence if over else 0,
-            fields=fields,
-            name=record.name,
-            old_name=old_name,
-            moved=moved or Moved(bytes(16), 0, 0),
-            principal=self.principal,
+        row_over = over.row if over is not None else None
+        value = _sealed.seal_value(self._keyring, secret, environment, version, sequence, plain)
+        self._replace(row_over, value)
+        entry = new_tuple(
+            Entry,
+            (
+                sequence,
+                self.now,
+                operation,
+                operation_id,
+                secret,
+                environment,
+                version,
+                row_over.sequence if row_over is not None else 0,
+                fields,
+                record.name,
+                old_name,
+                moved or _records.NOT_MOVED,
+                self.principal,
+                _records.DONE,
+            ),
         )
-        row, self.state.chain = _sealed.seal_log(
-            self._keyring, entry, self.state.chain, None if deleted else plain
-        )
+        row, state.chain = _sealed.seal_log(self._keyring, entry, state.chain, None if deleted else plain)
         self.rows.append_log(row)
         if over is not None and self.policy.forgets:
             _retention.keep_to(self, self.policy, row, record.name)
 
-    def _put(
-        self, secret: bytes, environment: int, version: int, plain: bytes, over: ValueRow | None
-    ) -> None:
-        sequence = self.state.sequence
-        row = _sealed.seal_value(self._keyring, secret, environment, version, sequence, plain)
-        self._replace(over, row)
-
     def _replace(self, over: ValueRow | None, row: ValueRow) -> None:
         state = self.state
+        digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
         if over is None:
             self.rows.insert_value(row)
             state.values += 1
         else:
             self.rows.save_value(row)
             keys = self._keyring.epoch(over.epoch)
-            state.digest = _sealed.subtract(state.digest, _sealed.value_element(keys, over))
-        state.digest = _sealed.add(state.digest, _sealed.value_element(self._keys, row))
+            digest = _sealed.subtract(digest, _sealed.value_element(keys, over))
+        state.digest = digest
 
     def add_secret(self, name: str, secret: bytes | None = None, flags: int = 0) -> bytes:
         """A new row for a name, under a new id unless one is given."""
@@ -288,45 +290,7 @@ class Change:
         self.rows.save_state(row)
         return Known(row, self.state)
 
-    # Renaming
-
-    def rename(self, operation_id: bytes, held: Held, record: Record, fields: int) -> Record:
-        """Give this environment's value another name.
-
-        Where only this environment holds a value, the secret is renamed and keeps its id; where others do,
-        or the new name is theirs, this value moves to the secret of the new name.
-
-        Args:
-            operation_id: of the update that renames.
-            held: the value as it stands.
-            record: the version to write, with the new name; its id and version are settled here.
-            fields: which fields the caller gave.
-
-        Returns:
-            The version as written.
-        """
-        target, there = self.named(record.name)
-        lives = target is not None and self._lives(target)
-        if target is not None and not lives and target.flags & SHARED and not self._alone(held):
-            self._free_name(target)
-            target = there = None
-        if self._alone(held) and not lives:
-            version = max(record.version, self._free_name(target) + 1, self.state.version_floor + 1)
-            record = replace(record, version=version)
-            self._rename_row(held, record.name)
-            self.raise_floor(version)
-            self.save(_records.UPDATE, operation_id, record, held, fields, old_name=held.record.name)
-            return record
-        secret = target.id if target is not None else self.add_secret(record.name)
-        known = there.record.version if there is not None else 0
-        version = max(record.version, known + 1, self.state.version_floor + 1)
-        record = replace(record, id=secret.hex(), version=version)
-        moved = Moved(held.row.secret, held.row.version + 1, held.row.sequence)
-        old_name, sequence = held.record.name, self.state.sequence + 1
-        self.save(_records.UPDATE, operation_id, record, there, fields, old_name=old_name, moved=moved)
-        self._leave(held, sequence)
-        self.raise_floor(version)
-        return record
+    # Renaming; see _rename
 
     def row_of(self, held: Held) -> SecretRow:
         """The row of the name of what is held."""
@@ -335,38 +299,18 @@ class Change:
             raise damaged()
         return row
 
-    def taken(self, name: str, held: Held) -> bool:
-        """Whether this value cannot have that name: one has it here, or anywhere if this is shared."""
-        target, there = self.named(name)
-        if there is not None and not there.deleted:
-            return True
-        return held.shared and target is not None and self._lives(target)
-
-    def _alone(self, held: Held) -> bool:
-        others = (row for row in self.rows.values(held.row.secret) if row.environment != held.row.environment)
-        return all(self._open(row).deleted for row in others)
-
-    def _lives(self, secret: SecretRow) -> bool:
+    def lives(self, secret: SecretRow) -> bool:
+        """Whether any environment has a value of this secret that is not deleted."""
         return any(not self._open(row).deleted for row in self.rows.values(secret.id))
 
-    def _free_name(self, target: SecretRow | None) -> int:
-        """Take the name from a secret that is deleted everywhere; the newest version it had."""
-        if target is None:
-            return 0
-        self._remove_secret(target)
-        index = os.urandom(INDEX_BYTES)
-        self._insert_secret(SecretRow(index, target.id, self._keys.epoch, target.flags | DETACHED))
-        newest = max(row.version for row in self.rows.values(target.id))
-        self.raise_floor(newest)
-        return newest
-
-    def _rename_row(self, held: Held, name: str) -> None:
+    def rename_row(self, held: Held, name: str) -> None:
+        """Give the row of what is held another name, which no row has, and everything in it."""
         row = self.row_of(held)
         self._remove_secret(row)
         self.add_secret(name, row.id, row.flags)
         for other in self.rows.values(row.id):
             self.raise_floor(other.version)
-            if other.environment != held.row.environment:  # deleted there; the name inside has to follow
+            if other.environment != held.row.environment:  # it holds nothing; the name inside has to follow
                 self.rewrite_deleted(replace(self._open(other).record, name=name), other)
 
     def reflag(self, row: SecretRow, flags: int) -> None:
@@ -382,7 +326,7 @@ class Change:
             _sealed.seal_value(self._keyring, row.secret, row.environment, row.version, row.sequence, plain),
         )
 
-    def _leave(self, held: Held, sequence: int) -> None:
+    def leave(self, held: Held, sequence: int) -> None:
         """What stays behind of a value that moved: a deleted one, made by the same line of the log."""
         version = held.row.version + 1
         gone = emptied(held.record, version)

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from secretbridge._durable import sync_folder
 from secretbridge._vault import _crypto, _files, _keys, _policy, _records, _rows, _sealed, _sqlite
 from secretbridge._vault._crypto import SUITE, damaged
 from secretbridge._vault._keys import Keyring
@@ -41,7 +42,7 @@ def create(path: Path, fill: Callable[[_rows.Rows], None]) -> None:
     except BaseException:
         _discard(temporary)
         raise
-    _files.sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def check_vacant(path: Path) -> None:

@@ -171,9 +171,9 @@ class Decided:
 
     # The audit trail
 
-    def _refused(self, act: Act, refusal: SecretBridgeError) -> None:
+    def _refused(self, act: Act, refusal: SecretBridgeError, outcome: int | None = None) -> None:
         """Note a refusal; what cannot be noted must not hide it."""
-        line = self._line(act, None, _outcomes.number(refusal))
+        line = self._line(act, None, outcome or _outcomes.number(refusal))
         with suppress(VaultError):
             if act.operation not in _READINGS or isinstance(refusal, _outcomes.DENIALS):
                 self._append([line])
@@ -223,8 +223,7 @@ class Decided:
 
         def inside(rows: Rows) -> None:
             change = self._change(rows)
-            _reads.write(change, lines[0], operation_id)
-            _reads.write_all(change, lines[1:])
+            _reads.write_all(change, lines, operation_id)
             self._last_state = change.finish()
 
         self._store.transact(operation_id, inside)

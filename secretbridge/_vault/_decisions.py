@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secretbridge._vault import _permissions, _policy, _records, _refusals, _sealed
 from secretbridge._vault._crypto import damaged
-from secretbridge._vault._permissions import CREATE, DELETE, LIST_NAMES, READ_VALUES, UPDATE_ANY, updating
+from secretbridge._vault._permissions import CREATE, LIST_NAMES, READ_VALUES, UPDATE_ANY, updating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,16 +179,23 @@ def check_put(
         check_update(rights, record, fields, shared=shared, word="put")
 
 
-def check_delete(rights: Rights, record: Record, *, shared: bool) -> None:
-    """Decide on deleting a secret that is there; the permission itself was looked at before.
+def check_whole(rights: Rights, record: Record, permission: str, *, shared: bool, word: str) -> None:
+    """Decide on deleting, restoring or undeleting a secret that is there or was.
+
+    Args:
+        rights: of whoever asks.
+        record: the secret as it stands.
+        permission: what this needs; that it is held was looked at before.
+        shared: whether it is one value for all environments.
+        word: what errors call the operation.
 
     Raises:
         NotEnvironmentSpecific, SecretLocked: for a service account the first of these, with the other.
         OutOfScope, SecretLocked: for a user, the first of these.
     """
     if rights.kind == "service":
-        _check_service(rights, record, (DELETE,), shared=shared, word="delete")
+        _check_service(rights, record, (permission,), shared=shared, word=word)
         return
-    check_reach(rights, record, shared=shared, word="delete")
+    check_reach(rights, record, shared=shared, word=word)
     if record.protected:
-        raise _refusals.locked("delete", record)
+        raise _refusals.locked(word, record)

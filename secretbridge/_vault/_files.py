@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._durable import sync_folder
 from secretbridge._vault import _crypto
 from secretbridge.errors import VaultDamaged, VaultError, VaultFull, VaultLocked, VaultReadOnly
 
@@ -257,12 +258,3 @@ def write_new(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in this folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

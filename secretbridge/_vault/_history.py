@@ -12,7 +12,7 @@ from secretbridge._vault._crypto import damaged
 from secretbridge._vault._rows import EVERYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from secretbridge._vault._change import Change, Held
     from secretbridge._vault._keys import Keyring
@@ -79,13 +79,14 @@ def seen(rows: Rows, keyring: Keyring, value: ValueRow, environment: int) -> Ite
             yield step
 
 
-def told(step: Step) -> VersionInfo:
+def told(step: Step, principals: Mapping[bytes, str]) -> VersionInfo:
     """A version in the words of the public face."""
     entry = step.entry
     return VersionInfo(
         version=step.version,
         at=_records.moment(entry.at),
         operation=_audit.operation_of(entry),
+        principal=principals.get(entry.principal, entry.principal.hex()),
         fields=_audit.fields_of(entry),
         name=entry.old_name if step.moved_away else entry.name,
         old_name=entry.old_name or None if not step.moved_away else None,

@@ -45,13 +45,13 @@ class DataKeys:
     """The keys of one epoch; no key has two uses."""
 
     epoch: int
-    records: bytes
-    index: bytes
+    records: MacKey
+    index: MacKey
     audit: bytes
     state: bytes
     policy: bytes
-    digest: bytes
-    chain: bytes
+    digest: MacKey
+    chain: MacKey
 
 
 class Keyring:
@@ -153,7 +153,7 @@ class Keyring:
         cipher = self._records.get((epoch, secret))
         if cipher is None:
             keys = self.current if self.current.epoch == epoch else self.epoch(epoch)
-            cipher = Cipher(_crypto.mac(keys.records, secret))
+            cipher = Cipher(keys.records.mac(secret))
             if len(self._records) >= _MOST_CIPHERS:
                 self._records.clear()
             self._records[epoch, secret] = cipher
@@ -172,7 +172,7 @@ class Keyring:
     def name_index(self, name: str, epoch: int | None = None) -> bytes:
         """What finds a name in the file without showing it: a MAC of its exact UTF-8 bytes."""
         keys = self.current if epoch is None else self.epoch(epoch)
-        return _crypto.mac(keys.index, name.encode("utf-8", "surrogatepass"))[:INDEX_BYTES]
+        return keys.index.mac(name.encode("utf-8", "surrogatepass"))[:INDEX_BYTES]
 
     def name_indexes(self, name: str) -> list[bytes]:
         """Everything that a name may be found by: one thing, and several only while rekeying.
@@ -180,8 +180,11 @@ class Keyring:
         The newest comes first, and once more at the end: names go from an older data key to the newest, so
         one that went while it was looked for is found there.
         """
-        indexes = [self.name_index(name, epoch) for epoch in self._named]
-        return indexes if len(indexes) == 1 else [*indexes, indexes[0]]
+        named = self._named
+        if len(named) == 1:
+            return [self.name_index(name, named[0])]
+        indexes = [self.name_index(name, epoch) for epoch in named]
+        return [*indexes, indexes[0]]
 
     def follow(self, rows: HasDataKeys) -> bool:
         """Look whether there is another data key by now; called as :meth:`learn` is.

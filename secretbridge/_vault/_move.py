@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from secretbridge._vault import _audit, _files, _sqlite, _verify
 from secretbridge._vault._schema import TABLES
@@ -23,6 +23,34 @@ if TYPE_CHECKING:
 
 #: Rows between two calls of the progress callback.
 _STEP: Final = 1000
+
+
+class _NothingThereError(Exception):
+    """The place is free."""
+
+
+def check_free(target: Store, place: Path | PostgresUrl) -> None:
+    """Make sure that there is no vault at the target, and make none.
+
+    Raises:
+        VaultError: there is one, or the place cannot be used.
+    """
+
+    def none() -> NoReturn:
+        raise _NothingThereError
+
+    try:
+        target.connect(none)
+    except _NothingThereError:
+        return
+    raise _taken(place)
+
+
+def _taken(place: Path | PostgresUrl) -> VaultError:
+    return VaultError(
+        f"There is a vault at {place} already; a vault is moved to an empty place only.",
+        advice="Give another file or schema; both vaults were left as they are.",
+    )
 
 
 def move(
@@ -59,10 +87,7 @@ def move(
 
     source.snapshot(inside)
     if not found:
-        raise VaultError(
-            f"There is a vault at {place} already; a vault is moved to an empty place only.",
-            advice="Give another file or schema; both vaults were left as they are.",
-        )
+        raise _taken(place)  # made there just now
     verified, head = found[0]
     if target.snapshot(lambda rows: _audit.head(rows, keyring)) != head:
         raise VaultError(

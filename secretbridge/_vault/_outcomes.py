@@ -23,6 +23,9 @@ from secretbridge.errors import (
     VaultLocked,
 )
 
+#: A credential to keep under a new root key opens no slot; by its class it would be an account removed.
+WRONG_CREDENTIAL: Final = 15
+
 #: What the vault answers when it decided against: everything else is a failure and no decision.
 _REFUSALS: Final[tuple[tuple[type[SecretBridgeError], int, str], ...]] = (
     (SecretNotFound, 1, "not found"),
@@ -43,7 +46,10 @@ _REFUSALS: Final[tuple[tuple[type[SecretBridgeError], int, str], ...]] = (
 REFUSALS: Final = tuple(kind for kind, _, _ in _REFUSALS)
 #: Refused to whoever asked: in the trail whether reads are audited or not.
 DENIALS: Final = (GrantMissing, OutOfScope, AccountExpired, VaultLocked)
-_WORDS: Final = {number: word for _, number, word in _REFUSALS} | {_records.DONE: "done"}
+_WORDS: Final = {number: word for _, number, word in _REFUSALS} | {
+    _records.DONE: "done",
+    WRONG_CREDENTIAL: "wrong credential",
+}
 
 
 def number(refusal: SecretBridgeError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from secretbridge._folders import config_folder, data_folder
 from secretbridge._location import PostgresUrl, is_postgres
 
 
@@ -15,13 +16,9 @@ def default_location() -> Path | PostgresUrl:
         return PostgresUrl(chosen)
     if chosen:
         return Path(chosen)
-    import platformdirs  # late: not needed where the place is given
-
-    return platformdirs.user_data_path("secretbridge") / "vault.db"
+    return data_folder() / "vault.db"
 
 
 def default_key_file() -> Path:
     """``vault.key`` in the user's configuration folder: not beside the vault, so one copy is not both."""
-    import platformdirs  # late: not needed where the key file is given
-
-    return platformdirs.user_config_path("secretbridge") / "vault.key"
+    return config_folder() / "vault.key"

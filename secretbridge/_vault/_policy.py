@@ -73,6 +73,10 @@ class Policy:
         return self.keep_versions is not None or self.keep_days is not None
 
 
+#: That of a new vault.
+FIRST: Final = Policy()
+
+
 def encode(policy: Policy) -> bytes:
     """The plaintext of a policy: JSON with sorted keys, so that one meaning has one encoding."""
     plain = {

@@ -71,8 +71,7 @@ class Removal:
             going = _retention.older(lines)
             self.versions += _retention.drop(change, row.secret, row.environment, name, going)
         else:
-            going = _retention.outlived(lines, change.policy, change.now)
-            self.versions += _retention.drop(change, row.secret, row.environment, name, going)
+            self.versions += _retention.forget(change, row.secret, {row.environment}, name)
 
     def beside(self, change: Change, held: Held) -> None:
         """Remove what is to be removed where this value stood before it was shared, or when it was."""
@@ -86,14 +85,14 @@ class Removal:
 
     def left_behind(self, change: Change, held: Held) -> None:
         """Remove older contents where nothing stands any more because the value is elsewhere."""
-        row = held.row
+        row, name = held.row, held.record.name
+        if not self.older_versions:
+            self.versions += _retention.forget(change, row.secret, {row.environment}, name)
+            return
         lines = list(_retention.lines_of(change, row.secret, row.environment, row.sequence))
         needed = row.environment == EVERYWHERE and _undeletes_to(change, row.secret, lines)
-        if self.older_versions:
-            going = _retention.older(lines) if needed else lines
-        else:
-            going = _retention.outlived(lines, change.policy, change.now, newer=not needed)
-        self.versions += _retention.drop(change, row.secret, row.environment, held.record.name, going)
+        going = _retention.older(lines) if needed else lines
+        self.versions += _retention.drop(change, row.secret, row.environment, name, going)
 
 
 def _undeletes_to(change: Change, secret: bytes, shared: list[_retention.Line]) -> bool:

@@ -34,9 +34,10 @@ class Line(NamedTuple):
     fields: int
     outcome: int
     at: int
+    id: bytes = b""  # of the line in the log, once it was tried to write it
 
 
-def write(change: Change, line: Line, operation_id: bytes) -> None:
+def _write(change: Change, line: Line, operation_id: bytes) -> None:
     """Put a line into the log."""
     change.note(
         line.operation,
@@ -95,7 +96,7 @@ class Batch:
 
     def take(self) -> list[Line]:
         """What waits, from now on the caller's; given back with :meth:`give_back` if it is not written."""
-        if self._process != os.getpid() or not self._lines:
+        if not self._lines or self._process != os.getpid():
             return []
         with self._lock:
             lines, self._lines = self._lines, []
@@ -124,7 +125,16 @@ class Batch:
                     self._wind(flush, seconds)
 
 
-def write_all(change: Change, lines: list[Line]) -> None:
-    """Put what waited into the log."""
-    for line in lines:
-        write(change, line, _sealed.new_id())
+def write_all(change: Change, lines: list[Line], operation_id: bytes = b"") -> None:
+    """Put lines into the log, but for those that an earlier try of unknown outcome brought there.
+
+    Args:
+        change: the transaction.
+        lines: what to write; afterwards what was written, with the ids, to be given back if it fails.
+        operation_id: for the first of them.
+    """
+    lines[:] = [line for line in lines if not line.id or not change.rows.has_line(line.id)]
+    for place, line in enumerate(lines):
+        id_ = operation_id if operation_id and not place else _sealed.new_id()
+        lines[place] = line._replace(id=id_)
+        _write(change, line, id_)

@@ -65,6 +65,7 @@ _HAS_EXPIRY: Final = 32
 _ELSEWHERE: Final = 64
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = 86_400  # seconds
 _RECORD: Final = Struct(">BBIQqqqIII")
 _ENTRY: Final = Struct(">BBBQq16s16s16sIQQI16sQQII")
 _STATE: Final = Struct(">HH16sIQQ32sQQ32sQ")
@@ -103,6 +104,9 @@ class Moved(NamedTuple):
     previous: int
 
 
+NOT_MOVED: Final = Moved(_NO_SECRET, 0, 0)
+
+
 class Entry(NamedTuple):
     """One line of the audit trail: who did what to which secret, and when. It holds no value."""
 
@@ -117,7 +121,7 @@ class Entry(NamedTuple):
     fields: int
     name: str
     old_name: str = ""
-    moved: Moved = Moved(_NO_SECRET, 0, 0)
+    moved: Moved = NOT_MOVED
     principal: bytes = _NO_PRINCIPAL
     outcome: int = DONE
 
@@ -340,7 +344,8 @@ def id_bytes(id_: str | None) -> bytes:
 
 def microseconds(when: datetime) -> int:
     """Microseconds since 1970 of an aware moment, exact for every year."""
-    return (when - _EPOCH) // timedelta(microseconds=1)
+    since = when - _EPOCH
+    return (since.days * _DAY + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(since_1970: int) -> datetime:

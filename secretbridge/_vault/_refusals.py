@@ -229,6 +229,18 @@ def beyond_scope(rights: Rights, operation: str, name: str) -> OutOfScope:
     )
 
 
+def was_shared(rights: Rights, operation: str, name: str) -> OutOfScope:
+    """Beginning the name anew would part what all environments can undelete together."""
+    return OutOfScope(
+        f"The secret {name!r} was shared by all environments when it was deleted, and the account "
+        f"{rights.name!r} is not for all.",
+        advice=f"Have somebody {operation} it who is, or remove it for good first with vault.purge(..., "
+        "deleted=True).",
+        provider=_PROVIDER,
+        operation=operation,
+    )
+
+
 def grant_missing(rights: Rights, operation: str, any_of: Iterable[str], name: str | None) -> GrantMissing:
     """It does not hold what this needs."""
     permissions = tuple(any_of)

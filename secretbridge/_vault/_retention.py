@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _records
 from secretbridge._vault._crypto import damaged
+from secretbridge._vault._rows import EVERYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from secretbridge._vault._change import Change
     from secretbridge._vault._policy import Policy
@@ -30,8 +32,43 @@ class Line(NamedTuple):
 
 def keep_to(change: Change, policy: Policy, row: LogRow, name: str) -> int:
     """Drop what the rules do not keep of the value whose newest line this is; how many versions."""
-    lines = list(lines_of(change, row.secret, row.environment, row.sequence))
-    return drop(change, row.secret, row.environment, name, outlived(lines, policy, change.now))
+    if row.environment != EVERYWHERE and change.rows.value(row.secret, EVERYWHERE) is None:  # never shared
+        lines = list(lines_of(change, row.secret, row.environment, row.sequence))
+        return drop(change, row.secret, row.environment, name, outlived(lines, policy, change.now))
+    return forget(change, row.secret, None if row.environment == EVERYWHERE else {row.environment}, name)
+
+
+def forget(change: Change, secret: bytes, places: Collection[int] | None, name: str) -> int:
+    """Drop what the rules do not keep of a secret that may be, or have been, shared; how many versions.
+
+    What an environment's own versions and the shared ones are together is its history, and it is that which
+    the rules are about. A shared version stays as long as it counts in any environment.
+
+    Args:
+        change: the transaction.
+        secret: which secret.
+        places: of these environments, and of what was shared; None for all.
+        name: the secret's name.
+    """
+    rows = {row.environment: row for row in change.rows.values(secret)}
+    chains = {place: list(lines_of(change, secret, place, row.sequence)) for place, row in rows.items()}
+    shared = chains.get(EVERYWHERE, [])
+    outlives = {place: _outlived_in(change, lines, shared) for place, lines in chains.items()}
+    if len(rows) > 1 and EVERYWHERE in rows and change.opened(rows[EVERYWHERE]).record.elsewhere:
+        del outlives[EVERYWHERE]  # no environment sees the shared versions alone
+    everywhere = set.intersection(*outlives.values())
+    count = 0
+    for place, lines in chains.items():
+        if places is None or place in places or place == EVERYWHERE:
+            gone = everywhere if place == EVERYWHERE else outlives[place]
+            going = [line for line in lines if line.sequence in gone]
+            count += drop(change, secret, place, name, going)
+    return count
+
+
+def _outlived_in(change: Change, own: list[Line], shared: list[Line]) -> set[int]:
+    lines = own if own is shared else list(merge(own, shared, key=lambda line: -line.version))
+    return {line.sequence for line in outlived(lines, change.policy, change.now)}
 
 
 def lines_of(change: Change, secret: bytes, environment: int, sequence: int) -> Iterator[Line]:
@@ -68,17 +105,16 @@ def _made_at(operation_id: bytes) -> int:
     return int.from_bytes(operation_id[:_TIME_BYTES], "big")
 
 
-def outlived(lines: list[Line], policy: Policy, now: int, *, newer: int = 0) -> list[Line]:
+def outlived(lines: list[Line], policy: Policy, now: int) -> list[Line]:
     """Which versions the rules do not keep. The newest one with a content always stays.
 
     Args:
         lines: the versions, newest first.
         policy: the rules.
         now: microseconds since 1970.
-        newer: newer versions that are kept elsewhere: of a value that was shared since, or is not any more.
     """
     oldest = now - policy.keep_days * _DAY if policy.keep_days is not None else None
-    contents, replaced_at = newer, None
+    contents, replaced_at = 0, None
     for place, line in enumerate(lines):
         contents += line.kept
         too_many = policy.keep_versions is not None and contents > policy.keep_versions

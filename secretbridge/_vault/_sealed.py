@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from secretbridge._vault import _crypto, _records
 from secretbridge._vault._crypto import Cipher, damaged
-from secretbridge._vault._rows import LogRow, SecretRow, StateRow, ValueRow
+from secretbridge._vault._rows import LogRow, SecretRow, StateRow, ValueRow, new_tuple
 
 if TYPE_CHECKING:
     from secretbridge._vault._keys import DataKeys, Keyring
@@ -19,6 +19,8 @@ _VALUE_ELEMENT: Final = Struct(">B16sIQIQ")
 _SECRET_ELEMENT: Final = Struct(">B16s16sII")
 _CHAIN_BYTES: Final = 32
 _MODULUS: Final = 1 << 256
+_NONCE: Final = _crypto.NONCE_BYTES
+_TAG: Final = _crypto.TAG_BYTES
 
 GENESIS: Final = bytes(_CHAIN_BYTES)
 
@@ -55,7 +57,7 @@ def seal_value(  # noqa: PLR0917 - the hot path: keywords cost time
     keys = keyring.current
     place = _crypto.place(keyring.vault, _crypto.CURRENT, secret, environment, version, keys.epoch)
     sealed = _crypto.seal(keyring.record_cipher(keys.epoch, secret), plain, place)
-    return ValueRow(secret, environment, version, keys.epoch, sequence, sealed)
+    return new_tuple(ValueRow, (secret, environment, version, keys.epoch, sequence, sealed))
 
 
 def open_record(keyring: Keyring, row: ValueRow) -> tuple[Record, bool]:
@@ -78,7 +80,7 @@ def seal_log(keyring: Keyring, entry: Entry, chain: bytes, history: bytes | None
     """
     keys, vault = keyring.current, keyring.vault
     plain = _records.encode_entry(entry)
-    head = _crypto.mac(keys.chain, chain + plain)
+    head = keys.chain.mac(chain + plain)
     place = _crypto.place(vault, _crypto.AUDIT, entry.operation_id, 0, entry.sequence, keys.epoch)
     audit = _crypto.seal(keyring.block_cipher(keys.audit, entry.sequence), plain + head, place)
     kept = None
@@ -87,7 +89,7 @@ def seal_log(keyring: Keyring, entry: Entry, chain: bytes, history: bytes | None
             vault, _crypto.HISTORY, entry.secret, entry.environment, entry.version, keys.epoch
         )
         kept = _crypto.seal(keyring.record_cipher(keys.epoch, entry.secret), history, place)
-    row = LogRow(
+    row = (
         entry.sequence,
         entry.operation_id,
         entry.secret,
@@ -98,7 +100,7 @@ def seal_log(keyring: Keyring, entry: Entry, chain: bytes, history: bytes | None
         audit,
         kept,
     )
-    return row, head
+    return new_tuple(LogRow, row), head
 
 
 def open_log(keyring: Keyring, row: LogRow) -> tuple[Entry, bytes, bytes]:
@@ -177,17 +179,15 @@ def open_policy(keyring: Keyring, policy_epoch: int, key_epoch: int, sealed: byt
 
 def value_element(keys: DataKeys, row: ValueRow) -> int:
     """What a value row adds to the set digest: bound to its ciphertext by nonce and tag."""
-    clear = _crypto.packed(
-        _VALUE_ELEMENT, 1, row.secret, row.environment, row.version, row.epoch, row.sequence
-    )
-    blob = row.sealed[: _crypto.NONCE_BYTES] + row.sealed[-_crypto.TAG_BYTES :]
-    return int.from_bytes(_crypto.mac(keys.digest, clear + blob), "big")
+    *columns, sealed = row
+    clear = _crypto.packed(_VALUE_ELEMENT, 1, *columns)
+    return int.from_bytes(keys.digest.mac(clear + sealed[:_NONCE] + sealed[-_TAG:]), "big")
 
 
 def secret_element(keys: DataKeys, row: SecretRow) -> int:
     """What a name's row adds to the set digest."""
     clear = _crypto.packed(_SECRET_ELEMENT, 2, row.id, row.name_index, row.epoch, row.flags)
-    return int.from_bytes(_crypto.mac(keys.digest, clear), "big")
+    return int.from_bytes(keys.digest.mac(clear), "big")
 
 
 def add(digest: int, element: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from secretbridge._vault import _records, _refusals, _sealed
+from secretbridge._vault import _records, _refusals, _retention, _sealed
 from secretbridge._vault._change import emptied
 from secretbridge._vault._rows import EVERYWHERE, SHARED
 
@@ -70,6 +70,8 @@ def share(
     record = replace(held.record, version=version, updated_at=_records.moment(change.now))
     change.save(_records.SHARED, operation_id, record, everybodys, 0, environment=EVERYWHERE)
     change.reflag(secret, secret.flags | SHARED)
+    if change.policy.forgets:
+        _retention.forget(change, secret.id, None, name)
     return record
 
 
@@ -112,24 +114,50 @@ def unshare(
     _leave(change, _records.UNSHARED, held)
     change.raise_floor(held.row.version)  # for environments that come later: its versions are theirs too
     change.reflag(secret, secret.flags & ~SHARED)
+    if change.policy.forgets:
+        _retention.forget(change, secret.id, None, held.record.name)
     return told
 
 
-def begin_anew(change: Change, secret: SecretRow, held: Held) -> Held | None:
+def begin_anew(change: Change, secret: SecretRow, held: Held, word: str) -> Held | None:
     """Let a name whose shared secret was deleted begin again, environment-specific; what is held here then.
+
+    Every other environment can still undelete what was shared, as a value of its own.
 
     Args:
         change: the transaction.
         secret: the secret's row.
         held: its value as this environment sees it, deleted.
+        word: what is being done with the name.
+
+    Raises:
+        OutOfScope: whoever does it is not for all environments, whose deleted secret this is.
     """
     if not held.shared:
         return held
+    if change.rights.environments is not None:
+        raise _refusals.was_shared(change.rights, word, held.record.name)
     change.raise_floor(held.row.version)
+    without = set(change.policy.environments.values()) - {change.environment}
     for each in change.everywhere(secret.id):
         change.rewrite_deleted(replace(each.record, elsewhere=each.shared), each.row)
+        without.discard(each.row.environment)
     change.reflag(secret, secret.flags & ~SHARED)
+    gone = replace(emptied(held.record, held.row.version + 1), updated_at=_records.moment(change.now))
+    for environment in sorted(without):
+        id_ = _sealed.new_id()
+        change.save(_records.SHARED, id_, gone, None, 0, deleted=True, environment=environment)
     return change.held(secret.id)
+
+
+def leave_to_shared(change: Change, secret: SecretRow) -> None:
+    """Let a name that is deleted in every environment become a shared secret's; the histories stay."""
+    if secret.flags & SHARED:
+        return
+    for each in change.everywhere(secret.id):
+        if not each.shared:
+            _leave(change, _records.SHARED, each)
+    change.reflag(secret, secret.flags | SHARED)
 
 
 def _content(held: Held) -> tuple[object, ...]:

@@ -44,6 +44,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, busy_timeout: float, allow_file_systems: Collection[str] = ()) -> None:
         self.path = path
+        self._text = str(path)
         self._busy_timeout = busy_timeout
         self._closed = False
         self._lost = False
@@ -131,8 +132,8 @@ class SqliteStore:
         """Run ``work`` on rows that nothing changes meanwhile."""
 
         def inside(connection: sqlite3.Connection) -> T:
-            connection.execute("BEGIN")
-            try:
+            try:  # round BEGIN too: Ctrl-C is raised as soon as it is done
+                connection.execute("BEGIN")
                 return work(Rows(connection))
             finally:
                 _roll_back(connection)
@@ -197,7 +198,7 @@ class SqliteStore:
 
     def _seen_identity(self) -> tuple[int, int] | None:
         try:
-            found = self.path.stat()
+            found = os.stat(self._text)  # noqa: PTH116 - every write asks this, and a Path takes half as long again
         except OSError:
             return None
         return (found.st_dev, found.st_ino)
@@ -274,16 +275,18 @@ class SqliteStore:
         if self._connection is not None and self._seen_identity() != self._identity:
             raise self._gone()
         connection = self._open()
+        try:
+            return self._attempt(connection, operation_id, work)
+        finally:
+            _roll_back(connection)  # of no effect where the commit was made; Ctrl-C may come just before it
+
+    def _attempt(self, connection: sqlite3.Connection, operation_id: bytes, work: Callable[[Rows], T]) -> T:
         failure: VaultError | None = None
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = work(Rows(connection))
         except _sqlite.FAILURES as problem:
             failure = _sqlite.translated(problem, self.path)
-            _roll_back(connection)
-        except BaseException:
-            _roll_back(connection)
-            raise
         if failure is not None:
             raise failure
         self._commit(connection, operation_id)
@@ -294,9 +297,6 @@ class SqliteStore:
             connection.execute("COMMIT")
         except _sqlite.FAILURES as problem:
             failure = _sqlite.translated(problem, self.path)
-        except BaseException:
-            _roll_back(connection)  # of no effect where the commit was made
-            raise
         else:
             return
         _roll_back(connection)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._durable import sync_folder
 from secretbridge._vault import _backup, _create, _files, _policy, _records, _schema, _sealed
 from secretbridge._vault._change import Change
 from secretbridge._vault._crypto import damaged
@@ -89,7 +90,7 @@ def _copy(connection: sqlite3.Connection, path: Path, copy: Path) -> None:
         for ending in endings:
             with suppress(OSError):
                 part.with_name(f"{part.name}{ending}").unlink()
-    _files.sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _format(connection: sqlite3.Connection) -> int:

@@ -44,10 +44,10 @@ def connection_names(config: str | None) -> list[str]:
 
 def run_ids() -> list[str]:
     """Give the ids of the runs that were begun, the newest first."""
-    from secretbridge import migrate
+    from secretbridge import changes, migrate
 
     with suppress(Exception):
-        return [one.id for one in migrate.runs()]
+        return [*(one.id for one in changes() if one.state != "done"), *(one.id for one in migrate.runs())]
     return []
 
 

@@ -11,15 +11,27 @@ from secretbridge.cli._command import adding
 from secretbridge.cli._kinds import ConnectionName, OneOf
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened
+from secretbridge.cli._telling import progress
 from secretbridge.migrate import CONSENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from click.shell_completion import CompletionItem
+
     from secretbridge import SecretBridge
     from secretbridge.migrate import Plan
 
-__all__ = ["Stores", "planned", "rule_options", "rules_of", "store_of_undo", "stores", "vault_option"]
+__all__ = [
+    "Stores",
+    "journal_option",
+    "planned",
+    "rule_options",
+    "rules_of",
+    "store_of_undo",
+    "stores",
+    "vault_option",
+]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -69,6 +81,22 @@ def vault_option() -> Callable[[F], F]:
     )
 
 
+def journal_option() -> Callable[[F], F]:
+    """Add the option that says where the journals of runs are."""
+
+    def folders(_ctx: click.Context, _param: click.Parameter, text: str) -> list[CompletionItem[str]]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(text, type="dir")]
+
+    return click.option(
+        "--journal",
+        metavar="FOLDER",
+        shell_complete=folders,
+        help="The folder of the journals; in the user's state folder without it.",
+    )
+
+
 def rules_of(options: dict[str, Any]) -> dict[str, Any]:
     """Take the rules out of the options, as the library takes them; what was not given is left out.
 
@@ -95,7 +123,14 @@ def planned(session: Session, ends: Stores, rules: dict[str, Any]) -> Plan:
     session.doing = Doing("plan the migration")
     given = dict(rules)
     whole = migrate.Rules.of(given.pop("rules", None), **given)
-    made = migrate.plan(ends.source, ends.target, rules=whole, values_from=ends.values, vault=ends.vault)
+    made = migrate.plan(
+        ends.source,
+        ends.target,
+        rules=whole,
+        values_from=ends.values,
+        vault=ends.vault,
+        progress=progress(session),
+    )
     session.doing = None
     return made
 

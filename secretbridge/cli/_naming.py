@@ -51,7 +51,7 @@ def file_of(session: Session, *, user: bool) -> Path:
     if chosen:
         return Path(chosen).expanduser()
     if user:
-        import platformdirs
+        import platformdirs  # the library keeps its own way there to itself
 
         folder = platformdirs.user_config_path("secretbridge")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

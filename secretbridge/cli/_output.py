@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "confirmed",
+    "counted",
     "note",
     "plain",
     "prepare",
@@ -35,10 +36,36 @@ _SHORT: Final = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def prepare() -> None:
-    """Let no character that the terminal's encoding lacks end the program."""
+    """Let no character that the terminal's encoding lacks end the program, and no stream that was closed."""
+    _occupy()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _occupy() -> None:
+    """Put /dev/null where a standard stream was closed, so that no file opened later takes its place."""
+    import os
+
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number, inheritable=False)
+                os.close(opened)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Say how many there are: "1 secret", "2 secrets"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def plain(text: str) -> str:

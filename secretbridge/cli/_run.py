@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import sys
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from secretbridge.cli import _output, _trouble
+from secretbridge.cli import _output
 from secretbridge.cli._session import Code, Session, Stop
 from secretbridge.cli._table import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from secretbridge.cli._trouble import Trouble
 
 __all__ = ["run"]
 
@@ -24,7 +24,7 @@ _PROGRAM: Final = "secretbridge"
 #: What the completion scripts set.
 _COMPLETE: Final = "_SECRETBRIDGE_COMPLETE"
 #: An option as it may be repeated: no value that was written as one.
-_OPTION = re.compile(r"--?[a-z][a-z-]{0,24}")
+_OPTION: Final = r"--?[a-z][a-z-]{0,24}"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -56,27 +56,37 @@ def _called(session: Session, words: list[str]) -> int:
 
 def _guarded(session: Session, call: Callable[[], int], words: Sequence[str] = ()) -> int:
     """Give the exit code of a call, whatever comes up in it."""
-    trouble: _trouble.Trouble
+    trouble: Trouble
     try:
         return call()
     except click.UsageError as error:
         session.json = session.json or "--json" in words  # it may stand behind what could not be read
         trouble = _of_usage(error)
     except (KeyboardInterrupt, click.Abort):
-        trouble = _trouble.of_interrupt(session)
+        trouble = _words().of_interrupt(session)
     except Stop as stop:
-        trouble = _trouble.of_stop(session, stop)
+        trouble = _words().of_stop(session, stop)
     except BrokenPipeError:
         return _broken_pipe(session)
     except Exception as error:  # noqa: BLE001 - nothing may leave as a traceback: it could show a value
         trouble = _of_exception(session, error)
     try:
-        return _trouble.tell(session, trouble)
+        return _words().tell(session, trouble)  # type: ignore[no-any-return]  # it gives a Code
     except OSError:  # nobody reads standard error
         return trouble.code
 
 
-def _of_exception(session: Session, error: Exception) -> _trouble.Trouble:
+def _words() -> Any:  # noqa: ANN401 - the module
+    """Load what puts an end into words; most runs need none."""
+    from secretbridge.cli import _trouble
+
+    return _trouble
+
+
+def _of_exception(session: Session, error: Exception) -> Trouble:
+    import errno
+
+    from secretbridge.cli import _trouble
     from secretbridge.errors import SecretBridgeError
 
     if isinstance(error, SecretBridgeError):
@@ -88,13 +98,17 @@ def _of_exception(session: Session, error: Exception) -> _trouble.Trouble:
     return _trouble.of_surprise(session, error)
 
 
-def _of_usage(error: click.UsageError) -> _trouble.Trouble:
+def _of_usage(error: click.UsageError) -> Trouble:
     """Put a wrong command line into words, without what was written."""
+    import re
+
+    from secretbridge.cli._trouble import Trouble
+
     path = error.ctx.command_path if error.ctx else "secretbridge"
     what, do = error.message, f"{path} --help shows what there is."
     if isinstance(error, click.NoSuchOption):
         # An option is repeated where it looks like one: what stands there may be a value.
-        known = _OPTION.fullmatch(error.option_name)
+        known = re.fullmatch(_OPTION, error.option_name)
         what = f"There is no option {error.option_name} here." if known else "There is no such option here."
         if error.possibilities:
             what += f" Did you mean {' or '.join(sorted(error.possibilities))}?"
@@ -106,7 +120,7 @@ def _of_usage(error: click.UsageError) -> _trouble.Trouble:
         what = f"{_called_here(error.param)} {error.message}."
     elif isinstance(error, click.BadOptionUsage):
         what = f"{error.option_name} is given without what belongs to it, or with what does not."
-    return _trouble.Trouble(Code.USAGE, what, (), do, facts={"type": "UsageError", "applied": False})
+    return Trouble(Code.USAGE, what, (), do, facts={"type": "UsageError", "applied": False})
 
 
 def _called_here(param: click.Parameter) -> str:

@@ -46,11 +46,13 @@ class Doing:
         what: a verb and its object, such as ``"update 'TOKEN' in vault"``.
         changes: whether it changes something.
         look: how to find out what became of it.
+        so_far: what is known to be done of it, as a sentence, or "".
     """
 
     what: str
     changes: bool = False
     look: str = ""
+    so_far: str = ""
 
 
 @dataclass

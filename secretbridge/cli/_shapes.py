@@ -13,21 +13,25 @@ __all__ = [
     "AccountList",
     "AccountRow",
     "AuditLine",
+    "AuditReads",
     "Backup",
     "Capability",
     "CapabilityList",
     "Change",
     "ChangeEverywhere",
+    "ChangeRow",
     "Check",
     "Checks",
     "Compared",
     "ConnectionChange",
     "ConnectionList",
     "ConnectionRow",
+    "Described",
     "Diff",
     "EnvironmentList",
     "ErrorDetails",
     "ErrorReport",
+    "EverywhereRow",
     "Expiring",
     "ExpiringRow",
     "Found",
@@ -44,13 +48,22 @@ __all__ = [
     "PlanStep",
     "PurgedRow",
     "Rekeyed",
+    "ReportLoss",
+    "ReportMoment",
+    "ReportStep",
+    "ReportTotals",
+    "ReportedRun",
+    "ReportedSecret",
     "RetentionRow",
+    "Rotated",
+    "RunDocument",
     "RunList",
     "RunReport",
     "RunRow",
     "SecretRow",
     "SlotRow",
     "Slots",
+    "Synced",
     "VaultAnchor",
     "Verification",
     "Version",
@@ -125,12 +138,24 @@ class PlaceRow(TypedDict):
 
 
 class ChangeEverywhere(TypedDict):
-    """``update`` with several ``--to``."""
+    """``update`` with several ``--to``, and ``resume`` of it, which tells no fields."""
 
     name: str
     fields: list[str]
     complete: bool
+    run: str | None
     results: list[PlaceRow]
+
+
+class Rotated(TypedDict):
+    """``rotate``, and ``resume`` of it; ``revoked`` counts old tokens."""
+
+    name: str
+    run: str
+    results: list[PlaceRow]
+    verified: list[str]
+    revoked: int
+    dry_run: bool
 
 
 class Version(TypedDict):
@@ -139,6 +164,7 @@ class Version(TypedDict):
     version: int
     at: Time
     operation: str
+    principal: str
     fields: list[str]
     name: str
     old_name: str | None
@@ -331,12 +357,100 @@ class RunReport(TypedDict):
     pruned: list[OutcomeRow]
 
 
+class UndoStep(TypedDict):
+    """What an undo would do with a secret, by the journal alone."""
+
+    secret: str
+    what: Literal["delete", "restore", "look", "leave"]
+    why: str
+
+
+class UndoRehearsal(TypedDict):
+    """``undo --dry-run``."""
+
+    run: str
+    dry_run: bool
+    secrets: list[UndoStep]
+
+
 class Migration(TypedDict):
     """``migrate``; no run where it was refused or only tried."""
 
     plan: PlanReport
     run: RunReport | None
     dry_run: bool
+
+
+class ReportedRun(TypedDict):
+    """The run that a report is about."""
+
+    id: str
+    plan: str
+    state: Literal["running", "interrupted", "incomplete", "done", "undone"]
+    phase: Literal["run", "undo"]
+    who: str
+    program: str
+    started_at: str
+    finished_at: str | None
+    journal: str
+    source: str
+    target: str
+    with_vault: bool
+    delete_source: bool
+
+
+class ReportTotals(TypedDict):
+    """How many secrets there are of each; what there is none of may be left out."""
+
+    states: dict[str, int]
+    verified: dict[str, int]
+    guarantees: dict[str, int]
+    secrets: dict[str, int]
+
+
+class ReportLoss(TypedDict):
+    """A kind of loss."""
+
+    kind: str
+    meaning: str
+    secrets: int
+
+
+class ReportStep(TypedDict):
+    """Something to do next; the command and the call may be empty."""
+
+    text: str
+    command: str
+    call: str
+
+
+class ReportMoment(TypedDict):
+    """Something that happened to the run as a whole."""
+
+    at: str
+    what: str
+    who: str
+
+
+class ReportedSecret(OutcomeRow):
+    """What came of one secret, and whether something is left to do about it."""
+
+    open: bool
+
+
+class RunDocument(TypedDict):
+    """``report``; ``version`` counts changes that take something away."""
+
+    format: Literal["secretbridge-report"]
+    version: Literal[1]
+    made_at: str
+    run: ReportedRun
+    totals: ReportTotals
+    losses: list[ReportLoss]
+    warnings: list[str]
+    next: list[ReportStep]
+    history: list[ReportMoment]
+    secrets: list[ReportedSecret]
 
 
 class RunRow(TypedDict):
@@ -353,10 +467,35 @@ class RunRow(TypedDict):
     with_vault: bool
 
 
+class Synced(TypedDict):
+    """``sync``; a plan with ``--dry-run``, else a run."""
+
+    plan: PlanReport | None
+    run: RunReport | None
+    dry_run: bool
+
+
+class ChangeRow(TypedDict):
+    """A change in several stores, or a rotation, that was begun; ``resume`` is the command to go on with."""
+
+    id: str
+    kind: Literal["update", "rotation"]
+    state: Literal["running", "interrupted", "incomplete", "done", "damaged"]
+    name: str
+    targets: list[str]
+    started_at: str
+    vault: str | None
+    named: bool
+    revokes: bool
+    journal: str
+    resume: str | None
+
+
 class RunList(TypedDict):
     """``runs``; newest first."""
 
     runs: list[RunRow]
+    changes: list[ChangeRow]
 
 
 class Verification(TypedDict):
@@ -443,11 +582,11 @@ class AccountList(TypedDict):
 
 
 class AccountChange(TypedDict):
-    """``vault accounts add``, ``grant``, ``revoke``, ``remove``; the key only with ``--reveal``."""
+    """``vault accounts add`` and all that change one; a key only with ``--reveal``."""
 
     vault: str
     account: str
-    operation: Literal["add", "grant", "revoke", "remove"]
+    operation: Literal["add", "grant", "revoke", "remove", "renew-key", "change"]
     file: str | None
     key: NotRequired[str]
 
@@ -459,6 +598,30 @@ class Moved(TypedDict):
     secrets: int
     values: int
     entries: int
+
+
+class EverywhereRow(TypedDict):
+    """What a vault holds under a name, over all environments."""
+
+    id: str
+    name: str
+    shared: bool
+    environments: list[str]
+    protected: list[str]
+
+
+class Described(TypedDict):
+    """``vault describe``."""
+
+    vault: str
+    secret: EverywhereRow
+
+
+class AuditReads(TypedDict):
+    """``vault audit-reads``."""
+
+    vault: str
+    audit_reads: Literal["off", "batched", "durable"]
 
 
 class VaultAnchor(TypedDict):
@@ -536,12 +699,20 @@ SHAPES: dict[str, Any] = {
     "undelete": Change,
     "plan": PlanReport,
     "migrate": Migration,
+    "sync": Synced,
+    "rotate": Rotated,
     "runs": RunList,
     "resume": RunReport,
+    "resume (change)": ChangeEverywhere,
+    "resume (rotation)": Rotated,
     "undo": RunReport,
+    "undo (dry run)": UndoRehearsal,
+    "report": RunDocument,
     "vault verify": Verification,
     "vault audit": AuditLine,
     "vault anchor": VaultAnchor,
+    "vault audit-reads": AuditReads,
+    "vault describe": Described,
     "vault backup": Backup,
     **{f"vault slots {verb}": Slots for verb in ("list", "add", "change", "remove")},
     "vault rekey": Rekeyed,
@@ -552,7 +723,10 @@ SHAPES: dict[str, Any] = {
     "vault share": Change,
     "vault unshare": Change,
     "vault accounts list": AccountList,
-    **{f"vault accounts {verb}": AccountChange for verb in ("add", "grant", "revoke", "remove")},
+    **{
+        f"vault accounts {verb}": AccountChange
+        for verb in ("add", "add-user", "renew-key", "change", "grant", "revoke", "remove")
+    },
     "vault move": Moved,
     "doctor": Checks,
     "error": ErrorReport,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -22,13 +23,18 @@ __all__ = [
     "id_option",
     "in_option",
     "in_vault",
+    "kept_by_runs",
     "name_argument",
     "opened",
     "opened_vault",
     "store_argument",
+    "vault_of_values",
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+#: What runs keep in a vault for themselves: keys, and values of other stores. None of a program's business.
+_OF_RUNS: Final = re.compile(r"migration\.(?:key|[0-9]{8}-.+)|change\.change-.+|rotation-[0-9a-f]+\..+")
 
 
 def in_option(*, to: bool = False) -> Callable[[F], F]:
@@ -56,9 +62,21 @@ def in_vault() -> Callable[[F], F]:
     )
 
 
-def store_argument(name: str = "store", metavar: str = "CONNECTION") -> Callable[[F], F]:
+def store_argument(
+    name: str = "store", metavar: str = "CONNECTION", *, required: bool = True
+) -> Callable[[F], F]:
     """Add an argument that names a store."""
-    return click.argument(name, type=ConnectionName(), metavar=metavar)
+    return click.argument(name, type=ConnectionName(), metavar=metavar, required=required)
+
+
+def vault_of_values() -> Callable[[F], F]:
+    """Add the option that says which vault keeps the values of a change until it has been made everywhere."""
+    return click.option(
+        "--vault",
+        type=ConnectionName(),
+        metavar="CONNECTION",
+        help="The vault that keeps the values meanwhile, for resume; the embedded one without it.",
+    )
 
 
 def name_argument(*, required: bool = True) -> Callable[[F], F]:
@@ -102,6 +120,11 @@ def opened_vault(session: Session, store: str) -> Iterator[Vault]:
     with connect_vault(store, config=session.config) as vault:
         session.doing = None
         yield vault
+
+
+def kept_by_runs(name: str) -> bool:
+    """Say whether a secret is one that runs keep in a vault for themselves, by its name."""
+    return _OF_RUNS.fullmatch(name) is not None
 
 
 def found(session: Session, bridge: SecretBridge, store: str, name: str | None, id: str | None) -> Secret:

@@ -53,6 +53,13 @@ _ACCOUNTS: Final = Family(
     table={
         "list": Entry("vault_accounts", "listing", "List the accounts of a vault."),
         "add": Entry("vault_accounts", "add", "Add a service account to a vault, with a key of its own."),
+        "add-user": Entry("vault_users", "add_user", "Add a user, who has a credential of his own."),
+        "renew-key": Entry(
+            "vault_users", "renew_key", "Give a service account a new key; the old one opens nothing more."
+        ),
+        "change": Entry(
+            "vault_users", "change", "Say until when, and in which environments, an account acts."
+        ),
         "grant": Entry("vault_accounts", "grant", "Give an account roles or permissions."),
         "revoke": Entry(
             "vault_accounts", "revoke", "Take roles or permissions from an account; it holds at once."
@@ -67,6 +74,12 @@ _VAULT: Final = Family(
     table={
         "verify": Entry("vault", "verify", "Check a whole vault, and its audit trail against an anchor."),
         "audit": Entry("vault", "audit", "Print the audit trail of a vault."),
+        "audit-reads": Entry(
+            "vault_about", "audit_reads", "Say whether the audit trail tells of reading and listing."
+        ),
+        "describe": Entry(
+            "vault_about", "describe", "Tell where a secret has a value, and where it is protected."
+        ),
         "anchor": Entry("vault", "anchor", "Print where the audit trail is at, to be kept elsewhere."),
         "backup": Entry("vault", "backup", "Copy a vault as it is at one moment."),
         "slots": _SLOTS,
@@ -106,6 +119,7 @@ ROOT: Final = Family(
         "lock": Entry("writing", "lock", "Protect a secret against changes."),
         "unlock": Entry("writing", "unlock", "Let a protected secret be changed again."),
         "expiring": Entry("expiring", "expiring", "List what expires within a time."),
+        "rotate": Entry("rotating", "rotate", "Get a new token, write it everywhere, revoke the old one."),
         "diff": Entry("compare", "diff", "Compare two stores, without showing values."),
         "run": Entry("running", "run", "Run a program that gets secrets as environment variables."),
         "history": Entry("past", "history", "List the versions of a secret in a vault."),
@@ -113,9 +127,13 @@ ROOT: Final = Family(
         "undelete": Entry("past", "undelete", "Bring back a deleted secret in a vault."),
         "plan": Entry("moving", "plan", "Say what a migration would do and lose."),
         "migrate": Entry("moving", "migrate", "Copy secrets from one store to another, by a plan."),
-        "runs": Entry("runs", "runs", "List the migrations that were begun."),
-        "resume": Entry("runs", "resume", "Go on with a migration that was interrupted or did not do all."),
+        "sync": Entry(
+            "syncing", "sync", "Bring a target to where its source is; again, only what has changed."
+        ),
+        "runs": Entry("runs", "runs", "List what was begun with a journal, and how to go on with it."),
+        "resume": Entry("runs", "resume", "Go on with a run that was interrupted or did not do all."),
         "undo": Entry("runs", "undo", "Take back what a migration did at its target."),
+        "report": Entry("report", "report", "Report what came of a migration, as JSON, Markdown or a page."),
         "vault": _VAULT,
         "doctor": Entry("doctor", "doctor", "Check the installation and every connection, changing nothing."),
         "completion": Entry("completion", "completion", "Print the completion script for a shell."),

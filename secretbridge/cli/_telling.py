@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from secretbridge.cli._output import note, table
+from secretbridge.cli._output import counted, note, table
 from secretbridge.cli._session import Code, Session, Stop
 from secretbridge.cli._trouble import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from secretbridge.migrate import Event, Plan, Run, Step
+    from secretbridge.migrate import Plan, Run, Step
 
 __all__ = [
+    "CONSENT",
     "broken_off",
     "ended",
     "plan_report",
@@ -26,6 +25,8 @@ __all__ = [
     "tell_run",
 ]
 
+#: How an outcome names the consent that would take it back all the same.
+CONSENT: Final = re.compile(r'accept=\["(\w+)"\]')
 _NAMED: Final = 5
 _ORDER: Final = ("refuse", "create", "update", "skip")
 
@@ -35,7 +36,7 @@ def _summary(plan: Plan) -> str:
     counts = ", ".join(
         f"{plan.counts[action]:,} to {action}" for action in ("create", "update", "skip", "refuse")
     )
-    return f"{len(plan.steps):,} secrets from {plan.source} to {plan.target}: {counts}."
+    return f"{counted(len(plan.steps), 'secret')} from {plan.source} to {plan.target}: {counts}."
 
 
 def show_plan(session: Session, plan: Plan) -> None:
@@ -59,8 +60,8 @@ def tell_plan(session: Session, plan: Plan) -> None:
     of = plan.estimates
     note(
         session,
-        f"Expected: {of.source_requests:,} requests to the source, {of.target_requests:,} to the target,"
-        f" {max(of.seconds, 1):,.0f} s by their declared rates.",
+        f"Expected: {counted(of.source_requests, 'request')} to the source, {of.target_requests:,} to the"
+        f" target, {max(of.seconds, 1):,.0f} s by their declared rates.",
     )
     note(session, _summary(plan))
 
@@ -115,7 +116,12 @@ def tell_run(session: Session, run: Run) -> None:
         ],
     )
     counts = ", ".join(f"{count:,} {state}" for state, count in run.counts.items())
-    note(session, f"Run {run.id}: {counts or 'nothing to do'}.")
+    # A sync that finds nothing to do leaves no run behind, and so none to name.
+    note(session, f"Run {run.id}: {counts or 'nothing to do'}." if run.id else _idle(counts))
+
+
+def _idle(counts: str) -> str:
+    return "There is nothing to do" + (f": {counts}." if counts else ".")
 
 
 def ended(run: Run, verb: str, do: str) -> None:
@@ -138,30 +144,27 @@ def ended(run: Run, verb: str, do: str) -> None:
         f"The run {run.id} was not taken back whole."
         if verb == "undo"
         else f"The run {run.id} did not do all.",
-        why=f"{len(left):,} of {len(run.outcomes):,} secrets are open: {names}.",
+        why=f"{len(left):,} of {counted(len(run.outcomes), 'secret is', 'secrets are')} open: {names}.",
         do=do,
         code=Code.UNKNOWN if "unknown" in states else Code.PARTLY if done else Code.FAILED,
     )
 
 
-def broken_off() -> str | None:
+def broken_off(journal: str | None = None) -> str | None:
     """Give the id of the run that this process began and that was interrupted."""
     from secretbridge import migrate
 
     mine = f"(process {os.getpid()})"
     return next(
-        (one.id for one in migrate.runs() if one.state == "interrupted" and one.who.endswith(mine)), None
+        (
+            one.id
+            for one in migrate.runs(journal=journal)
+            if one.state == "interrupted" and one.who.endswith(mine)
+        ),
+        None,
     )
 
 
-def progress(session: Session) -> Callable[[Event], None] | None:
-    """Give what shows on a terminal how far a run is; None elsewhere."""
-    if session.quiet or session.json or not sys.stderr.isatty():
-        return None
-
-    def show(event: Event) -> None:
-        ending = "\n" if event.kind == "finished" else ""
-        sys.stderr.write(f"\r{event.done:,} of {event.total:,}{ending}")
-        sys.stderr.flush()
-
-    return show
+def progress(session: Session) -> bool:
+    """Say whether it is shown how far a plan or a run is: on a terminal at once, else once a minute."""
+    return not (session.quiet or session.json)

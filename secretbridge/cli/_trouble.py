@@ -27,13 +27,16 @@ _WORDS: Final = (
     (r"\bby id=", "by --id"),
     (r"\bif_version=", "--if-version "),
     (r"\b(get|update|create|put|delete)_secret\b(?:\(\))?", r"secretbridge \1"),
-    (r"\blist_secrets\(\)", "secretbridge list"),
+    (r"\blist_secrets\(\)", "secretbridge list CONNECTION"),
     (r"\b(history|restore|undelete)\(\)", r"secretbridge \1"),
     (r"\baudit_head\(\)", "secretbridge vault anchor"),
     (r"\bskip_refused=True\b", "--skip-refused"),
     (r"migrate\.runs\(\) shows the runs; journal= says where they are", "secretbridge runs shows the runs"),
     (r"\bmigrate\.(resume|undo)\('([^']*)', …\)", r"secretbridge \1 \2"),
     (r"\bmigrate\.runs\(\)", "secretbridge runs"),
+    (r"\bjournal= says", "--journal says"),
+    (r"\bresume_(?:everywhere|rotation)\('([^']*)'(?:, …)?\)", r"secretbridge resume \1"),
+    (r"\bconsent with accept_unverifiable=True", "consent by --accept-unverifiable"),
     (r'\bon_conflict="(\w+)"', r"--on-conflict \1"),
     (r"\bundo\(…, (accept=\[[^\]]*\])\)", r"secretbridge undo with \1"),
     (r"\bvalues_from=", "--values-from"),
@@ -41,6 +44,9 @@ _WORDS: Final = (
     (r"\bGive vault= as\b", "Give --vault as"),
     (r"\bno vault= (keeps|was)\b", r"no vault \1"),
     (r"\bundo\(\)", "secretbridge undo"),
+    (r": NotApplied\b", ": not applied"),
+    (r": Unknown\b", ": unknown"),
+    (r": NotRestored\b", ": not restored"),
 )  # fmt: skip
 _FIELDS: Final = {
     "new_name": "--rename",
@@ -58,7 +64,12 @@ _FIELDS: Final = {
     },
     "on_conflict": "--on-conflict",
     "run_id": "RUN",
+    "journal": "--journal",
     "values_from": "--values-from",
+    "obtain": "--obtain",
+    "revoke": "--revoke",
+    "revoke_variable": "--revoke-variable",
+    "time_limit": "--time-limit",
     "vault": "--vault",
     "id": "--id",
 }
@@ -66,6 +77,10 @@ _FIELDS: Final = {
 
 _ACCEPT: Final = re.compile(r"\baccept=\[[^\]]*\]")
 _WORD: Final = re.compile('"([a-z_]+)"')
+#: What a rule or a plan refuses: by their names, for the classes load late.
+_POLICY: Final = (
+    "SecretProtected", "GrantMissing", "OutOfScope", "NotEnvironmentSpecific", "PlanRefused", "PlanStale",
+)  # fmt: skip
 _NOTHING_APPLIED: Final = frozenset({Code.FAILED, Code.USAGE, Code.REFUSED})
 
 
@@ -91,14 +106,15 @@ class Trouble(NamedTuple):
 
 def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     """Put an error of the library into words."""
-    from secretbridge.errors import InvalidRequest, PlanRefused, PlanStale, SecretProtected
+    from secretbridge import errors
+    from secretbridge.errors import InvalidRequest
 
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
         code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
-    elif isinstance(error, (SecretProtected, PlanRefused, PlanStale)) and error.applied is False:
-        code, ending = Code.REFUSED, "; nothing was changed"
+    elif isinstance(error, tuple(getattr(errors, one) for one in _POLICY)) and error.applied is False:
+        code, ending = Code.REFUSED, "; nothing was changed" if doing.changes else ""
     elif not doing.changes:
         code, ending = Code.FAILED, ""
     elif error.applied is None:
@@ -148,7 +164,8 @@ def of_interrupt(session: Session) -> Trouble:
     if doing is not None and doing.changes:
         what = f"Interrupted while trying to {doing.what}; whether it was done is not known."
     do = doing.look if doing is not None and doing.changes else ""
-    return Trouble(Code.INTERRUPTED, what, _before(session), do, facts={"type": "Interrupted"})
+    so_far = (doing.so_far,) if doing is not None and doing.so_far else ()
+    return Trouble(Code.INTERRUPTED, what, (*so_far, *_before(session)), do, facts={"type": "Interrupted"})
 
 
 def of_surprise(session: Session, error: Exception) -> Trouble:
@@ -179,6 +196,8 @@ def tell(session: Session, trouble: Trouble) -> Code:
         facts |= trouble.facts or {}
         if trouble.facts is None and trouble.code in _NOTHING_APPLIED:
             facts["applied"] = False
+        elif trouble.facts is None and trouble.code is Code.PARTLY:
+            facts["applied"] = True  # in part
         facts |= {"what": trouble.what, "why": list(trouble.why), "do": trouble.do}
         facts |= {"exit_code": int(trouble.code), "cause": trouble.cause if session.verbose else None}
         show_json_error({"error": facts})
@@ -201,7 +220,8 @@ def in_words(text: str) -> str:
 
 
 def _of_violation(one: Violation) -> str:
-    return in_words(str(one._replace(field=_FIELDS.get(one.field, one.field))))
+    store, colon, field = one.field.rpartition(": ")  # of several stores it says which
+    return in_words(str(one._replace(field=f"{store}{colon}{_FIELDS.get(field, field)}")))
 
 
 def _cause(error: SecretBridgeError) -> str:

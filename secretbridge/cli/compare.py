@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secretbridge.cli._command import command
-from secretbridge.cli._output import note, show_json, table
+from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Code, Doing, Session
-from secretbridge.cli._stores import opened, store_argument
+from secretbridge.cli._stores import kept_by_runs, opened, store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ def diff(session: Session, left: str, right: str, *, no_values: bool, exit_code:
 
     Columns: name, status (only left, only right, equal, different, unknown), what is different. Values are
     read where both stores tell them, and compared; where one does not, they are unknown. Only fields that
-    both stores tell are compared.
+    both stores tell are compared. What runs keep in a vault for themselves is left out.
     """
     with opened(session, left) as one, opened(session, right) as other:
         rows = list(_compared(session, (left, one), (right, other), values=not no_values))
@@ -44,7 +44,7 @@ def diff(session: Session, left: str, right: str, *, no_values: bool, exit_code:
     else:
         shown = [row for row in rows if row["status"] != "equal"]
         table(("name", "status", "different"), [[row["name"], row["status"], _what(row)] for row in shown])
-        note(session, f"{len(rows) - len(shown)} of {len(rows)} secrets are equal.")
+        note(session, f"{len(rows) - len(shown)} of {counted(len(rows), 'secret is', 'secrets are')} equal.")
     return Code.FAILED if exit_code and any(row["status"] != "equal" for row in rows) else Code.DONE
 
 
@@ -81,7 +81,10 @@ def _compared(
 def _by_name(session: Session, store: str, bridge: SecretBridge) -> dict[str, list[Secret]]:
     session.doing = Doing(f"list {store}")
     found: dict[str, list[Secret]] = {}
+    vault = bridge.capabilities.provider == "local"
     for secret in bridge.iter_secrets():
+        if vault and kept_by_runs(secret.name):
+            continue
         found.setdefault(secret.name, []).append(secret)
     return found
 

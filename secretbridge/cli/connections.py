@@ -39,7 +39,18 @@ def listing(session: Session) -> None:
         ]
         show_json({"connections": rows})
         return
-    table(("name", "provider", "defined in"), [[one.name, one.provider, one.place] for one in known])
+    place = {one.name: one.place for one in known}
+    # Both stand for the vault that variables or nobody chose: two names, one store.
+    same = place.get("local") == place.get("vault") == "environment"
+    shown = [
+        [
+            one.name,
+            one.provider,
+            f"{one.place}; the same as vault" if same and one.name == "local" else one.place,
+        ]
+        for one in known
+    ]
+    table(("name", "provider", "defined in"), shown)
 
 
 def _plain(options: Any) -> Any:  # noqa: ANN401 - whatever TOML can hold

@@ -8,8 +8,17 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._files import read_text, written
-from secretbridge.cli._migrating import planned, rule_options, rules_of, store_of_undo, stores, vault_option
-from secretbridge.cli._output import note, show_json
+from secretbridge.cli._interrupt import patient
+from secretbridge.cli._migrating import (
+    journal_option,
+    planned,
+    rule_options,
+    rules_of,
+    store_of_undo,
+    stores,
+    vault_option,
+)
+from secretbridge.cli._output import counted, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import store_argument
 from secretbridge.cli._telling import (
@@ -25,6 +34,7 @@ from secretbridge.cli._telling import (
 from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
+    from secretbridge import SecretBridge
     from secretbridge.cli._migrating import Stores
     from secretbridge.migrate import Plan, Run
 
@@ -63,18 +73,33 @@ def plan(session: Session, source: str, target: str, *, out: str | None, **optio
 @vault_option()
 @click.option("--no-undo", is_flag=True, help="Keep no replaced values: undo will not restore them.")
 @click.option("--skip-refused", is_flag=True, help="Leave behind what the plan refuses.")
+@click.option("--stop-on-error", is_flag=True, help="End at the first secret that fails; resume goes on.")
+@click.option(
+    "--delete-source",
+    is_flag=True,
+    help="Delete at the source what was written, after all of it was verified.",
+)
+@click.option(
+    "--accept-unverifiable",
+    is_flag=True,
+    help="With --delete-source: even where the target never tells a value.",
+)
+@journal_option()
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def migrate(session: Session, source: str, target: str, **options: Any) -> int | None:  # noqa: ANN401 - click's own
     """Copy secrets from one store to another, by a plan.
 
-    It says first what it will do, and asks. The source keeps its secrets. Each one is written down before it
-    is touched: resume goes on after an interruption, and undo takes all of it back. Values that are replaced
-    are kept in the embedded vault for that, unless that vault is one of the two stores.
+    It says first what it will do, and asks. Each secret is written down before it is touched: resume goes on
+    after an interruption, and undo takes all of it back. Values that are replaced are kept in the embedded
+    vault for that, unless that vault is one of the two stores. The source keeps its secrets, unless
+    --delete-source is given: then it loses those that were written, once all of them were read back.
     """
     rules = rules_of(options)
     if options["file"] is not None and rules:
         raise click.UsageError("--plan holds the rules already; give it alone.")
+    if options["accept_unverifiable"] and not options["delete_source"]:
+        raise click.UsageError("--accept-unverifiable belongs to --delete-source.")
     keeps = store_of_undo(session, options["vault"], (source, target), no_undo=options["no_undo"])
     values = options["values_from"]
     with stores(session, source, target, values=values, vault=keeps) as opened:
@@ -87,30 +112,61 @@ def migrate(session: Session, source: str, target: str, **options: Any) -> int |
             if session.json:
                 show_json(report)
             return Code.REFUSED if made.refused and not options["skip_refused"] else Code.DONE
-        agree(f"This writes {_writes(made)} secrets into {target}.", yes=options["yes"])
-        run = _applied(session, made, (source, target, keeps, values), skip_refused=options["skip_refused"])
+        after = f", and deletes them in {source} once all are verified" if options["delete_source"] else ""
+        agree(f"This writes {counted(_writes(made), 'secret')} into {target}{after}.", yes=options["yes"])
+        run = _applied(session, made, (source, target, keeps, values), options)
+        unseen = keeps is None and not options["delete_source"] and _hides_changes(opened.target)
     session.doing = None
     if session.json:
         show_json(report | {"run": run_report(run)})
     else:
         tell_run(session, run)
-    again = how_on(run.id, source, target, keeps, values)
-    ended(run, "migrate", f"{again} goes on; {how_back(run.id, target, keeps)} takes it back.")
+    journal = options["journal"]
+    again = how_on(run.id, source, target, keeps, values, journal=journal)
+    back = how_back(run.id, target, keeps, journal=journal)
+    ended(run, "migrate", f"{again} goes on; {back} takes it back.")
     session.changed(f"did the run {run.id}")
-    note(session, f"To take it back: {how_back(run.id, target, keeps)}")
+    if not options["delete_source"]:  # else the target may hold the only copy, and undo leaves it
+        note(session, f"To take it back: {back}{' --accept unseen' if unseen else ''}")
+        if unseen:
+            note(session, f"{target} does not show whether somebody changed it since: look first.")
     return None
 
 
-def how_on(run: str, source: str, target: str, vault: str | None, values: str | None = None) -> str:
+def _hides_changes(target: SecretBridge) -> bool:
+    """Say whether a store's listing shows no sign of a change, so that an undo needs consent."""
+    from secretbridge.errors import SecretBridgeError
+
+    try:
+        first = next(target.iter_secrets(page_size=1), None)
+    except SecretBridgeError:  # the run is done all the same, and undo says it too
+        return False
+    return first is not None and first.version is None and first.updated_at is None
+
+
+def how_on(
+    run: str,
+    source: str,
+    target: str,
+    vault: str | None,
+    values: str | None = None,
+    *,
+    journal: str | None = None,
+) -> str:
     """Give the command that goes on with a run."""
-    return f"secretbridge resume {run} {source} {target}{_vault(vault)}" + (
-        f" --values-from {values}" if values else ""
-    )
+    lent = f" --values-from {values}" if values else ""
+    return f"secretbridge resume {run} {source} {target}{_vault(vault)}{lent}{_journal(journal)}"
 
 
-def how_back(run: str, target: str, vault: str | None) -> str:
+def how_back(run: str, target: str, vault: str | None, *, journal: str | None = None) -> str:
     """Give the command that takes a run back."""
-    return f"secretbridge undo {run} {target}{_vault(vault)}"
+    return f"secretbridge undo {run} {target}{_vault(vault)}{_journal(journal)}"
+
+
+def _journal(folder: str | None) -> str:
+    from shlex import quote
+
+    return "" if folder is None else f" --journal {quote(folder)}"
 
 
 def _vault(vault: str | None) -> str:
@@ -142,7 +198,7 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
         show_plan(session, made)
     else:
         tell_plan(session, made)
-    if keeps is not None:
+    if keeps is not None and made.counts["update"]:
         note(session, f"Values that are replaced are kept in {keeps}, for an undo.")
     elif made.counts["update"]:
         note(
@@ -157,7 +213,7 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
     if refused:
         raise Stop(
             "The plan refuses something; nothing was changed.",
-            why=f"{len(made.refused)} of {len(made.steps)} secrets would be refused.",
+            why=f"It refuses {len(made.refused)} of {counted(len(made.steps), 'secret')}.",
             do="Change the rules, consent by --accept, or leave them behind by --skip-refused.",
             code=Code.REFUSED,
         )
@@ -165,19 +221,28 @@ def _shown(session: Session, made: Plan, options: dict[str, Any], keeps: str | N
 
 
 def _applied(
-    session: Session, made: Plan, given: tuple[str, str, str | None, str | None], *, skip_refused: bool
+    session: Session, made: Plan, given: tuple[str, str, str | None, str | None], options: dict[str, Any]
 ) -> Run:
     source, target, keeps, values = given
+    journal = options["journal"]
+    chosen = {
+        name: options[name]
+        for name in ("skip_refused", "stop_on_error", "delete_source", "accept_unverifiable", "journal")
+    }
     what = f"migrate from {source} to {target}"
-    session.doing = Doing(what, changes=True, look="secretbridge runs shows whether it was begun.")
+    again = how_on("RUN", source, target, keeps, values, journal=journal)
+    look = f"secretbridge runs shows whether it was begun; {again} goes on."
+    session.doing = Doing(what, changes=True, look=look)
     try:
-        return made.apply(skip_refused=skip_refused, check=False, progress=progress(session))
+        with patient(session):
+            return made.apply(**chosen, check=False, progress=progress(session))
     except KeyboardInterrupt:
-        run = broken_off()
+        run = broken_off(journal)
         if run is None:
             session.doing = None
         else:
-            back = how_back(run, target, keeps)
-            look = f"{how_on(run, source, target, keeps, values)} goes on; {back} takes it back."
+            back = how_back(run, target, keeps, journal=journal)
+            again = how_on(run, source, target, keeps, values, journal=journal)
+            look = f"{again} goes on; {back} takes it back."
             session.doing = Doing(f"{what} (run {run})", changes=True, look=look)
         raise

@@ -10,7 +10,7 @@ import click
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import Whole
 from secretbridge.cli._output import show_json, stamp, table
-from secretbridge.cli._session import Doing, Session
+from secretbridge.cli._session import Doing, Session, Stop
 from secretbridge.cli._stores import in_vault, name_argument, opened_vault
 from secretbridge.cli.writing import tell_change
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "restore", "undelete"]
 
+_DRY = click.option(
+    "--dry-run", is_flag=True, help="Look at the history and say what would be done; change nothing."
+)
+
 
 @command("history")
 @name_argument()
@@ -28,8 +32,8 @@ __all__ = ["history", "restore", "undelete"]
 def history(session: Session, store: str, name: str) -> None:
     """List the versions of a secret in a vault.
 
-    Newest first, without values; also those of a deleted secret. Columns: version, time, operation, fields
-    given, name then.
+    Newest first, without values; also those of a deleted secret. Columns: version, time, operation, who,
+    fields given, name then.
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"list the versions of {name!r} in {store}")
@@ -40,9 +44,9 @@ def history(session: Session, store: str, name: str) -> None:
         show_json({"connection": store, "name": name, "versions": rows})
         return
     table(
-        ("version", "time", "operation", "fields", "name"),
+        ("version", "time", "operation", "who", "fields", "name"),
         [
-            [str(one.version), stamp(one.at), one.operation, ",".join(one.fields), one.name]
+            [str(one.version), stamp(one.at), one.operation, one.principal, ",".join(one.fields), one.name]
             for one in versions
         ],
     )
@@ -52,21 +56,52 @@ def history(session: Session, store: str, name: str) -> None:
 @name_argument()
 @click.argument("version", type=Whole(1), metavar="VERSION")
 @in_vault()
-def restore(session: Session, store: str, name: str, version: int) -> None:
+@_DRY
+def restore(session: Session, store: str, name: str, version: int, *, dry_run: bool) -> None:
     """Bring back an older version of a secret in a vault.
 
     Its value, description, activity and expiry become a new version; name and protection stay. What was there
     before remains in the history.
     """
-    _bring_back(session, "restore", store, name, lambda vault: vault.restore(name, version))
+    if dry_run:
+        _rehearsed(session, "restore", store, name, version)
+    else:
+        _bring_back(session, "restore", store, name, lambda vault: vault.restore(name, version))
 
 
 @command("undelete")
 @name_argument()
 @in_vault()
-def undelete(session: Session, store: str, name: str) -> None:
+@_DRY
+def undelete(session: Session, store: str, name: str, *, dry_run: bool) -> None:
     """Bring back a deleted secret in a vault."""
-    _bring_back(session, "undelete", store, name, lambda vault: vault.undelete(name))
+    if dry_run:
+        _rehearsed(session, "undelete", store, name)
+    else:
+        _bring_back(session, "undelete", store, name, lambda vault: vault.undelete(name))
+
+
+def _rehearsed(session: Session, operation: str, store: str, name: str, version: int = 0) -> None:
+    """Say by the history whether it could be done.
+
+    Raises:
+        Stop: it could not.
+    """
+    with opened_vault(session, store) as vault:
+        session.doing = Doing(f"list the versions of {name!r} in {store}")
+        versions = vault.history(name)
+    session.doing = None
+    deleted = bool(versions) and versions[0].deleted
+    there = {one.version for one in versions if not (one.deleted or one.purged)}
+    why = ""
+    if deleted != (operation == "undelete"):
+        why = "The secret is deleted; undelete comes first." if deleted else "The secret is not deleted."
+    elif version and version not in there:
+        why = f"It has no version {version} whose content is kept."
+    if why:
+        do = f"secretbridge history {name} --in {store} shows what there is."
+        raise Stop(f"Could not {operation} {name!r} in {store}; nothing was sent.", why=why, do=do)
+    tell_change(session, operation, store, [], name=name, id=None, secret=None, dry_run=True)
 
 
 def _bring_back(

@@ -12,7 +12,7 @@ from secretbridge.cli._command import command
 from secretbridge.cli._kinds import SecretName
 from secretbridge.cli._output import note
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._stores import opened, store_argument
+from secretbridge.cli._stores import kept_by_runs, opened, store_argument
 
 if TYPE_CHECKING:
     from secretbridge import SecretBridge
@@ -96,7 +96,11 @@ def _secrets(session: Session, bridge: SecretBridge, store: str, only: tuple[str
     names = only
     if not only:
         session.doing = Doing(f"list {store}")
-        names = tuple(secret.name for secret in bridge.iter_secrets() if secret.active is not False)
+        names = tuple(
+            secret.name
+            for secret in bridge.iter_secrets()
+            if secret.active is not False and not kept_by_runs(secret.name)
+        )
     values: dict[str, str] = {}
     for name in dict.fromkeys(names):
         session.doing = Doing(f"read {name!r} in {store}")

@@ -9,7 +9,7 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import Whole
-from secretbridge.cli._output import note, show_json, table
+from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, opened_vault
 
@@ -35,16 +35,16 @@ def verify(session: Session, store: str, known: str | None) -> None:
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"verify {store}")
-        counted, head = vault.verify(), vault.verify_audit(known)
+        found, head = vault.verify(), vault.verify_audit(known)
     session.doing = None
     if session.json:
-        show_json({**counted._asdict(), "anchor": str(head)})
+        show_json({**found._asdict(), "anchor": str(head)})
         return
     against = "and continues the anchor" if known is not None else "and was held against no anchor"
     note(
         session,
-        f"{store} is whole: {counted.secrets} names, {counted.values} values; the audit trail has"
-        f" {counted.entries} lines {against}.",
+        f"{store} is whole: {counted(found.secrets, 'name')}, {counted(found.values, 'value')}; the audit"
+        f" trail has {counted(found.entries, 'line')} {against}.",
     )
 
 
@@ -115,9 +115,10 @@ def backup(session: Session, store: str, file: str, *, overwrite: bool) -> None:
     """
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"copy {store} to {file}", changes=True)
-        counted = vault.backup(file, overwrite=overwrite)
+        copied = vault.backup(file, overwrite=overwrite)
         session.changed(f"copied {store} to {file}")
     if session.json:
-        show_json({"file": file, **counted._asdict()})
+        show_json({"file": file, **copied._asdict()})
         return
-    note(session, f"{file} holds all of {store}: {counted.secrets} names, {counted.values} values.")
+    held = f"{counted(copied.secrets, 'name')}, {counted(copied.values, 'value')}"
+    note(session, f"{file} holds all of {store}: {held}.")

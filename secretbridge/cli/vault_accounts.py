@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from secretbridge import Vault
 
-__all__ = ["add", "grant", "listing", "remove", "revoke"]
+__all__ = ["ACCOUNT", "PERMISSION", "ROLE", "add", "changed", "grant", "listing", "remove", "revoke"]
 
-_ACCOUNT = click.argument("account", metavar="ACCOUNT")
-_ROLE = click.option(
+ACCOUNT = click.argument("account", metavar="ACCOUNT")
+ROLE = click.option(
     "--role", "roles", multiple=True, metavar="ROLE", help="lister, reader, writer, auditor or administrator."
 )
-_PERMISSION = click.option(
+PERMISSION = click.option(
     "--permission", "permissions", multiple=True, metavar="PERMISSION",
     help="Such as read_values, or update_secret_from_service:NAME; docs/vault-access.md lists them.",
 )  # fmt: skip
@@ -64,10 +64,10 @@ def listing(session: Session, store: str) -> None:
 
 
 @command("add")
-@_ACCOUNT
+@ACCOUNT
 @in_vault()
-@_ROLE
-@_PERMISSION
+@ROLE
+@PERMISSION
 @click.option(
     "--environment",
     "environments",
@@ -122,10 +122,10 @@ def _kept(vault: Vault, account: str, out: str, key: str) -> None:
 
 
 @command("grant")
-@_ACCOUNT
+@ACCOUNT
 @in_vault()
-@_ROLE
-@_PERMISSION
+@ROLE
+@PERMISSION
 def grant(
     session: Session, store: str, account: str, roles: tuple[str, ...], permissions: tuple[str, ...]
 ) -> None:
@@ -139,14 +139,14 @@ def grant(
         if permissions:
             vault.principals.grant(account, *permissions)
 
-    _change(session, store, account, "grant", change)
+    changed(session, store, account, "grant", change)
 
 
 @command("revoke")
-@_ACCOUNT
+@ACCOUNT
 @in_vault()
-@_ROLE
-@_PERMISSION
+@ROLE
+@PERMISSION
 def revoke(
     session: Session, store: str, account: str, roles: tuple[str, ...], permissions: tuple[str, ...]
 ) -> None:
@@ -160,22 +160,23 @@ def revoke(
         if permissions:
             vault.principals.revoke(account, *permissions)
 
-    _change(session, store, account, "revoke", change)
+    changed(session, store, account, "revoke", change)
 
 
 @command("remove")
-@_ACCOUNT
+@ACCOUNT
 @in_vault()
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def remove(session: Session, store: str, account: str, *, yes: bool) -> None:
     """Remove an account and its key; it is refused at once."""
     agree(f"This removes the account {account!r} of {store}.", yes=yes)
-    _change(session, store, account, "remove", lambda vault: vault.principals.remove(account))
+    changed(session, store, account, "remove", lambda vault: vault.principals.remove(account))
 
 
-def _change(
+def changed(
     session: Session, store: str, account: str, operation: str, change: Callable[[Vault], object]
 ) -> None:
+    """Change an account, and say so."""
     with opened_vault(session, store) as vault:
         look = f"secretbridge vault accounts list --in {store} shows what is so now."
         session.doing = Doing(f"{operation} ({account!r} in {store})", changes=True, look=look)

@@ -9,7 +9,7 @@ import click
 
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import Whole
-from secretbridge.cli._output import note, show_json, table
+from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, name_argument, opened_vault
 from secretbridge.cli.writing import agree, tell_change
@@ -52,7 +52,8 @@ def purge(
         session.changed(f"purged {whose} in {store}")
     if session.json:
         show_json({"vault": store, **gone._asdict()})
-    note(session, f"Removed {gone.secrets} deleted values and what {gone.versions} versions held.")
+    values, versions = counted(gone.secrets, "deleted value"), counted(gone.versions, "version")
+    note(session, f"Removed {values} and what {versions} held.")
     if gone.pending:
         note(session, "Somebody is reading: the files may still hold it. Purge again later.")
 
@@ -185,9 +186,10 @@ def move(session: Session, store: str, location: str) -> None:
         )
     with opened_vault(session, store) as vault:
         session.doing = Doing(f"copy {store} to the new place", changes=True)
-        counted = vault.move_to(location)
+        moved = vault.move_to(location)
         session.changed(f"copied {store} to the new place")
     if session.json:
-        show_json({"location": location, **counted._asdict()})
-    note(session, f"The new place holds all of {store}: {counted.secrets} names, {counted.values} values.")
+        show_json({"location": location, **moved._asdict()})
+    held = f"{counted(moved.secrets, 'name')}, {counted(moved.values, 'value')}"
+    note(session, f"The new place holds all of {store}: {held}.")
     note(session, "The old vault is as it was: name the new one in a connection, then retire it.")

@@ -12,7 +12,7 @@ from secretbridge.cli._fields import field_options, fields_of
 from secretbridge.cli._kinds import OneOf, SecretName, Where, Whole
 from secretbridge.cli._output import confirmed, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened
+from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened, vault_of_values
 from secretbridge.cli._values import source_of, value_of, value_options
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ _VERIFY = click.option("--verify", is_flag=True, help="Read back what can be rea
 @click.option(
     "--leave-out-unfit", is_flag=True, help="With several stores: leave out those that cannot hold it."
 )
+@vault_of_values()
+@click.option(
+    "--no-journal", is_flag=True, help="With several stores: keep no values, so that resume cannot go on."
+)
 @_VERIFY
 @_DRY
 def update(
@@ -65,7 +69,8 @@ def update(
 
     With neither a field nor a source of the value it asks for the value. A field is set by its option and
     cleared by --clear. With several --to all stores are checked first; then it is changed in all of them
-    side by side, and a failure in one stops no other: 3 tells that it was changed in some.
+    side by side, and a failure in one stops no other: 3 tells that it was changed in some. The new value and
+    the previous ones are kept in a vault until it has been changed in all: resume goes on with it.
     """
     what = called(name, id)
     several = len(to) > 1 or to[0].name is not None
@@ -75,8 +80,13 @@ def update(
         fields["new_name"] = options["new_name"]
     if several and (name is None or options["if_version"] is not None):
         raise click.UsageError("--id and --if-version belong to one store; with several, give NAME alone.")
-    if not several and (options["on_failure"] is not None or options["leave_out_unfit"]):
-        raise click.UsageError("--on-failure and --leave-out-unfit go with several --to.")
+    of_several = ("on_failure", "leave_out_unfit", "vault", "no_journal")
+    if not several and any(options[one] not in {None, False} for one in of_several):
+        raise click.UsageError(
+            "--on-failure, --leave-out-unfit, --vault and --no-journal go with several --to."
+        )
+    if options["vault"] is not None and options["no_journal"]:
+        raise click.UsageError("--vault and --no-journal are given together; give one of them.")
     if source.given() or not fields:
         fields = {"value": value_of(session, source, what), **fields}
     if several and name is not None:
@@ -85,6 +95,7 @@ def update(
         change_everywhere(session, name, to, fields, options)
         return
     how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
+    how["verify"] = how["verify"] and not options["dry_run"]  # there is nothing to read back
     _change(
         session, "update", to[0].store, what, fields, name=name, id=id, dry_run=options["dry_run"],
         call=lambda bridge: bridge.update_secret(name, id=id, **fields, **how),
@@ -236,13 +247,11 @@ def _change(
     call: Callable[[SecretBridge], Secret | None],
 ) -> None:
     """Make one change, or rehearse it, and say so."""
-    from secretbridge.cli._rehearsal import rehearsed
-
     with opened(session, store) as bridge:
         address = name if id is None else f"--id {id}"
         look = f"secretbridge get {address} --in {store} shows what is there now."
         session.doing = Doing(f"{operation} {what} in {store}", changes=not dry_run, look=look)
-        secret = call(rehearsed(bridge) if dry_run else bridge)
+        secret = call(bridge.rehearsal() if dry_run else bridge)
         if not dry_run:
             session.changed(f"did {operation} {what} in {store}")
     session.doing = None

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from secretbridge.migrate._plan import Plan
+    from secretbridge.migrate._report import REPORT_VERSION, LossTotal, Moment, Report, report
+    from secretbridge.migrate._report_next import NextStep
     from secretbridge.migrate._result import GUARANTEES, Outcome, Run, RunInfo
     from secretbridge.migrate._rules import Rules
     from secretbridge.migrate._runs import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._syncing import sync, sync_async
     from secretbridge.migrate._types import (
         CONSENTS,
+        EVENTS,
         KINDS,
         EndInfo,
         Estimates,
@@ -40,22 +43,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSENTS",
+    "EVENTS",
     "GUARANTEES",
     "KINDS",
+    "REPORT_VERSION",
     "UNDO_CONSENTS",
     "EndInfo",
     "Estimates",
     "Event",
     "Loss",
+    "LossTotal",
     "Mark",
+    "Moment",
+    "NextStep",
     "Outcome",
     "Plan",
+    "Report",
     "Rules",
     "Run",
     "RunInfo",
     "Step",
     "plan",
     "plan_async",
+    "report",
     "resume",
     "resume_async",
     "runs",
@@ -67,15 +77,21 @@ __all__ = [
 
 _PLACES = {
     "CONSENTS": "_types",
+    "EVENTS": "_types",
     "EndInfo": "_types",
     "Estimates": "_types",
     "Event": "_types",
     "GUARANTEES": "_result",
     "KINDS": "_types",
     "Loss": "_types",
+    "LossTotal": "_report",
     "Mark": "_types",
+    "Moment": "_report",
+    "NextStep": "_report_next",
     "Outcome": "_result",
     "Plan": "_plan",
+    "REPORT_VERSION": "_report",
+    "Report": "_report",
     "Rules": "_rules",
     "Run": "_result",
     "RunInfo": "_result",
@@ -83,6 +99,7 @@ _PLACES = {
     "UNDO_CONSENTS": "_undo",
     "plan": "_verbs",
     "plan_async": "_verbs",
+    "report": "_report",
     "resume": "_runs",
     "resume_async": "_runs",
     "runs": "_runs",

@@ -98,6 +98,7 @@ async def _plan(given: Mapping[str, Any], rules: Rules, asked: Asked, known: Any
         asked.vault_given,
         waits=asked.waits,
         known=known,
+        progress=asked.progress,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -14,7 +15,9 @@ from secretbridge.migrate._end import End
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
-from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, lock_folder, sweep
+from secretbridge.migrate._progress import misgiven, shown_progress
+from secretbridge.migrate._reach import identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
 from secretbridge.migrate._run import (
@@ -31,8 +34,10 @@ from secretbridge.migrate._run import (
 )
 from secretbridge.migrate._side import Side
 from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._tell import Teller
+from secretbridge.migrate._warnings import hides_value
 from secretbridge.migrate._work import Options, Work
-from secretbridge.migrate._written import info_of, step_of, step_text
+from secretbridge.migrate._written import step_of, step_text
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +50,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EndInfo, Progress, Step
+    from secretbridge.migrate._types import EventPhase, Progress, Step
 
 #: How a blocking function is run.
 Call: TypeAlias = "Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]"
@@ -69,7 +74,7 @@ class Asked:
         vault_given: the same as the caller gave it.
         check: raise where the run does not end as it was wanted.
         concurrency: most requests at a time at each end, or None.
-        progress: told of each event, or None.
+        progress: told of each event; True shows them.
         options: how the run goes.
     """
 
@@ -79,8 +84,14 @@ class Asked:
     vault_given: object
     check: bool
     concurrency: int | None
-    progress: Progress | None
+    progress: Progress | bool | None
     options: Options
+
+    @contextmanager
+    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Iterator[Teller]:
+        """Give what tells the caller of events; what it shows on a terminal is gone at the end."""
+        with shown_progress(self.progress) as progress:
+            yield Teller(progress, now, phase)
 
     @classmethod
     def of(cls, given: dict[str, Any], *, waits: bool) -> Asked:
@@ -98,8 +109,7 @@ class Asked:
         ):
             wrong.append(Violation("concurrency", "is not a whole number from 1", "leave it out"))
         progress = given.pop("progress", None)
-        if progress is not None and not callable(progress):
-            wrong.append(Violation("progress", "cannot be called", "give a function of one argument"))
+        wrong += misgiven(progress)
         patience = given.get("patience", 0.0)
         if (
             isinstance(patience, bool)
@@ -137,19 +147,12 @@ def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) 
 async def _locked(
     call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
 ) -> AsyncIterator[None]:
-    locks = Locks(folder)
-    take = partial(
-        locks.take, run_id, writes=[one for one in writes if one], reads=[one for one in reads if one]
-    )
-    await call(take)
+    locks = Locks(folder, await call(partial(lock_folder, folder)))
+    await call(partial(locks.take, run_id, writes=writes, reads=reads))
     try:
         yield
     finally:
         locks.release()
-
-
-def _identity(end: EndInfo) -> str:
-    return f"{end.provider}\0{end.store}" if end.store else ""
 
 
 async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool) -> Run:
@@ -162,12 +165,14 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        teller = stack.enter_context(asked.telling("run", opened.target.channel.runtime.now))
+        opened = teller.watching(opened)
         target = opened.target
         vault = None if vault_end is None else await enter(vault_end.opened(waits=asked.waits))
         folder = await target.channel.call(partial(journal_folder, asked.journal))
         await target.channel.call(partial(sweep, folder))
         run_id = await target.channel.call(partial(new_run_id, folder))
-        ends = (_identity(plan.source), _identity(plan.target))
+        ends = [await identity_of(opened.source, plan.source), await identity_of(target, plan.target)]
         writes = ends if ending.delete_source else ends[1:]
         await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
         if found := await moved(plan, opened.source, target):
@@ -175,12 +180,21 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         keep = None if vault is None else await keeper(vault, make=True)
         warnings = [*plan.warnings, *_unrestorable(plan.steps, target, keep)]
         begin = begin_entry(run_id, _head(plan), ending, vault=keep is not None, warnings=warnings)
+        begin["stores"] = ends
         key = None if keep is None else keep.seal_key(run_id)
         path = journal_path(folder, run_id)
         texts = map(step_text, plan.steps)
         journal = await target.channel.call(partial(Journal.create, path, begin, texts, key))
         stack.callback(journal.close)
-        return await _run(journal, items_of(plan.steps), asked=asked, ending=ending, opened=opened, keep=keep)
+        return await _run(
+            journal,
+            items_of(plan.steps),
+            asked=asked,
+            ending=ending,
+            opened=opened,
+            keep=keep,
+            teller=teller,
+        )
 
 
 def _head(plan: Plan) -> dict[str, Any]:
@@ -201,7 +215,14 @@ def _stale(found: Sequence[str]) -> PlanStale:
 
 
 async def _run(
-    journal: Journal, items: list[Item], *, asked: Asked, ending: Ending, opened: Opened, keep: Keep | None
+    journal: Journal,
+    items: list[Item],
+    *,
+    asked: Asked,
+    ending: Ending,
+    opened: Opened,
+    keep: Keep | None,
+    teller: Teller,
 ) -> Run:
     source, target = Side(opened.source, asked.concurrency), Side(opened.target, asked.concurrency)
     work = Work(
@@ -213,7 +234,7 @@ async def _run(
         reader=SourceReader(source, opened),
         keep=keep,
         options=asked.options,
-        progress=asked.progress,
+        teller=teller,
     )
     state = await carry_out(work, ending)
     return _ended(work, state, asked, "resume")
@@ -240,11 +261,24 @@ def _refusal(refused: Sequence[Step]) -> PlanRefused:
 def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Iterator[str]:
     """Say which updates undo() could not take back."""
     updates = [step.target for step in steps if step.action == "update"]
-    if not updates or (keep is not None and target.capabilities.reads_values):
+    if keep is not None and target.capabilities.reads_values:
+        moment = datetime.now(UTC)
+        hidden = [step.target for step in steps if step.action == "update" and hides_value(step, moment)]
+        if hidden:
+            why = (
+                f"{target.capabilities.title} does not hand out the value of what is inactive or has expired"
+            )
+            yield f"undo() could not restore {_listed(hidden)}: {why}."
         return
-    shown = ", ".join(map(repr, updates[:_SHOWN])) + (", …" if len(updates) > _SHOWN else "")
+    if not updates:
+        return
     why = "no vault= was given" if keep is None else f"{target.capabilities.title} never tells a value"
-    yield f"undo() could not restore {len(updates)} of the secrets that are changed ({shown}): {why}."
+    yield f"undo() could not restore {_listed(updates)}: {why}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+    return f"{len(names)} of the secrets that are changed ({shown})"
 
 
 @asynccontextmanager
@@ -267,7 +301,7 @@ async def taken_up(
         if "plan" not in begin:
             remedy = "migrate.runs() shows the migrations."
             raise JournalMismatch(f"The journal {path} is not one of a migration.", advice=remedy)
-        ends = [_identity(info_of(begin["plan"][which])) for which in ("source", "target")]
+        ends: list[str] = begin["stores"]
         writes = ends[1:] if alone or not begin["delete_source"] else ends
         reads = [] if alone else ends[:1]
         await stack.enter_async_context(_locked(call, folder, run_id, writes=writes, reads=reads))
@@ -309,11 +343,13 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         if wrong := plan.ends.misfits(waits=asked.waits):
             raise InvalidRequest(violations=wrong)
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        teller = stack.enter_context(asked.telling("run", opened.target.channel.runtime.now))
         await call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
         ending = Ending(
             delete_source=begin["delete_source"], accept_unverifiable=begin["accept_unverifiable"]
         )
-        return await _run(journal, items, asked=asked, ending=ending, opened=opened, keep=keep)
+        opened = teller.watching(opened)
+        return await _run(journal, items, asked=asked, ending=ending, opened=opened, keep=keep, teller=teller)
 
 
 def _end(argument: str, given: object, asked: Asked) -> End:
@@ -356,7 +392,10 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
         journal, items, keep = await stack.enter_async_context(
             taken_up(asked, run_id, core.channel.call, vault, alone=True)
         )
-        require_same_end("target", journal.begin["plan"]["target"], target.info)
+        if journal.begin["stores"][1] != await identity_of(core, target.info):
+            require_same_end("target", journal.begin["plan"]["target"], target.info)
+        teller = stack.enter_context(asked.telling("undo", core.channel.runtime.now))
+        core = teller.watched(core, "target")
         work = Work(
             run_id=run_id,
             journal=journal,
@@ -364,7 +403,7 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
             target=Side(core, asked.concurrency),
             keep=keep,
             options=asked.options,
-            progress=asked.progress,
+            teller=teller,
         )
         state = await undo_all(work, accept)
         return _ended(work, state, asked, "undo")

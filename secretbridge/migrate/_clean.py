@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from secretbridge._models import Fields
-    from secretbridge.migrate._side import Look
+    from secretbridge.migrate._side import Look, Side
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._work import Work
 
@@ -30,40 +30,79 @@ def blocking(items: Sequence[Item], *, unverifiable: bool) -> list[Item]:
 
 async def delete_sources(work: Work) -> None:
     """Delete at the source what this run has written to the target, in windows, each announced first."""
-    waiting = [item for item in work.items if item.writes and item.deletion != "done"]
-    for start in range(0, len(waiting), MOST):
+    source = work.source
+    assert source is not None  # noqa: S101 - undo has none, and comes not here
+    wanted = [item for item in work.items if item.writes]
+    waiting = [item for item in wanted if item.deletion != "done"]
+    work.counts("delete", wanted, len(wanted) - len(waiting))
+    # Each is to be looked at just before: where a look is a request of its own, many of them take minutes.
+    size = source.window if source.bulk and work.target.reads_together else MOST
+    for start in range(0, len(waiting), size):
         if work.stopped:
             return
-        await _window(work, waiting[start : start + MOST])
+        await _window(work, source, waiting[start : start + size])
 
 
-async def _window(work: Work, items: Sequence[Item]) -> None:
-    source, target = work.source, work.target
-    assert source is not None  # noqa: S101 - undo has none, and comes not here
+async def _window(work: Work, source: Side, items: Sequence[Item]) -> None:
     await work.log("deleting", [[item.n] for item in items])
-    target.forget()
+    work.target.forget()
     source.forget()
     rows: list[list[Any]] = []
     try:
-        await source.each([_job(work, item, rows) for item in items])
+        if source.bulk:  # a file is rewritten whole: once for all of them
+            await _together(work, source, items, rows)
+        else:
+            await source.each([_job(work, source, item, rows) for item in items])
     except BaseException:
         work.log_now("deleted", rows)
         raise
     await work.log("deleted", rows)
+    for item in items:
+        work.tell("deleted" if item.deletion == "done" else "failed", item)
 
 
-async def _found(work: Work, item: Item) -> str | None:
-    """Look at both ends; says why the source must stay, "" where it may go, None where it is gone."""
-    source, target, step = work.source, work.target, item.step
-    assert source is not None  # noqa: S101 - see above
-    assert work.reader is not None  # noqa: S101 - likewise
-    (there,) = await source.look_many([(step.source, step.source_mark.id)])
-    if not isinstance(there, SecretBridgeError) and there.present is False:
-        return None  # an earlier try got no answer, or somebody else did it
-    # The values are compared even where they were the same already and only other fields were copied.
-    (fields,) = await work.reader.read([replace(step, fields=tuple({"value", *step.fields}))])
-    (arrived,) = await target.look_many([(step.target, item.after.id)])
-    return _problem(work, item, (there, fields, arrived))
+async def _found(work: Work, source: Side, items: Sequence[Item]) -> list[str | None]:
+    """Look at both ends; says why a source must stay, "" where it may go, None where it is gone."""
+    assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
+    there = await source.look_many([(item.step.source, item.step.source_mark.id) for item in items])
+    gone = [not isinstance(look, SecretBridgeError) and look.present is False for look in there]
+    # What is gone needs no second look: an earlier try got no answer, or somebody else did it.
+    left = [item for item, absent in zip(items, gone, strict=True) if not absent]
+    arrived = await work.target.look_many([(item.step.target, item.after.id) for item in left])
+    # The values are compared even where they were the same already and only other fields were copied; and
+    # last of all, for looking at many may take minutes and what changes at the source stands nowhere else.
+    read = await work.reader.read(
+        [replace(item.step, fields=tuple({"value", *item.step.fields})) for item in left]
+    )
+    seen = iter(zip(left, read, arrived, strict=True))
+    why: list[str | None] = []
+    for look, absent in zip(there, gone, strict=True):
+        if absent:
+            why.append(None)
+        else:
+            item, fields, at_target = next(seen)
+            why.append(_problem(work, item, (look, fields, at_target)))
+    return why
+
+
+async def _together(work: Work, source: Side, items: Sequence[Item], rows: list[list[Any]]) -> None:
+    """Delete all that may go in one writing, where values are all there is."""
+    going: list[Item] = []
+    for item, why in zip(items, await _found(work, source, items), strict=True):
+        if why is None or why:
+            rows.append([item.n, "failed" if why else "done", why])
+        else:
+            going.append(item)
+    if not going:
+        return
+    problem: SecretBridgeError | None = None
+    try:
+        await source.write_many([(item.step.source, None) for item in going])
+    except SecretBridgeError as error:
+        problem = error
+    work.met(problem)
+    state, why = ("done", None) if problem is None else ("failed", sentence(problem))
+    rows += [[item.n, state, why] for item in going]
 
 
 def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeError, object]) -> str:
@@ -93,14 +132,15 @@ def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeEr
     return ""
 
 
-def _job(work: Work, item: Item, rows: list[list[Any]]) -> Callable[[], Coroutine[Any, Any, None]]:
+def _job(
+    work: Work, source: Side, item: Item, rows: list[list[Any]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
     async def run() -> None:
-        source, step = work.source, item.step
-        assert source is not None  # noqa: S101 - see above
+        step = item.step
         if work.stopped:
             rows.append([item.n, "failed", work.stopped])
             return
-        why = await _found(work, item)
+        (why,) = await _found(work, source, [item])
         if why is None or why:
             rows.append([item.n, "failed" if why else "done", why])
             return

@@ -17,6 +17,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
+from secretbridge._durable import sync_folder
 from secretbridge.errors import JournalFailed, JournalMismatch
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Entry", "Journal"]
 
 #: Counts changes of what stands in a journal; another one is refused.
-FORMAT: Final = 1
+FORMAT: Final = 2
 _APPLICATION: Final = 0x73624A31
 _SCHEMA: Final = """
 CREATE TABLE step (n INTEGER PRIMARY KEY, data TEXT NOT NULL) STRICT;
@@ -93,7 +94,7 @@ class Journal:
             journal._fill(begin, steps)
             journal.close()
             new.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             journal = cls._continued(path, journal)
         except (OSError, sqlite3.Error) as error:
             problem = _reason(error)
@@ -155,7 +156,9 @@ class Journal:
         journal = None
         try:
             journal = cls(path, _connection(path), key)
+            journal._database.execute("BEGIN")  # one view of all of it: its run may be writing at this moment
             problem = journal._checked()
+            journal._database.execute("COMMIT")
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError, RecursionError):
             problem = "is damaged: it cannot be read"
         if problem or journal is None:
@@ -307,11 +310,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or "unknown reason"
     return str(error) or "unknown reason"  # SQLite's sentences name no data
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge.migrate._decide import Candidate, Frame
     from secretbridge.migrate._ends import Opened
+    from secretbridge.migrate._tell import Teller
     from secretbridge.migrate._types import Step
 
 __all__ = ["decided"]
@@ -28,7 +29,7 @@ _WINDOW: Final = 1000
 
 
 async def decided(
-    candidates: list[Candidate], opened: Opened, frame: Frame, *, asks: bool
+    candidates: list[Candidate], opened: Opened, frame: Frame, *, asks: bool, teller: Teller
 ) -> tuple[Step, ...]:
     """Look at what has to be looked at, and decide; a value is let go of with its window."""
     steps: list[Any] = [decide_unread(candidate, frame) for candidate in candidates]
@@ -37,7 +38,8 @@ async def decided(
             if steps[place] is None and frame.known(candidate):
                 steps[place] = decide(candidate, Seen(equal=True), frame)
     unread = [place for place, step in enumerate(steps) if step is None]
-    look = _Look(opened, frame)
+    teller.begin("plan", len(unread))
+    look = _Look(opened, frame, teller)
     if not asks:
         await look.prepare([candidates[place] for place in unread])
     for start in range(0, len(unread), _WINDOW):
@@ -52,10 +54,10 @@ async def decided(
 class _Look:
     """Looks at the values of both ends."""
 
-    def __init__(self, opened: Opened, frame: Frame) -> None:
+    def __init__(self, opened: Opened, frame: Frame, teller: Teller) -> None:
         self._opened = opened
         self._frame = frame
-        self._source = Reader(opened.source if opened.values is None else opened.values)
+        self._source = Reader(opened.source if opened.values is None else opened.values, teller.looked)
         self._target = Reader(opened.target)
 
     async def prepare(self, candidates: Sequence[Candidate]) -> None:

@@ -21,33 +21,40 @@ async def moved(plan: Plan, source: Core, target: Core) -> list[str]:
     Only what can be seen without values is compared; a warning of the plan names what cannot.
     """
     naming = Naming(plan.rules, plan.source, plan.target)
-    left: dict[tuple[str, str | None], Mark] = {}
-    wanted: dict[str, list[Mark]] = {}
+    # By the texts that the marks hold already: there may be very many.
+    left: dict[str, Mark] = {}
+    wanted: dict[str, Mark | None] = {}
     for step in plan.steps:
-        left[step.source, step.source_mark.id] = step.source_mark
-        wanted.setdefault(step.target, [])
-        if step.target_mark is not None and not wanted[step.target]:
-            wanted[step.target].append(step.target_mark)
+        left[_key(step.source_mark)] = step.source_mark
+        if wanted.get(step.target) is None:
+            wanted[step.target] = step.target_mark
     found: list[str] = []
     title = source.capabilities.title
     async for mark in marks(source):
         if naming.takes(mark.name):
-            before = left.pop((mark.name, mark.id), None)
+            before = left.pop(_key(mark), None)
+            if before is not None and before.name != mark.name:
+                found.append(f"{title}: {before.name!r} is gone.")
+                before = None
             found += _difference(title, before, mark)
-    found += [f"{title}: {name!r} is gone." for name, _ in left]
+    found += [f"{title}: {mark.name!r} is gone." for mark in left.values()]
     return found + await _at_target(plan, target, wanted)
 
 
-async def _at_target(plan: Plan, target: Core, wanted: dict[str, list[Mark]]) -> list[str]:
+def _key(mark: Mark) -> str:
+    return mark.name if mark.id is None else mark.id
+
+
+async def _at_target(plan: Plan, target: Core, wanted: dict[str, Mark | None]) -> list[str]:
     found: list[str] = []
     title = target.capabilities.title
     # Of several secrets of one name none was noted: such a step is refused, and nothing is written there.
     skipped = {step.target for step in plan.steps if step.action == "refuse" and step.target_mark is None}
     async for mark in marks(target):
         if mark.name in wanted and mark.name not in skipped:
-            before = wanted[mark.name]
-            found += _difference(title, before.pop() if before else None, mark)
-    found += [f"{title}: {mark.name!r} is gone." for rest in wanted.values() for mark in rest]
+            before, wanted[mark.name] = wanted[mark.name], None
+            found += _difference(title, before, mark)
+    found += [f"{title}: {mark.name!r} is gone." for mark in wanted.values() if mark is not None]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -76,6 +77,13 @@ async def marks(core: Core) -> AsyncIterator[Mark]:
         for name in sorted(getattr(provider, "declared", ())):
             yield Mark(name=name)
         return
+    list_names: Any = getattr(provider, "list_names", None)
+    if list_names is not None:
+        names: list[str] = await list_names(core.channel)
+        names.reverse()
+        while names:
+            yield Mark(name=names.pop())
+        return
     unsteady = getattr(provider, "moved_by_reading", ())
     cursor: str | None = None
     while True:
@@ -92,47 +100,65 @@ class Reader:
 
     Args:
         core: the open store.
+        told: called with the name of each secret that was read, or None.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, told: Callable[[str], None] | None = None) -> None:
         self._core = core
+        self._told = told
         self._ahead: dict[str, SecretStr | Problem] = {}
 
     async def prepare(self, wanted: Sequence[Mark]) -> None:
         """Read ahead what is going to be asked for, where the store gives its values together."""
         if getattr(self._core.provider, "reads_whole", False):
-            values = await _read_values(self._core, wanted)
+            values = await _read_values(self._core, wanted, self._told)
             self._ahead = {mark.name: value for mark, value in zip(wanted, values, strict=True)}
 
     async def read(self, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
         """Give values, in order; what was read ahead is given once and let go of."""
         if self._ahead:
             return [self._ahead.pop(mark.name, _UNREAD) for mark in wanted]
-        return await _read_values(self._core, wanted)
+        return await _read_values(self._core, wanted, self._told)
 
 
-async def _read_values(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | Problem]:
+async def _read_values(
+    core: Core, wanted: Sequence[Mark], told: Callable[[str], None] | None
+) -> list[SecretStr | Problem]:
     """Read the values of secrets, in order; many at once where the provider can, else side by side."""
     if not wanted:
         return []
-    read_many: Any = getattr(core.provider, "read_many", None)
-    if read_many is not None:
-        try:
-            secrets: list[Secret] = list(await read_many(core.channel, [mark.name for mark in wanted]))
-        except (SecretNotFound, SecretExpired):
-            pass  # one of them: each is asked for by itself, to see which
-        else:
-            secrets.reverse()
-            return [_value(secrets.pop()) for _ in wanted]  # each is let go of as its value is taken
+    together = await _together(core, wanted)
+    if together is not None:
+        if told is not None:
+            for mark in wanted:
+                told(mark.name)
+        return together
     abreast = min(len(wanted), core.capabilities.max_in_flight or _SIDE_BY_SIDE)
     found: list[SecretStr | Problem] = [_UNREAD] * len(wanted)
 
     async def every(first: int) -> None:
         for place in range(first, len(wanted), abreast):
             found[place] = await _one(core, wanted[place])
+            if told is not None:
+                told(wanted[place].name)
 
     await core.channel.gather([partial(every, first) for first in range(abreast)], abreast)
     return found
+
+
+async def _together(core: Core, wanted: Sequence[Mark]) -> list[SecretStr | Problem] | None:
+    """Read values in one step; None where the provider cannot, or where one of them is not to be had."""
+    read_values: Any = getattr(core.provider, "read_values", None)
+    if read_values is not None:
+        with suppress(SecretNotFound):  # one of them: each is asked for by itself, to see which
+            return list(await read_values(core.channel, [mark.name for mark in wanted]))
+    read_many: Any = getattr(core.provider, "read_many", None)
+    if read_many is not None:
+        with suppress(SecretNotFound, SecretExpired):  # likewise
+            secrets: list[Secret] = list(await read_many(core.channel, [mark.name for mark in wanted]))
+            secrets.reverse()
+            return [_value(secrets.pop()) for _ in wanted]  # each is let go of as its value is taken
+    return None
 
 
 async def _one(core: Core, mark: Mark) -> SecretStr | Problem:

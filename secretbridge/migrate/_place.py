@@ -11,15 +11,21 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._folders import state_folder
 from secretbridge.errors import InvalidRequest, RunBusy, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Locks", "journal_folder", "journal_path", "locked_by", "sweep"]
+__all__ = ["Locks", "default_folder", "journal_folder", "journal_path", "lock_folder", "locked_by", "sweep"]
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
+
+
+def default_folder() -> Path:
+    """Give the folder of the journals where no other is named; it need not be there."""
+    return state_folder() / "runs"
 
 
 def journal_folder(given: str | os.PathLike[str] | None) -> Path:
@@ -32,9 +38,7 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
         InvalidRequest: it is no folder, or others may write in it.
     """
     if given is None:
-        import platformdirs  # late: not needed where the place is given
-
-        folder = platformdirs.user_state_path("secretbridge") / "runs"
+        folder = default_folder()
     else:
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
             raise _wrong("is not a path", "give the path of a folder")
@@ -50,6 +54,18 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
     if found.st_mode & _OTHERS:
         raise _wrong(f"{folder} can be written by others", "run chmod go-w on it, or give another folder")
     return folder
+
+
+def lock_folder(journals: Path) -> Path:
+    """Give the folder of the locks of stores: one for all runs of this user, wherever their journals are.
+
+    Args:
+        journals: the folder of the journals, which serves where the user's state folder cannot be used.
+    """
+    try:
+        return journal_folder(None)
+    except InvalidRequest:
+        return journals
 
 
 def journal_path(folder: Path, run_id: object) -> Path:
@@ -75,10 +91,12 @@ class Locks:
 
     Args:
         folder: the folder of the journals.
+        stores: the folder of the locks of stores, if another one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stores: Path | None = None) -> None:
         self._folder = folder
+        self._stores = stores or folder
         self._held: list[int] = []
 
     def take(self, run_id: str, *, writes: Iterable[str], reads: Iterable[str] = ()) -> None:
@@ -92,12 +110,27 @@ class Locks:
         Raises:
             RunBusy: another process works on the run or on a store.
         """
-        changed = {_store_lock(one) for one in writes}
+        changed = {_lock("store", one) for one in writes}
         wanted = [(f"{run_id}.lock", f"run {run_id}", True)]
         wanted += [(name, "this store", True) for name in sorted(changed)]
         wanted += [
-            (name, "this store", False) for name in sorted({_store_lock(one) for one in reads} - changed)
+            (name, "this store", False) for name in sorted({_lock("store", one) for one in reads} - changed)
         ]
+        self._take_all(wanted)
+
+    def secrets(self, identities: Iterable[str]) -> None:
+        """Lock secrets besides, each for this run alone; everything is let go of where one is taken.
+
+        Args:
+            identities: each says which secret of which store it is.
+
+        Raises:
+            RunBusy: another run changes one of them.
+        """
+        names = sorted({_lock("secret", one) for one in identities})
+        self._take_all([(name, "this secret", True) for name in names])
+
+    def _take_all(self, wanted: Iterable[tuple[str, str, bool]]) -> None:
         try:
             for name, what, alone in wanted:
                 self._take(name, what, alone=alone)
@@ -107,7 +140,8 @@ class Locks:
 
     def _take(self, name: str, what: str, *, alone: bool) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._folder / name, flags, 0o600)
+        folder = self._stores if name.startswith("store-") else self._folder
+        descriptor = os.open(folder / name, flags, 0o600)
         self._held.append(descriptor)
         holder = None
         try:
@@ -118,7 +152,7 @@ class Locks:
             by = f"process {holder}" if holder else "another process"
             raise RunBusy(
                 f"Another run works on {what} already ({by})."
-                if what == "this store"
+                if what in {"this store", "this secret"}
                 else f"Somebody works on {what} already ({by}).",
                 advice="Wait until it has ended; a process that is gone holds no lock.",
             )
@@ -135,8 +169,8 @@ class Locks:
             os.close(descriptor)
 
 
-def _store_lock(identity: str) -> str:
-    return f"store-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.lock"
+def _lock(kind: str, identity: str) -> str:
+    return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.lock"
 
 
 def sweep(folder: Path) -> None:

@@ -175,7 +175,7 @@ class Plan:
         accept_unverifiable: bool = False,
         resend: bool = False,
         patience: float = 60.0,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         concurrency: int | None = None,
     ) -> Run:
         """Carry the plan out: each secret is written down before it is touched, and can be undone.
@@ -191,7 +191,7 @@ class Plan:
             resend: where a target that never tells a value leaves it unknown whether an update arrived,
                 send the same value once more.
             patience: seconds to wait in all for a store that has gone away.
-            progress: called with an ``Event`` at each step.
+            progress: called with an ``Event`` at each step; True shows how far it is on standard error.
             concurrency: most requests at a time at each end; by default what its capabilities suggest.
 
         Raises:
@@ -224,7 +224,7 @@ class Plan:
         accept_unverifiable: bool = False,
         resend: bool = False,
         patience: float = 60.0,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         concurrency: int | None = None,
     ) -> Run:
         """Carry the plan out: each secret is written down before it is touched, and can be undone.
@@ -240,7 +240,7 @@ class Plan:
             resend: where a target that never tells a value leaves it unknown whether an update arrived,
                 send the same value once more.
             patience: seconds to wait in all for a store that has gone away.
-            progress: called with an ``Event`` at each step.
+            progress: called with an ``Event`` at each step; True shows how far it is on standard error.
             concurrency: most requests at a time at each end; by default what its capabilities suggest.
 
         Raises:

@@ -17,7 +17,10 @@ from secretbridge.migrate._names import Naming, suggested
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
+from secretbridge.migrate._progress import misgiven, shown_progress
+from secretbridge.migrate._reach import allowed, one_store
 from secretbridge.migrate._rules import Rules
+from secretbridge.migrate._tell import Teller
 from secretbridge.migrate._values import lender_of
 from secretbridge.migrate._warnings import warnings_of
 
@@ -27,10 +30,13 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge.migrate._ends import Opened
     from secretbridge.migrate._rules import RulesGiven
-    from secretbridge.migrate._types import Mark, Step
+    from secretbridge.migrate._types import Mark, Progress, Step
 
 __all__ = ["ends_of", "make", "refuse"]
 
+_ONE_STORE: Final = Violation(
+    "target", "and source are the same store", "name two stores; update_secret() renames within one"
+)
 _REFUSED: Final = "Refused before anything was written"
 
 
@@ -76,8 +82,7 @@ def ends_of(
     if waits is not None:
         wrong += found.misfits(waits=waits)
     if _same(found):
-        problem = "and source are the same store"
-        wrong.append(Violation("target", problem, "name two stores; update_secret() renames within one"))
+        wrong.append(_ONE_STORE)
     return found
 
 
@@ -114,6 +119,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
     *,
     waits: bool,
     known: Callable[[Candidate], bool] | None = None,
+    progress: Progress | bool | None = None,
 ) -> Plan:
     """Make a plan; ``known`` says of a secret that its value is the same at both ends.
 
@@ -121,7 +127,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         InvalidRequest: something is wrong with the rules or the ends; all of it is named.
         SecretBridgeError: one of the ends cannot be read.
     """
-    wrong: list[Violation] = []
+    wrong: list[Violation] = [*misgiven(progress)]
     rules: Rules | None = None
     try:
         rules = Rules.of(given, **more)
@@ -135,7 +141,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
     assert ends is not None  # noqa: S101 - likewise
     naming = Naming(rules, ends.source.info, ends.target.info)
     now = datetime.now(UTC)
-    async with ends.opened(rules, waits=waits) as opened:
+    async with ends.opened(rules, waits=waits) as unwatched:
         frame = Frame(
             source=ends.source.capabilities,
             target=ends.target.capabilities,
@@ -144,7 +150,14 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
             now=now,
             known=known,
         )
-        steps = await _steps(opened, ends, naming, frame)
+        if await one_store(unwatched.source, unwatched.target):
+            refuse([_ONE_STORE])
+        with shown_progress(progress) as told:
+            teller = Teller(told, unwatched.target.channel.runtime.now, "plan")
+            teller.tell("started")
+            watched = teller.watching(unwatched)
+            steps = await allowed(await _steps(watched, ends, naming, frame, teller), watched.target)
+            teller.tell("finished")
     return Plan(
         id=uuid4().hex,
         made_at=now,
@@ -169,11 +182,13 @@ def environment_violations(rules: Rules, ends: Ends) -> Iterator[Violation]:
         yield Violation("environments", f"says nothing about {here!r}", "add its template")
 
 
-async def _steps(opened: Opened, ends: Ends, naming: Naming, frame: Frame) -> tuple[Step, ...]:
+async def _steps(
+    opened: Opened, ends: Ends, naming: Naming, frame: Frame, teller: Teller
+) -> tuple[Step, ...]:
     """Look at both stores and decide."""
     mine = [mark async for mark in marks(opened.source) if naming.takes(mark.name)]
     candidates = await _candidates(mine, opened, ends, naming, frame)
-    return await decided(candidates, opened, frame, asks=ends.asks)
+    return await decided(candidates, opened, frame, asks=ends.asks, teller=teller)
 
 
 async def _candidates(

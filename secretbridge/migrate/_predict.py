@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._pace import Pacer
+from secretbridge.migrate._side import FRESH, MOST
 from secretbridge.migrate._types import Estimates
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ __all__ = ["estimates"]
 
 #: A run lists both ends before it begins.
 _LISTINGS: Final = 1
-#: A store that takes many at once is asked once for so many secrets.
-_WINDOW: Final = 64
 _ONCE: Final = (
     "Each secret is read once, written once, looked at before an update and read back where that is possible;"
     " nothing is repeated, and nobody else uses the same rate."
@@ -57,7 +56,11 @@ def _writes(target: End, creates: int, updates: int) -> int:
     costs: Mapping[str, int] = getattr(target.provider, "costs", {})
     if hasattr(target.provider, "write_many"):
         return 2 * _times(target.provider, creates + updates, "write_many")
-    requests = creates * costs.get("create", 1) + updates * costs.get("update", 1)
+    requests = (
+        _listings(target, creates + updates)
+        + creates * costs.get("create", 1)
+        + updates * costs.get("update", 1)
+    )
     if "get" in target.capabilities.operations:
         requests += updates * costs.get("get", 1)  # looked at before it is replaced
     if target.capabilities.reads_values:
@@ -65,8 +68,19 @@ def _writes(target: End, creates: int, updates: int) -> int:
     return requests
 
 
+def _listings(target: End, writes: int) -> int:
+    """Count the listings of a target that can be looked at by them alone: they serve for a while each."""
+    of = target.capabilities
+    if of.reads_values or "list" not in of.operations:
+        return 0
+    windows = -(-writes // MOST)  # one after each
+    if target.pace is None:
+        return windows
+    return windows * (1 + int(MOST / (FRESH * target.pace / 60)))
+
+
 def _times(provider: Provider, secrets: int, bulk: str) -> int:
-    return -(-secrets // _WINDOW) if hasattr(provider, bulk) else secrets
+    return -(-secrets // MOST) if hasattr(provider, bulk) else secrets
 
 
 def _seconds(end: End, requests: int) -> float:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from secretbridge._models import Secret
 from secretbridge.errors import Conflict, SecretBridgeError, SecretNotFound
 from secretbridge.migrate._observe import Problem
 from secretbridge.migrate._same import differs
-from secretbridge.migrate._side import Side
+from secretbridge.migrate._side import Look, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import SecretStr
+
     from secretbridge._models import Fields
     from secretbridge.migrate._ends import Opened
-    from secretbridge.migrate._side import Look
     from secretbridge.migrate._types import Step
 
 __all__ = ["SourceReader"]
@@ -34,12 +36,12 @@ class SourceReader:
         self._side = side
         self._opened = opened
         self._lender = None if opened.values is None else Side(opened.values)
-        self._ahead: dict[str, Look | SecretBridgeError] = {}
+        self._ahead: dict[str, SecretStr] = {}
 
     async def prepare(self, steps: Sequence[Step]) -> None:
         """Read ahead where the source gives many at once."""
-        if self._opened.values is None and self._side.chunk > len(self._ahead):
-            self._ahead = dict(zip((step.source for step in steps), await self._looks(steps), strict=True))
+        if self._opened.values is None:
+            self._ahead = await self._side.values([step.source for step in steps])
 
     async def _looks(self, steps: Sequence[Step]) -> list[Look | SecretBridgeError]:
         fields = {name for step in steps for name in step.fields}
@@ -61,7 +63,7 @@ class SourceReader:
             lent = [*await self._lender.look_many([(step.source, None) for step in steps])]
         found: list[Fields | SecretBridgeError] = []
         for step, other in zip(steps, lent, strict=True):
-            look = looks[step.source] if step.source in looks else self._ahead.pop(step.source)
+            look = looks[step.source] if step.source in looks else self._taken(step.source)
             if isinstance(look, SecretBridgeError):
                 found.append(look)
             elif isinstance(other, SecretBridgeError):
@@ -69,6 +71,10 @@ class SourceReader:
             else:
                 found.append(self._fields(step, look, look if other is None else other))
         return found
+
+    def _taken(self, name: str) -> Look:
+        """Give what was read ahead, and let go of it."""
+        return Look(True, Secret(name=name, value=self._ahead.pop(name)))
 
     def _fields(self, step: Step, look: Look, lender: Look) -> Fields | SecretBridgeError:
         of = self._side.of

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from secretbridge.migrate._report import Report
     from secretbridge.migrate._types import Action, Loss
 
 __all__ = [
@@ -125,6 +126,16 @@ class Run:
     def to_json(self) -> str:
         """Give the run as JSON, without values."""
         return json.dumps(_plain(self), ensure_ascii=False, indent=1, default=str)
+
+    def report(self) -> Report:
+        """Give the report of this run as its journal has it now; ``migrate.report()`` gives it later too.
+
+        Raises:
+            JournalMismatch: there is no journal, as after a ``sync()`` that had nothing to do.
+        """
+        from secretbridge.migrate._report import report_of  # late: it reads journals
+
+        return report_of(self.journal)
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, state={self.state!r}, counts={self.counts})"

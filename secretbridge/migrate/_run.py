@@ -115,13 +115,15 @@ def begin_entry(
 
 async def carry_out(work: Work, ending: Ending) -> RunState:
     """Do all that is left to do, as far as it can be done; gives the state in which the run ends."""
+    wanted = [item for item in work.items if item.writes]
+    work.counts("run", wanted, sum(item.state == "done" for item in wanted))
     work.tell("started")
     patience, wait = work.options.patience, _FIRST_WAIT
     await _round(work, work.items)
     while work.away and patience > 0:
         pause = min(wait, patience)
         patience, wait = patience - pause, min(2 * wait, _LONGEST_WAIT)
-        work.tell("waiting", seconds=pause)
+        work.tell("waiting", seconds=pause, reason="away")
         await work.target.sleep(pause)
         work.go_on()
         again = [item for item in work.items if item.n in work.again or item.state in {"pending", "unknown"}]
@@ -181,6 +183,8 @@ async def undo_all(work: Work, accept: Collection[str]) -> RunState:
     await work.target.call(lambda: work.journal.append("phase", {"phase": "undo", "who": who(), "at": now()}))
     touched = [item for item in work.items if _touched(item)]
     waiting = [item for item in reversed(touched) if item.undo != "done"]
+    work.counts("undo", touched, len(touched) - len(waiting))
+    work.tell("started")
     size = work.target.window
     for start in range(0, len(waiting), size):
         if work.stopped:
@@ -188,7 +192,7 @@ async def undo_all(work: Work, accept: Collection[str]) -> RunState:
         await take_back(work, waiting[start : start + size], accept)
     state: RunState = "undone" if all(item.undo == "done" for item in touched) else "incomplete"
     if state == "undone" and work.keep is not None:
-        await work.keep.drop(work.run_id, [item.n for item in touched if item.kept])
+        await work.keep.drop(work.run_id, work.place)
     await work.target.call(lambda: work.journal.append("state", {"state": state, "at": now()}))
     work.tell("finished")
     return state

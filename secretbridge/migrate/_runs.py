@@ -11,6 +11,7 @@ from secretbridge.migrate._begin import Asked
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import journal_folder, locked_by
 from secretbridge.migrate._result import RunInfo
+from secretbridge.migrate._state import ended_in
 from secretbridge.migrate._undo import undo_consents
 from secretbridge.migrate._written import info_of
 
@@ -45,7 +46,7 @@ def resume(
     check: bool = True,
     resend: bool = False,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Go on with a run that was interrupted or did not do all.
@@ -65,7 +66,7 @@ def resume(
         resend: where a target that never tells a value leaves it unknown whether an update arrived, send the
             same value once more.
         patience: seconds to wait in all for a store that has gone away.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time at each end.
 
     Raises:
@@ -105,7 +106,7 @@ async def resume_async(
     check: bool = True,
     resend: bool = False,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Go on with a run that was interrupted or did not do all.
@@ -125,7 +126,7 @@ async def resume_async(
         resend: where a target that never tells a value leaves it unknown whether an update arrived, send the
             same value once more.
         patience: seconds to wait in all for a store that has gone away.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time at each end.
 
     Raises:
@@ -156,7 +157,7 @@ def undo(
     vault: SecretBridge | Provider | None = None,
     accept: Collection[UndoConsent] = (),
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Take back what a run did at its target: delete what it created, restore what it changed.
@@ -172,7 +173,7 @@ def undo(
             restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time.
 
     Raises:
@@ -196,7 +197,7 @@ async def undo_async(
     vault: AsyncSecretBridge | Provider | None = None,
     accept: Collection[UndoConsent] = (),
     check: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Take back what a run did at its target: delete what it created, restore what it changed.
@@ -212,7 +213,7 @@ async def undo_async(
             restored.
         accept: words of ``migrate.UNDO_CONSENTS``, for what is otherwise left as it is.
         check: raise where not all was taken back; False gives the run as it stands.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time.
 
     Raises:
@@ -253,7 +254,7 @@ def _info(folder: Path, path: Path) -> RunInfo | None:
         begin: dict[str, Any] = found.begin
         if "plan" not in begin:
             return None  # of another kind of run, whose journal lies in the same folder
-        state: RunState = "running" if locked_by(folder, path.stem) else _last_state(found)
+        state: RunState = "running" if locked_by(folder, path.stem) else ended_in(found.entries())[0]
     finally:
         found.close()
     return RunInfo(
@@ -267,14 +268,3 @@ def _info(folder: Path, path: Path) -> RunInfo | None:
         journal=path,
         with_vault=begin["sealed"],
     )
-
-
-def _last_state(journal: Journal) -> RunState:
-    """Give the state of a run that nobody works on: the last, if it has ended since it was last begun."""
-    state: RunState = "interrupted"
-    for kind, data in journal.entries():
-        if kind == "state":
-            state = data["state"]
-        elif kind in {"resumed", "phase"}:
-            state = "interrupted"
-    return state

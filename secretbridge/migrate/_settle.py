@@ -33,7 +33,7 @@ async def settle(work: Work, items: Sequence[Item]) -> None:
     target = work.target
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
     if not target.reads:
-        work.tell("waiting", seconds=work.options.settle_delay)
+        work.tell("waiting", seconds=work.options.settle_delay, reason="settling")
         await target.sleep(work.options.settle_delay)  # a listing may lag behind a write
     target.forget()
     read = await work.reader.read([item.step for item in items])
@@ -129,9 +129,9 @@ def _inferred(work: Work, item: Item, look: Look) -> list[Any]:
 
 async def _is_old(work: Work, item: Item, look: Look) -> bool:
     """Say whether the target still holds what the vault kept before the write."""
-    if work.keep is None or not item.kept or look.value is None:
+    if work.keep is None or item.kept is None or look.value is None:
         return False
-    kept = await work.keep.kept(work.run_id, item.n)
+    kept = await work.keep.kept(work.run_id, item.n, item.kept)
     return kept is not None and kept["value"] == look.value
 
 

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge._models import Secret
 
-__all__ = ["MOST", "Look", "Side", "completed"]
+__all__ = ["FRESH", "MOST", "Look", "Side", "completed"]
 
 T = TypeVar("T")
 
 #: Most secrets that are announced in one commit, where the store takes them one by one.
 MOST: Final = 64
 #: Seconds for which one listing serves, where a store can be looked at by listing alone.
-_FRESH: Final = 5.0
+FRESH: Final = 5.0
 #: Requests at a time where nothing but a rate is declared: enough to reach it at two seconds each.
 _ABREAST: Final = 8
-#: Secrets that are read together, in general and where one costs as much as all.
-_CHUNK: Final = 1024
+#: Secrets that are written together, and read ahead, where one costs as much as all.
 _WHOLE: Final = 25_000
+_AHEAD: Final = 100_000
 
 
 class _Bulk(Protocol):
@@ -36,7 +36,13 @@ class _Bulk(Protocol):
 
     async def read_many(self, channel: Any, names: Iterable[str]) -> list[Secret]: ...  # noqa: ANN401 - a Channel
 
+    async def read_values(self, channel: Any, names: Iterable[str]) -> list[SecretStr]: ...  # noqa: ANN401 - a Channel
+
+    async def list_names(self, channel: Any) -> list[str]: ...  # noqa: ANN401 - a Channel
+
     async def write_many(self, channel: Any, writes: Iterable[tuple[str, SecretStr | None]]) -> None: ...  # noqa: ANN401 - a Channel
+
+    async def denied(self, channel: Any, wanted: Iterable[tuple[str, str]]) -> Sequence[str]: ...  # noqa: ANN401 - a Channel
 
 
 class Look(NamedTuple):
@@ -94,6 +100,7 @@ class Side:
         self._many: _Bulk | None = core.provider if hasattr(core.provider, "read_many") else None  # type: ignore[assignment]  # looked for just now
         self._listed: dict[str, list[Secret]] = {}
         self._listed_at: float | None = None
+        self._listing = False
 
     @property
     def bulk(self) -> bool:
@@ -101,16 +108,24 @@ class Side:
         return hasattr(self.core.provider, "write_many") and self.of.create == {"value"}
 
     @property
+    def together(self) -> bool:
+        """Whether many secrets are created and changed in one transaction, each by itself refused or not."""
+        return hasattr(self.core.provider, "change_many") and not self.bulk
+
+    @property
+    def reads_together(self) -> bool:
+        """Whether looking at many secrets takes hardly longer than looking at one."""
+        return self._many is not None
+
+    @property
     def window(self) -> int:
         """How many secrets are announced, and written, together."""
-        return self.chunk if self.bulk else MOST
+        return _WHOLE if self.bulk else MOST
 
     @property
     def chunk(self) -> int:
         """How many secrets are best read together."""
-        if self._many is None:
-            return MOST
-        return _WHOLE if getattr(self.core.provider, "reads_whole", False) else _CHUNK
+        return _AHEAD if getattr(self.core.provider, "reads_whole", False) else MOST
 
     async def each(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
         """Run jobs side by side, as many as this store should see at a time."""
@@ -135,13 +150,24 @@ class Side:
         self._listed_at = None
 
     async def listing(self) -> dict[str, list[Secret]]:
-        """Give what is listed, by name; at most five seconds old."""
-        if self._listed_at is None or self.now() - self._listed_at > _FRESH:
-            listed: dict[str, list[Secret]] = {}
-            for secret in await self.core.list():
-                listed.setdefault(secret.name, []).append(secret)
-            self._listed, self._listed_at = listed, self.now()
+        """Give what is listed, by name; at most five seconds old, or as long as it is being listed anew."""
+        stale = self._listed_at is None or (not self._listing and self.now() - self._listed_at > FRESH)
+        if stale:
+            self._listing = True
+            try:
+                listed: dict[str, list[Secret]] = {}
+                for secret in await self.core.list():
+                    listed.setdefault(secret.name, []).append(secret)
+                self._listed, self._listed_at = listed, self.now()
+            finally:
+                self._listing = False
         return self._listed
+
+    async def prepare(self) -> None:
+        """List before many look side by side, where looks go by the listing: else each of them would list."""
+        if self.lists and not self.reads:
+            with contextlib.suppress(SecretBridgeError):  # each look says what is the matter
+                await self.listing()
 
     async def snapshot(self, metadata: bool) -> dict[str, list[Secret]]:  # noqa: FBT001 - private
         """Give a fresh listing where it tells what reading a secret does not; else nothing.
@@ -222,12 +248,28 @@ class Side:
             return None
         try:
             if self.bulk:  # what is not there must not be asked for
-                there = {secret.name for secret in await self.core.list()}
+                there = await self._names()
                 names = [name for name in names if name in there]
             told = await self._many.read_many(self.core.channel, names)
         except SecretBridgeError:
             return None
         return {secret.name: Look(True, secret) for secret in told}
+
+    async def _names(self) -> set[str]:
+        if hasattr(self.core.provider, "list_names"):
+            many: _Bulk = self.core.provider  # type: ignore[assignment]  # looked for just now
+            return set(await many.list_names(self.core.channel))
+        return {secret.name for secret in await self.core.list()}
+
+    async def values(self, names: Sequence[str]) -> dict[str, SecretStr]:
+        """Read many values where one reading serves all of them; {} where it is better to look at each."""
+        if self._many is None or not hasattr(self.core.provider, "read_values"):
+            return {}
+        try:
+            told = await self._many.read_values(self.core.channel, names)
+        except SecretBridgeError:
+            return {}
+        return dict(zip(names, told, strict=True))
 
     async def write_many(self, writes: Sequence[tuple[str, SecretStr | None]]) -> None:
         """Write many values at once; ``bulk`` says whether that can be."""

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from secretbridge._models import Secret
     from secretbridge.errors import SecretBridgeError
     from secretbridge.migrate._journal import Entry
-    from secretbridge.migrate._result import Guarantee, Owner, State, Verification
+    from secretbridge.migrate._result import Guarantee, Owner, RunState, State, Verification
     from secretbridge.migrate._types import Step
 
-__all__ = ["After", "Item", "items_of", "replay", "sentence"]
+__all__ = ["After", "Item", "ended_in", "items_of", "replay", "sentence"]
 
 #: What is begun and not yet known to be over.
 Undo = Literal["", "intended", "done", "failed", "refused"]
@@ -30,7 +30,7 @@ class After:
     Attributes:
         id: the provider's id.
         version: counts the changes (local vault).
-        updated_at: ISO 8601; None where reading moves it.
+        updated_at: ISO 8601; None where reading moves it, or there is a version.
     """
 
     id: str | None = None
@@ -42,7 +42,7 @@ class After:
         """Take it from what was told; ``steady`` says whether reading leaves ``updated_at`` alone."""
         if secret is None:
             return cls()
-        moment = secret.updated_at if steady else None
+        moment = secret.updated_at if steady and secret.version is None else None  # a version says more
         return cls(secret.id, secret.version, None if moment is None else moment.isoformat())
 
     def joined(self, later: After) -> After:
@@ -69,14 +69,16 @@ class Item:
         n: its place in the plan.
         step: what is to be done.
         state: as in Outcome; "intended" between the announcement and the outcome.
-        kept: whether the vault has what was there before.
+        kept: the number under which the vault has what was there before; None where it has not.
+        hidden: whether the target did not hand out the value that was there: it is kept without it.
         fingerprint: of the value that was going to be written, keyed; "" without a vault.
     """
 
     n: int
     step: Step
     state: State | Literal["intended"] = "pending"
-    kept: bool = False
+    kept: int | None = None
+    hidden: bool = False
     fingerprint: str = ""
     owner: Owner | None = None
     guarantee: Guarantee | None = None
@@ -105,7 +107,8 @@ class Item:
             guarantee=self.guarantee,
             owner=self.owner,
             resent=self.resent,
-            restorable=self.kept or (step.action == "create" and self.owner is not None),
+            restorable=(self.kept is not None and not self.hidden)
+            or (step.action == "create" and self.owner is not None),
             source_deleted=self.deletion == "done",
             error=self.error,
             losses=step.losses,
@@ -134,8 +137,22 @@ def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
                 apply(items[row[0]], row)
 
 
+def ended_in(entries: Iterable[Entry]) -> tuple[RunState, str | None]:
+    """Give the state that a run ended in and when; "interrupted" where it was begun again and has not."""
+    state: RunState = "interrupted"
+    ended: str | None = None
+    for kind, data in entries:
+        if kind == "state":
+            state, ended = data["state"], data["at"]
+        elif kind in {"resumed", "phase"}:
+            state, ended = "interrupted", None
+    return state, ended
+
+
 def _intended(item: Item, row: Sequence[Any]) -> None:
-    item.state, item.kept, item.error = "intended", bool(row[1]) or item.kept, None
+    item.state, item.error = "intended", None
+    if row[1] is not None:
+        item.kept, item.hidden = row[1:]
 
 
 def _read(item: Item, row: Sequence[Any]) -> None:

@@ -47,7 +47,7 @@ def sync(
     check: bool = True,
     resend: bool = False,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Bring the target to where the source is; run again, do only what has changed since.
@@ -79,7 +79,7 @@ def sync(
         check: raise where not all was done; False gives the run as it stands.
         resend: as for ``Plan.apply()``.
         patience: seconds to wait in all for a store that has gone away.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time at each end.
 
     Raises:
@@ -134,7 +134,7 @@ async def sync_async(
     check: bool = True,
     resend: bool = False,
     patience: float = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     concurrency: int | None = None,
 ) -> Run:
     """Bring the target to where the source is; run again, do only what has changed since.
@@ -166,7 +166,7 @@ async def sync_async(
         check: raise where not all was done; False gives the run as it stands.
         resend: as for ``Plan.apply()``.
         patience: seconds to wait in all for a store that has gone away.
-        progress: called with an ``Event`` at each step.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
         concurrency: most requests at a time at each end.
 
     Raises:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # rich is the extra [cli]; it loads when a plan is printed on a terminal.
 
-__all__ = ["duration", "print_plan", "summary"]
+__all__ = ["counted", "duration", "print_plan", "summary"]
 
 _ORDER: Final = ("refuse", "create", "update", "skip")
 _STYLES: Final = {"refuse": "bold red", "create": "green", "update": "yellow", "skip": "dim"}
@@ -22,6 +22,11 @@ _STYLES: Final = {"refuse": "bold red", "create": "green", "update": "yellow", "
 def shown(text: str) -> str:
     """Give a text in which nothing steers a terminal."""
     return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text)
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Say how many there are: "1 secret", "2 secrets"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def duration(seconds: float) -> str:
@@ -48,9 +53,8 @@ def summary(plan: Plan) -> str:
     counts = ", ".join(
         f"{plan.counts[action]:,} to {action}" for action in ("create", "update", "skip", "refuse")
     )
-    return (
-        f"{len(plan.steps):,} secrets from {shown(str(plan.source))} to {shown(str(plan.target))}: {counts}."
-    )
+    secrets = counted(len(plan.steps), "secret")
+    return f"{secrets} from {shown(str(plan.source))} to {shown(str(plan.target))}: {counts}."
 
 
 def _foot(plan: Plan) -> Iterator[str]:
@@ -68,8 +72,8 @@ def _foot(plan: Plan) -> Iterator[str]:
 
 def _estimate(of: Estimates) -> str:
     return (
-        f"Expected: {of.source_requests:,} requests to the source, {of.target_requests:,} to the target,"
-        f" {duration(of.seconds)} by their declared rates."
+        f"Expected: {counted(of.source_requests, 'request')} to the source, {of.target_requests:,} to the"
+        f" target, {duration(of.seconds)} by their declared rates."
     )
 
 

@@ -12,22 +12,62 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSENTS",
+    "EVENTS",
     "KINDS",
     "Action",
     "EndInfo",
     "Estimates",
     "Event",
     "EventKind",
+    "EventPhase",
     "Loss",
     "Mark",
     "OnConflict",
     "Progress",
     "Step",
+    "Store",
+    "WaitReason",
 ]
 
 Action = Literal["create", "update", "skip", "refuse"]
 OnConflict = Literal["skip", "update", "refuse"]
-EventKind = Literal["planned", "started", "intended", "written", "verified", "failed", "waiting", "finished"]
+EventPhase = Literal["plan", "run", "delete", "undo"]
+Store = Literal["source", "target", "values"]
+WaitReason = Literal["pace", "limit", "trouble", "away", "settling"]
+EventKind = Literal[
+    "started",
+    "looked",
+    "intended",
+    "tried",
+    "written",
+    "verified",
+    "unverifiable",
+    "failed",
+    "deleted",
+    "undone",
+    "waiting",
+    "retrying",
+    "finished",
+]
+
+#: What each kind of event means. A later version may tell of more kinds; these keep their meaning.
+EVENTS: Final[Mapping[EventKind, str]] = MappingProxyType(
+    {
+        "started": "a plan, a run or an undo begins",
+        "looked": "a value was compared for the plan; told once for each secret",
+        "intended": "the journal says that this secret is going to be written",
+        "tried": "the writing of this secret came to an end, well or not; the journal does not say so yet",
+        "written": "the journal says that this secret is written",
+        "verified": "this secret was read back as it was sent",
+        "unverifiable": "this secret is written, and the target does not tell its value",
+        "failed": "this secret was not written, not deleted, not taken back, or read back different",
+        "deleted": "this secret was deleted at the source, after it had been verified",
+        "undone": "this secret was taken back",
+        "waiting": "something waits for so many seconds; the reason says why",
+        "retrying": "a request failed and is sent again after so many seconds",
+        "finished": "the plan, the run or the undo has come to its end by itself",
+    }
+)
 
 #: What a migration may lose or do for good, and has to be consented to by these words.
 CONSENTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -177,14 +217,25 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a progress callback is told.
+    """What a progress callback is told. It holds no value.
 
     Attributes:
-        kind: what happened.
+        kind: what happened, by a word of ``EVENTS``.
         name: the secret's name at the source, or None where it is about the whole run.
-        done: secrets that are settled.
-        total: secrets that are to be written.
-        seconds: since the run began; for ``"waiting"``, how long the wait is going to be.
+        done: secrets that this phase is done with.
+        total: secrets that this phase has to do; 0 while that is not known.
+        seconds: since the plan or run began; for ``"waiting"`` and ``"retrying"``, how long the wait is
+            going to be.
+        phase: what is being done: ``"plan"``, ``"run"``, ``"delete"`` (at the source, after all was
+            verified) or ``"undo"``.
+        failed: secrets of this phase that went wrong so far.
+        store: which end waits or is asked again: ``"source"``, ``"target"`` or ``"values"`` (of
+            ``values_from=``); None where it is about both or neither.
+        reason: why something waits: ``"pace"`` (to stay under the store's rate), ``"limit"`` (the store said
+            that there were too many requests), ``"trouble"`` (another failure that may pass), ``"away"``
+            (the store is not there; ``patience=``) or ``"settling"`` (its listing lags behind a write).
+        error: class and sentence of what went wrong, for ``"failed"`` and ``"retrying"``.
+        attempt: for ``"retrying"``, which try it was that failed, from 1.
     """
 
     kind: EventKind
@@ -192,7 +243,14 @@ class Event:
     done: int = 0
     total: int = 0
     seconds: float = 0.0
+    phase: EventPhase = "run"
+    failed: int = 0
+    store: Store | None = None
+    reason: WaitReason | None = None
+    error: str | None = None
+    attempt: int = 0
 
 
-#: Called for each event, from the thread or the event loop of the run; what it raises ends the run.
+#: Called for each event, one at a time: from the event loop of the run, or from its thread or one of its
+#: worker threads. What it raises ends the run.
 Progress: TypeAlias = Callable[[Event], None]

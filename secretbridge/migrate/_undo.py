@@ -24,16 +24,24 @@ UNDO_CONSENTS: Final[dict[UndoConsent, str]] = {
     "unseen": "whether the secret has changed since this run wrote it cannot be seen",
 }
 _NOT_KEPT: Final = "What was there before was not kept, so it cannot be brought back."
+_LOST: Final = (
+    "Its value was not handed out before it was replaced (it was inactive or had expired):"
+    " it cannot be brought back."
+)
 _DEFAULTS: Final = {"active": True, "protected": False, "default_for_tool": False}
 
 
 class _Act(NamedTuple):
-    """What is to be done about one item: delete by name or id, or set these fields."""
+    """What is to be done about one item: delete by name or id, or set these fields.
+
+    Of some the value that was there is lost, and only the other fields can be set.
+    """
 
     item: Item
     id: str | None
     fields: dict[str, Any] | None
     version: int | None
+    lost: bool = False
 
 
 def undo_consents(given: object) -> frozenset[str]:
@@ -66,7 +74,7 @@ async def take_back(work: Work, items: Sequence[Item], accept: Collection[str]) 
         raise
     await work.log("undone", done)
     for item in items:
-        work.tell("written" if item.undo == "done" else "failed", item)
+        work.tell("undone" if item.undo == "done" else "failed", item)
 
 
 async def _acts(
@@ -103,10 +111,10 @@ async def _decided(
         return "The source of it was deleted after the migration: here may be the only copy."
     if item.step.action == "create":
         return _uncreate(work, item, look, accept)
-    if work.keep is None or not item.kept:
+    if work.keep is None or item.kept is None:
         return _NOT_KEPT
     try:
-        kept = await work.keep.kept(work.run_id, item.n)
+        kept = await work.keep.kept(work.run_id, item.n, item.kept)
     except SecretBridgeError as error:
         return error
     return _NOT_KEPT if kept is None else _restore(work, item, look, kept, accept)
@@ -120,13 +128,15 @@ def _restore(work: Work, item: Item, look: Look, kept: dict[str, Any], accept: C
         for name in item.step.fields
         if name != "value" or kept["value"] is not None
     }
+    lost = "value" in item.step.fields and "value" not in old
     shown = "value" not in old or look.value is not None
     if shown and all(_shows(look, name, content) for name, content in old.items()):
-        return ""
+        return _LOST if lost else ""
     wanting = _wanting(item, still_ours(work, item, look), accept, inferred=False)
     if wanting:
         return wanting
-    return _Act(item, _id(item), old, look.secret.version if work.target.of.compare_and_set else None)
+    version = look.secret.version if work.target.of.compare_and_set else None
+    return _Act(item, _id(item), old, version, lost)
 
 
 def _uncreate(work: Work, item: Item, look: Look, accept: Collection[str]) -> _Act | str:
@@ -207,7 +217,10 @@ def _job(
             if problem is not None and problem.applied is None and await _is_done(work, act):
                 problem = None
             work.met(problem)
-            rows.append([item.n, "done" if problem is None else "failed", problem and sentence(problem)])
+            if problem is not None:
+                rows.append([item.n, "failed", sentence(problem)])
+            else:
+                rows.append([item.n, "refused", _LOST] if act.lost else [item.n, "done", None])
 
     return run
 

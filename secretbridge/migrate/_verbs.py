@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from secretbridge._sync import SecretBridge
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._rules import Case, Rename, RulesGiven, Transform
-    from secretbridge.migrate._types import OnConflict
+    from secretbridge.migrate._types import OnConflict, Progress
 
 __all__ = ["plan", "plan_async"]
 
@@ -38,6 +38,7 @@ def plan(
     environments: Mapping[str, str] | None = None,
     values_from: SecretBridge | Provider | Mapping[str, SecretStr] | Callable[[str], SecretStr] | None = None,
     vault: SecretBridge | Provider | None = None,
+    progress: Progress | bool | None = None,
 ) -> Plan:
     """Say what a migration would do, lose and cost; writes nothing, and keeps no value.
 
@@ -61,6 +62,7 @@ def plan(
             mapping of SecretStr, or a callable that is asked for each name when the plan is applied.
         vault: where a run keeps the values that it replaces, for an undo: a bridge or a provider, normally
             ``Local``.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
 
     Raises:
         InvalidRequest: something is wrong with the rules or the ends; all of it is named.
@@ -85,6 +87,7 @@ def plan(
             values_from,
             vault,
             waits=False,
+            progress=progress,
         )
     )
 
@@ -109,6 +112,7 @@ async def plan_async(
     | Callable[[str], SecretStr]
     | None = None,
     vault: AsyncSecretBridge | Provider | None = None,
+    progress: Progress | bool | None = None,
 ) -> Plan:
     """Say what a migration would do, lose and cost; writes nothing, and keeps no value.
 
@@ -132,6 +136,7 @@ async def plan_async(
             mapping of SecretStr, or a callable that is asked for each name when the plan is applied.
         vault: where a run keeps the values that it replaces, for an undo: a bridge or a provider, normally
             ``Local``.
+        progress: called with an ``Event`` at each step; True shows how far it is on standard error.
 
     Raises:
         InvalidRequest: something is wrong with the rules or the ends; all of it is named.
@@ -155,4 +160,5 @@ async def plan_async(
         values_from,
         vault,
         waits=True,
+        progress=progress,
     )

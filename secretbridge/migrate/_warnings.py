@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from secretbridge.migrate._decide import alive
+from secretbridge.migrate._table import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,7 +16,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._names import Naming
     from secretbridge.migrate._types import Mark, Step
 
-__all__ = ["warnings_of"]
+__all__ = ["hides_value", "warnings_of"]
 
 
 def warnings_of(steps: tuple[Step, ...], ends: Ends, naming: Naming) -> Iterator[str]:
@@ -21,7 +25,7 @@ def warnings_of(steps: tuple[Step, ...], ends: Ends, naming: Naming) -> Iterator
     if not steps:
         yield f"{of.title} has no secrets to migrate."
     if naming.kept:
-        yield f"Left out: {naming.kept:,} secrets in which the vault keeps earlier runs."
+        yield f"Left out: {counted(naming.kept, 'secret')} in which the vault keeps earlier runs."
     for pattern in naming.idle_excludes():
         yield f"exclude={pattern!r} matches nothing at the source."
     if unseen := sorted(of.get_tells - of.list_tells - {"value"}):
@@ -33,7 +37,8 @@ def warnings_of(steps: tuple[Step, ...], ends: Ends, naming: Naming) -> Iterator
     writes = sum(step.action in {"create", "update"} for step in steps)
     if writes and not ends.target.capabilities.reads_values:
         title = ends.target.capabilities.title
-        yield f"{title} never tells a value: that {writes:,} values arrive cannot be verified."
+        arrive = counted(writes, "value arrives", "values arrive")
+        yield f"{title} never tells a value: that {arrive} cannot be verified."
     yield from _undo(steps, ends)
 
 
@@ -46,8 +51,20 @@ def _unsteady(end: End, found: Iterable[Mark]) -> Iterator[str]:
 
 def _undo(steps: tuple[Step, ...], ends: Ends) -> Iterator[str]:
     updates = sum(step.action == "update" for step in steps)
+    updated = counted(updates, "updated secret")
     if updates and not ends.target.capabilities.reads_values:
         title = ends.target.capabilities.title
-        yield f"An undo could not restore {updates:,} updated secrets: {title} never tells the old value."
+        yield f"An undo could not restore {updated}: {title} never tells the old value."
     elif updates and ends.vault is None:
-        yield f"An undo could not restore {updates:,} updated secrets: no vault= keeps the old values."
+        yield f"An undo could not restore {updated}: no vault= keeps the old values."
+    elif updates:
+        moment = datetime.now(UTC)
+        hidden = sum(step.action == "update" and hides_value(step, moment) for step in steps)
+        if hidden:
+            why = "what is inactive or has expired is not handed out before it is replaced"
+            yield f"An undo could not restore the values of {counted(hidden, 'updated secret')}: {why}."
+
+
+def hides_value(step: Step, now: datetime) -> bool:
+    """Say whether an update replaces a value that the target does not hand out."""
+    return "value" in step.fields and step.target_mark is not None and not alive(step.target_mark, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from secretbridge._models import Write
 from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
 from secretbridge.migrate._same import differs, same_fields, withdrawn
 from secretbridge.migrate._side import completed
@@ -12,7 +13,7 @@ from secretbridge.migrate._state import After, sentence
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from secretbridge._models import Fields
+    from secretbridge._models import Fields, Secret
     from secretbridge.migrate._side import Look
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._work import Work
@@ -47,8 +48,9 @@ def outcome_row(
 async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
     """Carry out some pending items; their outcomes are in the journal when this returns."""
     work.again.difference_update(item.n for item in items)
-    before, begun = await _kept(work, items)
-    await work.log("intended", [[item.n, item.n in before and work.keep is not None] for item in begun])
+    before, places, begun = await _kept(work, items)
+    hidden = {n for n, look in before.items() if look.value is None}
+    await work.log("intended", [[item.n, places.get(item.n), item.n in hidden] for item in begun])
     for item in begun:
         work.tell("intended", item)
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
@@ -71,7 +73,12 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
             ],
         )
     try:
-        await (_write_together if work.target.bulk else _write_each)(work, tasks, rows)
+        if work.target.bulk:
+            await _write_together(work, tasks, rows)
+        elif work.target.together:
+            await _change_together(work, tasks, rows)
+        else:
+            await _write_each(work, tasks, rows)
     except BaseException:
         work.log_now("outcome", rows)  # what is known by now; the rest is settled by looking
         raise
@@ -94,14 +101,14 @@ def _failed(work: Work, item: Item, error: SecretBridgeError, *, applied: bool |
     )
 
 
-async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], list[Item]]:
-    """Keep what is going to be changed; give what was seen, and the items that can go on."""
+async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], dict[int, int], list[Item]]:
+    """Keep what is going to be changed; give what was seen, where it is kept, and what can go on."""
     target, keep = work.target, work.keep
     wanted = (
         [item for item in items if item.step.action == "update"] if keep is not None and target.reads else []
     )
     if keep is None or not wanted:
-        return {}, list(items)
+        return {}, {}, list(items)
     fields = {name for item in wanted for name in item.step.fields}
     target.forget()
     looks = await target.look_many(
@@ -116,14 +123,16 @@ async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], lis
         elif not isinstance(look, SecretBridgeError):
             before[item.n] = look
     told = [(n, look.secret) for n, look in before.items() if look.secret is not None]
-    failures = await keep.keep(work.run_id, told)
-    rows += [_failed(work, item, failures[item.n], applied=False) for item in wanted if item.n in failures]
+    places: dict[int, int] = {}
+    try:
+        places = await keep.keep(work.run_id, told, work.place)
+        work.place = 1 + max(places.values(), default=work.place - 1)
+    except SecretBridgeError as error:
+        rows += [_failed(work, item, error, applied=False) for item in wanted if item.n in before]
+        before = {}
     await work.log("outcome", rows)
     gone = {row[0] for row in rows}
-    return (
-        {n: look for n, look in before.items() if n not in gone},
-        [item for item in items if item.n not in gone],
-    )
+    return before, places, [item for item in items if item.n not in gone]
 
 
 def _moved(work: Work, item: Item, look: Look, before: Look | None = None) -> SecretBridgeError | None:
@@ -156,10 +165,11 @@ async def _write_each(work: Work, tasks: Sequence[_Task], rows: list[list[Any]])
                 rows.append(outcome_row(task.item, "pending", error=work.stopped))
             else:
                 rows.append(await _write(work, task))
+                work.tell("tried", task.item)
 
         return run
 
-    work.target.forget()
+    await work.target.prepare()
     await work.target.each([job(task) for task in tasks])
 
 
@@ -168,7 +178,7 @@ async def _write(work: Work, task: _Task) -> list[Any]:
     item, target = task.item, work.target
     step, mark = item.step, item.step.target_mark
     known = mark.id if mark is not None else None
-    atomic = target.of.compare_and_set and (mark is None or mark.version is not None)
+    atomic = _atomic(work, task)
     # Where no two secrets bear one name, the create itself refuses a name that is taken.
     refuses = atomic or (step.action == "create" and target.unique)
     try:
@@ -176,7 +186,7 @@ async def _write(work: Work, task: _Task) -> list[Any]:
             problem = _moved(work, item, await target.look(step.target, known), task.before)
             if problem is not None:
                 return _failed(work, item, problem, applied=False)
-        consent = any(loss.kind == "one_way" for loss in step.losses)
+        consent = _consents(task)
         if step.action == "create":
             secret = await target.core.create(step.target, task.fields, allow_one_way=consent)
         else:
@@ -195,6 +205,63 @@ async def _write(work: Work, task: _Task) -> list[Any]:
     guarantee = "atomic" if atomic else "checked" if target.reads else "best-effort"
     after = After.of(secret, steady=target.steady)
     return outcome_row(item, "done", owner="recorded", guarantee=guarantee, after=after)
+
+
+async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
+    """Write in one transaction, where the store itself refuses what is not as it was."""
+    together = [task for task in tasks if _joins(work, task)]
+    # One after the other where what follows a failure has to stay undone.
+    if len(together) < 2 or work.stopped or work.options.stop_on_error:  # noqa: PLR2004 - one is not many
+        await _write_each(work, tasks, rows)
+        return
+    writes = [
+        Write(
+            name=task.item.step.target,
+            fields=task.fields,
+            creates=task.item.step.action == "create",
+            if_version=None if task.item.step.target_mark is None else task.item.step.target_mark.version,
+        )
+        for task in together
+    ]
+    problem: SecretBridgeError | None = None
+    told: Sequence[Secret | SecretBridgeError] = ()
+    try:
+        told = await work.target.core.change_many(writes, allow_one_way=False)
+    except SecretBridgeError as error:
+        problem = error
+    apart = [task for task in tasks if not _joins(work, task)]
+    if problem is None:
+        rows += [_told(work, task, one) for task, one in zip(together, told, strict=True)]
+    elif problem.applied is False and not problem.transient:
+        apart = [*tasks]  # one by one it shows which of them it is
+    else:
+        rows += [_failed(work, task.item, problem, applied=problem.applied) for task in together]
+    await _write_each(work, apart, rows)
+
+
+def _atomic(work: Work, task: _Task) -> bool:
+    """Say whether the store itself refuses this write where somebody else was faster."""
+    mark = task.item.step.target_mark
+    return work.target.of.compare_and_set and (mark is None or mark.version is not None)
+
+
+def _joins(work: Work, task: _Task) -> bool:
+    """Say whether a write can be one of many: consent to a loss is given for each by itself."""
+    return _atomic(work, task) and not _consents(task)
+
+
+def _consents(task: _Task) -> bool:
+    """Say whether the plan consented to what the target cannot take back."""
+    return any(loss.kind == "one_way" for loss in task.item.step.losses)
+
+
+def _told(work: Work, task: _Task, told: Secret | SecretBridgeError) -> list[Any]:
+    """Give the outcome of one of many."""
+    if isinstance(told, SecretBridgeError):
+        return _failed(work, task.item, told, applied=told.applied)
+    work.met(None)
+    after = After.of(told, steady=work.target.steady)
+    return outcome_row(task.item, "done", owner="recorded", guarantee="atomic", after=after)
 
 
 async def _write_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
@@ -256,8 +323,7 @@ async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
         seen = After() if verdict == "mismatch" else After.of(look.secret, steady=target.steady)
         rows.append([item.n, verdict, item.after.joined(seen).row(), None])
     await work.log("verified", rows)
-    for item, _ in written:
-        work.tell("verified" if item.verified == "verified" else "failed", item)
+    work.tell_verified([item for item, _ in written])
 
 
 def _verdict(work: Work, item: Item, fields: Fields, look: Look) -> str:
@@ -291,8 +357,7 @@ async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
         several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
         rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
     await work.log("verified", rows)
-    for item in items:
-        work.tell("verified", item)
+    work.tell_verified(items)
 
 
 def duplicate(work: Work, item: Item, ids: Sequence[str]) -> SecretExists:

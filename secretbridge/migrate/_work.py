@@ -19,7 +19,6 @@ from secretbridge.errors import (
 )
 from secretbridge.migrate._journal import Entry
 from secretbridge.migrate._state import replay
-from secretbridge.migrate._types import Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._side import Side
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EventKind, Progress, Step
+    from secretbridge.migrate._tell import Teller
+    from secretbridge.migrate._types import EventKind, EventPhase, Step, Store, WaitReason
 
 __all__ = ["Options", "Reader", "Work"]
 
@@ -82,9 +82,11 @@ class Work:
         reader: gives what is to be written, or None for undo.
         keep: the vault for what undo needs, or None.
         options: how it goes.
-        progress: told of each event, or None.
+        teller: told of each event, or None.
         stopped: why nothing more is begun; "" while it goes on.
         away: whether it stopped because a store has gone away and may come back.
+        place: the first number under which this run has kept nothing in the vault: none is taken twice, for
+            of what lies together there some may have been written meanwhile.
         again: numbers of the items that failed for the moment only, and are tried again after a wait.
     """
 
@@ -96,19 +98,15 @@ class Work:
     reader: Reader | None = None
     keep: Keep | None = None
     options: Options = Options()
-    progress: Progress | None = None
+    teller: Teller | None = None
     stopped: str = ""
     away: bool = False
+    place: int = 0
     again: set[int] = field(default_factory=set)
-    _began: float = 0.0
     _in_a_row: int = 0
-    _total: int = 0
-    _done: int = 0
 
     def __post_init__(self) -> None:
-        self._began = self.target.now()
-        self._total = sum(item.writes for item in self.items)
-        self._done = sum(item.writes and item.state == "done" for item in self.items)
+        self.place = 1 + max((item.kept for item in self.items if item.kept is not None), default=-1)
 
     async def log(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
         """Write an entry about items, and then move them as it says."""
@@ -119,8 +117,8 @@ class Work:
     def moved(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
         """Move items as an entry says that is in the journal already."""
         replay(self.items, [Entry(kind, rows)])
-        if kind == "outcome":
-            self._done += sum(row[1] == "done" for row in rows)
+        if self.teller is not None:
+            self.teller.moved(kind, rows)
 
     def log_now(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
         """Write an entry without waiting for anything: for the moment in which the run is being ended."""
@@ -153,17 +151,28 @@ class Work:
         """Begin anew after a wait."""
         self.stopped, self.away, self._in_a_row = "", False, 0
 
-    def tell(self, kind: EventKind, item: Item | None = None, seconds: float | None = None) -> None:
+    def counts(self, phase: EventPhase, items: Sequence[Item], done: int) -> None:
+        """Begin to count the secrets of a phase, of which some are done already."""
+        if self.teller is not None:
+            self.teller.begin(phase, len(items), done)
+
+    def tell(
+        self,
+        kind: EventKind,
+        item: Item | None = None,
+        seconds: float | None = None,
+        reason: WaitReason | None = None,
+    ) -> None:
         """Tell the caller's progress of an event."""
-        if self.progress is None:
+        if self.teller is None:
             return
-        passed = self.target.now() - self._began
-        self.progress(
-            Event(
-                kind=kind,
-                name=None if item is None else item.step.source,
-                done=self._done,
-                total=self._total,
-                seconds=passed if seconds is None else seconds,
-            )
-        )
+        store: Store | None = "target" if reason is not None else None
+        error = item.error if item is not None and kind == "failed" else None
+        name = None if item is None else item.step.source
+        self.teller.tell(kind, name, seconds=seconds, store=store, reason=reason, error=error)
+
+    def tell_verified(self, items: Sequence[Item]) -> None:
+        """Tell of secrets what reading them back has shown."""
+        if self.teller is not None:
+            for item in items:
+                self.tell(item.verified if item.verified in {"verified", "unverifiable"} else "failed", item)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge.errors import InvalidRequest, Violation
+from secretbridge.migrate._shape import is_shaped
 from secretbridge.migrate._types import EndInfo, Estimates, Loss, Mark, Step
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def read(text: str) -> dict[str, Any]:
     """Take a plan's JSON apart.
 
     Raises:
-        InvalidRequest: it is no plan, one of another version, cut short or edited.
+        InvalidRequest: it is no plan, one of another version, cut short, edited or of another shape.
     """
     problem, remedy = "", "make the plan anew with migrate.plan()"
     document: Any = None
@@ -168,6 +169,8 @@ def read(text: str) -> dict[str, Any]:
         if checksum != hashlib.sha256(_canonical(document)).hexdigest():
             problem = "was edited since it was written"
             remedy = "change the rules and make the plan anew with migrate.plan()"
+        elif not is_shaped(document):
+            problem = "was edited, and is of no plan's shape any more"
     if problem:
         raise InvalidRequest("Refused", violations=[Violation("the plan", problem, remedy)])
     return document  # type: ignore[no-any-return]  # a dict, as was looked at above

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._checks import fields_given, refuse, target_violations, update_violations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from secretbridge._provider import Page
 
 __all__ = ["Entries", "FileProvider", "Unfit", "file_capabilities"]
+
+T = TypeVar("T")
 
 _MOST_VIOLATIONS: Final = 20
 
@@ -133,14 +135,22 @@ class FileProvider:
         """Take the content apart, or say why not."""
         raise NotImplementedError
 
+    def _values(self, text: str) -> Mapping[str, str] | Unfit:
+        """Give what the content holds, to be read alone, or say why not."""
+        entries = self._parsed(text)
+        return entries if isinstance(entries, Unfit) else entries.values
+
     def check(self, operation: Operation, target: Target, fields: Fields) -> Iterable[Violation]:  # noqa: ARG002 - the protocol's arguments
         """Give nothing: capabilities say it all."""
         return ()
 
     async def list_page(self, channel: Channel, cursor: str | None, size: int) -> Page:  # noqa: ARG002 - a file has one page
         """Give the names, all at once, in the file's order."""
-        entries = await channel.call(partial(self._read, "list"))
-        return [Secret(name=name) for name in entries.values], None
+        return [Secret(name=name) for name in await self.list_names(channel)], None
+
+    async def list_names(self, channel: Channel) -> list[str]:
+        """Give the names alone, in the file's order."""
+        return list(await channel.call(partial(self._read, "list")))
 
     async def get(self, channel: Channel, target: Target) -> Secret:
         """Give one secret with its value."""
@@ -176,7 +186,7 @@ class FileProvider:
         name = target.name or ""
 
         def drop(to: Entries) -> None:
-            self._require("delete", to, name)
+            self._require("delete", to.values, name)
             to.drop(name)
 
         await channel.call(partial(self._change, "delete", drop))
@@ -189,6 +199,15 @@ class FileProvider:
             SecretBridgeError: the file cannot be read.
         """
         return await channel.call(partial(self._get, list(names)))
+
+    async def read_values(self, channel: Channel, names: Iterable[str]) -> list[SecretStr]:
+        """Give many values, in the order asked for, from one reading of the file.
+
+        Raises:
+            SecretNotFound: one of them is not there.
+            SecretBridgeError: the file cannot be read.
+        """
+        return await channel.call(partial(self._told, list(names)))
 
     async def write_many(self, channel: Channel, writes: Iterable[tuple[str, SecretStr | None]]) -> None:
         """Apply many changes in one replacement of the file: all of them or none.
@@ -216,11 +235,14 @@ class FileProvider:
         await channel.call(partial(self._change, "put", apply))
 
     def _get(self, names: list[str]) -> list[Secret]:
-        entries = self._read("get")
+        return [Secret(name=name, value=value) for name, value in zip(names, self._told(names), strict=True)]
+
+    def _told(self, names: list[str]) -> list[SecretStr]:
+        values = self._read("get")
         for name in names:
-            self._require("get", entries, name)
+            self._require("get", values, name)
         wrap = secret_str()
-        return [Secret(name=name, value=wrap(entries.values[name])) for name in names]
+        return [wrap(values[name]) for name in names]
 
     def _add(self, to: Entries, name: str, fields: Fields) -> None:
         if name in to.values:
@@ -228,7 +250,7 @@ class FileProvider:
         to.put(name, fields["value"].get_secret_value())
 
     def _alter(self, to: Entries, name: str, changes: Fields) -> None:
-        self._require("update", to, name)
+        self._require("update", to.values, name)
         new_name = changes.get("new_name", name)
         if new_name != name:
             if new_name in to.values:
@@ -237,8 +259,8 @@ class FileProvider:
         if "value" in changes:
             to.put(new_name, changes["value"].get_secret_value())
 
-    def _require(self, operation: Operation, entries: Entries, name: str) -> None:
-        if name not in entries.values:
+    def _require(self, operation: Operation, values: Mapping[str, str], name: str) -> None:
+        if name not in values:
             raise SecretNotFound(
                 f"{self._path} has no secret named {name!r}.",
                 provider=self.capabilities.provider,
@@ -253,12 +275,12 @@ class FileProvider:
             operation=operation,
         )
 
-    def _read(self, operation: Operation) -> Entries:
-        return self._entries(self._file.load(operation))
+    def _read(self, operation: Operation) -> Mapping[str, str]:
+        return self._accepted(self._file.load(operation), self._values)
 
     def _change(self, operation: Operation, edit: Callable[[Entries], None]) -> None:
         def edited(content: Content) -> bytes:
-            entries = self._entries(content)
+            entries = self._accepted(content, self._parsed)
             edit(entries)
             text = entries.text()
             if isinstance(text, Unfit):
@@ -267,21 +289,23 @@ class FileProvider:
 
         self._file.change(operation, edited)
 
-    def _entries(self, content: Content) -> Entries:
+    def _accepted(self, content: Content, understand: Callable[[str], T | Unfit]) -> T:
         if content.found is None and not self._create:
             raise refusal(self._path, "is not there", "create it, or leave create=False out")
-        entries = self._understood(content.data)
-        if isinstance(entries, Unfit):
-            raise refusal(self._path, *entries)
-        return entries
+        understood = _understood(content.data, understand)
+        if isinstance(understood, Unfit):
+            raise refusal(self._path, *understood)
+        return understood
 
-    def _understood(self, data: bytes) -> Entries | Unfit:
-        try:
-            text = data.decode()
-        except UnicodeDecodeError as problem:
-            line = data.count(b"\n", 0, problem.start) + 1
-            return Unfit(f"is not UTF-8 in line {line}", "save it as UTF-8")
-        return self._parsed(text)
+
+def _understood(data: bytes, understand: Callable[[str], T | Unfit]) -> T | Unfit:
+    """Take a content apart; where the result is refused, no frame holds the text any more."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        return Unfit(f"is not UTF-8 in line {line}", "save it as UTF-8")
+    return understand(text)
 
 
 def _write_violations(of: Capabilities, name: str, value: object) -> Iterator[Violation]:

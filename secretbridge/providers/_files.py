@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._durable import sync_folder
 from secretbridge.errors import (
     Conflict,
     InvalidRequest,
@@ -280,12 +281,3 @@ def _write_new(new: Path, content: Content, real: Path, found: os.stat_result | 
         file.write(content.data)
         file.flush()
         os.fsync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in this folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -108,7 +108,7 @@ def fault(request: Request, reply: Reply, document: object) -> Fault:
     match reply.status:
         case 401 if code in DOUBTFUL:
             return Fault(None, code, advice=_MAY_BE_FALSE)
-        case 404 | 409:
+        case 404 | 409 | 410:
             return _missing_or_there(request, reply, code, message)
         case 403 if code == "FORBIDDEN" and not request.reads:
             return Fault(SecretProtected, code, advice=_RESERVED)
@@ -124,6 +124,6 @@ def _missing_or_there(request: Request, reply: Reply, code: str | None, message:
         return Fault(SecretExists, code)  # by status: older servers send INVALID_INPUT
     if code is None or str(message).startswith("Endpoint"):
         return Fault(WrongAddress)  # InsForge names a code with each refusal; else another server answered
-    if code in _MISSING and request.method != "POST":
+    if code in _MISSING and request.method != "POST" and request.operation != "list":
         return Fault(SecretNotFound, code, advice=_MAY_BE_HIDDEN)
     return Fault(None, code)

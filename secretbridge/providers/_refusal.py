@@ -101,7 +101,7 @@ def by_status(request: Request, reply: Reply) -> Kind:
     if 300 <= status < 400 or status == 405:  # noqa: PLR2004 - redirects; a method this API surely has
         return WrongAddress
     collection = request.operation == "list" or request.method == "POST"
-    if status == 404 and (collection or is_html(reply)):  # noqa: PLR2004 - not found
+    if status in {404, 410} and (collection or is_html(reply)):
         return WrongAddress
     if status == 409 and request.operation in {"create", "put"}:  # noqa: PLR2004 - conflict
         return SecretExists

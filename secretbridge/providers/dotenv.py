@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -12,12 +11,14 @@ from secretbridge.errors import InvalidRequest
 from secretbridge.providers._file_provider import FileProvider, Unfit, file_capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from dotenv.parser import Binding
 
     from secretbridge._capabilities import Capabilities
     from secretbridge.providers._file_provider import Entries
+
+    _Parse = Callable[[str], Iterator[Binding]]
 
 # python-dotenv is optional and loads when the first file is read.
 
@@ -79,17 +80,38 @@ class Dotenv(FileProvider):
     def _parsed(self, text: str) -> Entries | Unfit:
         parse = _parser()
         lines = _Lines(_BOM if text.startswith(_BOM) else "", parse)
-        for binding in parse(text.removeprefix(_BOM)):
+        return self._read_into(text, parse, lines.add) or lines
+
+    def _values(self, text: str) -> Mapping[str, str] | Unfit:
+        parse = _parser()
+        values: dict[str, str] = {}
+
+        def add(binding: Binding) -> None:
+            if binding.key is not None:
+                value = _value(binding, parse)
+                values.pop(binding.key, None) if value is None else values.__setitem__(binding.key, value)
+
+        return self._read_into(text, parse, add) or values
+
+    @staticmethod
+    def _read_into(text: str, parse: _Parse, add: Callable[[Binding], None]) -> Unfit | None:
+        """Hand each piece over in turn; says what is wrong with one, or with the whole."""
+        bare = text.removeprefix(_BOM)
+        place = 0
+        for binding in parse(bare):
+            string = binding.original.string
             if binding.error:
-                string = binding.original.string
                 blank = string[: len(string) - len(string.lstrip())]
                 line = binding.original.line + len(re.findall(r"\r\n|\n|\r", blank))
                 remedy = "put quotes round a value with quotes or line ends in it"
                 return Unfit(f"line {line} is not as python-dotenv can read it", remedy)
-            lines.add(binding)
-        if lines.whole() != text:
+            if not bare.startswith(string, place):
+                break
+            place += len(string)
+            add(binding)
+        if place != len(bare):
             return Unfit("is not read whole by python-dotenv", "look for a second byte order mark")
-        return lines
+        return None
 
 
 def _parser() -> Callable[[str], Iterator[Binding]]:
@@ -107,7 +129,18 @@ def _parser() -> Callable[[str], Iterator[Binding]]:
             "Dotenv needs python-dotenv, which is not installed.",
             advice="Install it: pip install 'secretbridge[dotenv]'",
         )
-    return lambda text: parse_stream(io.StringIO(text, newline=""))
+    return lambda text: parse_stream(_Whole(text))  # type: ignore[arg-type]  # read() is all that it asks for
+
+
+class _Whole:
+    """A text to be read in one go; a StringIO would hold it a second time, four bytes to the character."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def read(self) -> str:
+        """Give all of it."""
+        return self._text
 
 
 class _Lines:
@@ -125,7 +158,7 @@ class _Lines:
         """Take up the next piece of the file."""
         if binding.key is not None:
             self._places.setdefault(binding.key, []).append(len(self._pieces))
-            value = self._value(binding)
+            value = _value(binding, self._parse)
             if value is None:
                 self.values.pop(binding.key, None)
             else:
@@ -135,12 +168,6 @@ class _Lines:
     def whole(self) -> str:
         """Give the pieces together."""
         return self._bom + "".join(self._pieces)
-
-    def _value(self, binding: Binding) -> str | None:
-        """Give the value as from a file: python-dotenv opens it with line ends made one."""
-        if binding.value is None or "\r" not in binding.original.string.strip():
-            return binding.value
-        return next(self._parse(re.sub(r"\r\n?", "\n", binding.original.string))).value
 
     def put(self, name: str, value: str) -> None:
         """Change the last entry of a name, or add one at the end; one that is so already is left as it is."""
@@ -202,8 +229,15 @@ class _Lines:
 
     def _reads_back(self, piece: str, name: str, value: str) -> bool:
         between = "" if piece.endswith(("\n", "\r")) else "\n"
-        read = [(one.key, self._value(one)) for one in self._parse(f"{piece}{between}{_PROBE}")]
+        read = [(one.key, _value(one, self._parse)) for one in self._parse(f"{piece}{between}{_PROBE}")]
         return read == [(name, value), ("PROBE", '"')]
+
+
+def _value(binding: Binding, parse: _Parse) -> str | None:
+    """Give the value as from a file: python-dotenv opens it with line ends made one."""
+    if binding.value is None or "\r" not in binding.original.string.strip():
+        return binding.value
+    return next(parse(re.sub(r"\r\n?", "\n", binding.original.string))).value
 
 
 def _head(piece: str) -> re.Match[str]:

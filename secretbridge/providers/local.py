@@ -11,18 +11,18 @@ from secretbridge._embedded_capabilities import CAPABILITIES, write_violations
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pydantic import SecretStr
 
     from secretbridge._capabilities import Capabilities
     from secretbridge._channel import Channel
     from secretbridge._credentials import Credential
-    from secretbridge._models import Fields, Operation, Secret, Target
+    from secretbridge._models import Fields, Operation, Secret, Target, Write
     from secretbridge._provider import Page
     from secretbridge._trail import AuditHead
     from secretbridge._vault import Vault
-    from secretbridge.errors import Violation
+    from secretbridge.errors import SecretBridgeError, Violation
 
 __all__ = ["Local"]
 
@@ -127,11 +127,13 @@ class Local:
         self, channel: Channel, target: Target, changes: Fields, *, if_version: int | None = None
     ) -> Secret:
         """Change exactly the given fields, in one transaction."""
-        record = await channel.call(
-            lambda: self._vault(channel).update(
-                changes, name=target.name, id=target.id, if_version=if_version
-            )
-        )
+        return await channel.call(lambda: self.update_blocking(channel, *target, changes, if_version))
+
+    def update_blocking(
+        self, channel: Channel, name: str | None, id: str | None, changes: Fields, if_version: int | None
+    ) -> Secret:
+        """Change exactly the given fields, without a coroutine: this is every update of the blocking face."""
+        record = self._vault(channel).update(changes, name=name, id=id, if_version=if_version)
         return secret_of(record, told=False)
 
     async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
@@ -173,3 +175,30 @@ class Local:
         listed = list(writes)
         refuse(self.capabilities, "put", write_violations(listed))
         await channel.call(lambda: self._vault(channel).write_many(listed))
+
+    async def change_many(
+        self, channel: Channel, writes: Sequence[Write]
+    ) -> list[Secret | SecretBridgeError]:
+        """Create and change secrets of different names in one transaction.
+
+        What is refused is given as the error that says why; the others stand. Names and fields are core's to
+        check.
+
+        Raises:
+            VaultError: the transaction failed; ``applied`` speaks of all writes together.
+        """
+        listed = list(writes)
+        found = await channel.call(lambda: self._vault(channel).change_many(listed))
+        return [one if isinstance(one, Exception) else secret_of(one, told=False) for one in found]
+
+    async def identity(self, channel: Channel) -> tuple[str, str]:
+        """Give which vault this is, by whichever way it is reached, and how far its audit trail goes."""
+        if self._opening.file() is not None:
+            return self.store, ""  # a path leads to one file; a copy of it is another vault
+        vault, head = await channel.call(lambda: self._vault(channel).identity())
+        return f"postgresql {vault} {self._opening.schema} {self.environment}", head
+
+    async def denied(self, channel: Channel, wanted: Iterable[tuple[Operation, str]]) -> list[str]:
+        """Say why the account may not do this to these names, in order; "" where it may."""
+        listed = list(wanted)
+        return await channel.call(lambda: self._vault(channel).denied(listed))

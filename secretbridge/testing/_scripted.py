@@ -30,7 +30,7 @@ Step = Reply | SecretBridgeError
 
 
 class Sent(NamedTuple):
-    """One request as it would have gone out."""
+    """One request as it would have gone out; headers and body hold secrets and stay out of the repr."""
 
     method: str
     url: str
@@ -41,6 +41,9 @@ class Sent(NamedTuple):
     def json(self) -> Any:  # noqa: ANN401 - whatever was sent
         """The body as JSON; None where there is none."""
         return _json.loads(self.body) if self.body else None
+
+    def __repr__(self) -> str:
+        return f"Sent(method={self.method!r}, url={self.url!r})"
 
 
 def answer(

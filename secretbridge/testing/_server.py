@@ -12,22 +12,25 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from secretbridge.testing._exchange import Headers, StandInReply
 
 if TYPE_CHECKING:
     import ssl
+    from io import BufferedReader
     from types import TracebackType
 
-__all__ = ["LoopbackServer"]
+__all__ = ["LINGER_NOT", "LoopbackServer", "Taken", "bytes_of", "read_request"]
 
 Handle: TypeAlias = Callable[[str, str, Headers, bytes], StandInReply]
+#: Method, target, headers, body, and whether the client keeps the connection.
+Taken: TypeAlias = tuple[str, str, Headers, bytes, bool]
 
 _LONGEST_LINE = 65_536
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-_LINGER_NOT = struct.pack("ii", 1, 0)  # close sends a reset instead of an orderly end
+LINGER_NOT = struct.pack("ii", 1, 0)  # close sends a reset instead of an orderly end
 
 
 class _NotUnderstoodError(Exception):
@@ -47,13 +50,11 @@ class LoopbackServer:
         self._ssl_context = ssl_context
         self._lock = threading.Lock()
         self._closing = False
+        self._listening = False
         self._open: dict[threading.Thread, socket.socket] = {}
 
     def __enter__(self) -> str:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._address: tuple[str, int] = self._listener.getsockname()
-        self._acceptor = threading.Thread(target=self._accept, name="stand-in accept", daemon=True)
-        self._acceptor.start()
+        self._listen(0)
         return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self._address[1]}"
 
     def __exit__(
@@ -61,10 +62,7 @@ class LoopbackServer:
     ) -> None:
         with self._lock:
             self._closing = True
-        # Closing a listener does not wake a thread that waits in accept on every platform; a connection does.
-        socket.create_connection(self._address).close()
-        self._acceptor.join()
-        self._listener.close()
+        self._stop_listening()
         with self._lock:
             talking = list(self._open)
             for connection in self._open.values():
@@ -72,10 +70,28 @@ class LoopbackServer:
         for thread in talking:
             thread.join()
 
+    def _listen(self, port: int) -> None:
+        """Take connections at this port, or at a free one for 0."""
+        self._listening = True
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self._address: tuple[str, int] = self._listener.getsockname()
+        self._acceptor = threading.Thread(target=self._accept, name="stand-in accept", daemon=True)
+        self._acceptor.start()
+
+    def _stop_listening(self) -> None:
+        """Refuse new connections; those that are open stay."""
+        if not self._listening:
+            return
+        self._listening = False
+        # Closing a listener does not wake a thread that waits in accept on every platform; a connection does.
+        socket.create_connection(self._address).close()
+        self._acceptor.join()
+        self._listener.close()
+
     def _accept(self) -> None:
         while True:
             plain, _ = self._listener.accept()
-            if self._closing:
+            if not self._listening:
                 plain.close()
                 return
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -104,24 +120,28 @@ class LoopbackServer:
             with self._lock:
                 del self._open[threading.current_thread()]
 
-    def _exchange(self, connection: socket.socket, stream: BinaryIO) -> bool:
+    def _exchange(self, connection: socket.socket, stream: BufferedReader) -> bool:
         """Read and answer one request; True if the connection stays open for another."""
         try:
-            request = _read_request(stream)
+            request = read_request(stream)
         except _NotUnderstoodError as error:
-            connection.sendall(_bytes_of("GET", StandInReply(error.args[0]), keep_alive=False))
+            connection.sendall(bytes_of(StandInReply(error.args[0]), keep_alive=False))
             return False
         if request is None:
             return False
+        return self._answer(connection, request)
+
+    def _answer(self, connection: socket.socket, request: Taken) -> bool:
+        """Answer a whole request; True if the connection stays open for another."""
         method, target, headers, body, keep_alive = request
         try:
             reply = self._handle(method, target, headers, body)
         except ConnectionResetError:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
             return False
         except ConnectionError:
             return False
-        connection.sendall(_bytes_of(method, reply, keep_alive=keep_alive))
+        connection.sendall(bytes_of(reply, method=method, keep_alive=keep_alive))
         return keep_alive
 
 
@@ -132,7 +152,7 @@ def _shut(connection: socket.socket) -> None:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
-def _read_request(stream: BinaryIO) -> tuple[str, str, Headers, bytes, bool] | None:
+def read_request(stream: BufferedReader) -> Taken | None:
     """Read method, target, headers, body and whether to keep the connection; None at the end of it."""
     line = stream.readline(_LONGEST_LINE)
     if not line:
@@ -163,7 +183,8 @@ def _read_request(stream: BinaryIO) -> tuple[str, str, Headers, bytes, bool] | N
     return parts[0], parts[1], headers, body, keep_alive
 
 
-def _bytes_of(method: str, reply: StandInReply, *, keep_alive: bool) -> bytes:
+def bytes_of(reply: StandInReply, *, method: str = "GET", keep_alive: bool = True) -> bytes:
+    """Write a reply; a Content-Length among its headers stands as it is."""
     lines = [f"HTTP/1.1 {int(reply.status)} {_PHRASES.get(reply.status, '')}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
     body = b"" if method == "HEAD" or reply.status in _NO_BODY else reply.body

@@ -213,8 +213,8 @@ class StandIn(ABC):
     ) -> StandInReply:
         path = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else raw_path
         request = RecordedRequest(method, path, tuple(headers), body, number)
+        self._record(request)
         with self._lock:
-            self._requests.append(request)
             fault: Fault = self._faults.popleft() if self._faults else Pass()
             if isinstance(fault, Reply):
                 return fault.as_reply()
@@ -226,6 +226,11 @@ class StandIn(ABC):
                 "lost, as scripted"
             )
         return reply
+
+    def _record(self, request: RecordedRequest) -> None:
+        """Keep a request for a test to look at: every request passes here, however it came."""
+        with self._lock:
+            self._requests.append(request)
 
     def _over_limit(self) -> bool:
         if self.rate_limit is None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import io
+import json
+import logging
 import pickle
+import pprint
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +84,50 @@ def a_pickle(outcome: Outcome) -> Iterator[str]:
 def a_traceback(outcome: Outcome) -> Iterator[str]:
     if outcome.error is not None:
         yield "".join(traceback.format_exception(outcome.error))
+
+
+@channel
+def json_of_what_has_none(outcome: Outcome) -> Iterator[str]:
+    for thing in outcome.things:
+        yield json.dumps(thing, default=repr)
+        yield json.dumps([thing], default=str, ensure_ascii=False)
+
+
+@channel
+def a_copy(outcome: Outcome) -> Iterator[str]:
+    for thing in outcome.things:
+        for make in (copy.copy, copy.deepcopy):
+            try:
+                again = make(thing)
+            except TypeError as error:  # a bridge, a plan: not to be copied
+                yield str(error)
+            else:
+                yield f"{again!r} {again!s}"
+
+
+@channel
+def pretty_printed(outcome: Outcome) -> Iterator[str]:
+    for thing in outcome.things:
+        yield pprint.pformat(thing)
+
+
+def hooks_for_what_nobody_catches(error: BaseException) -> Iterator[str]:
+    """As the interpreter, a thread, a logger and an exception group tell of an error.
+
+    It is no channel of each outcome: a traceback is one, and these say the same, more slowly.
+    """
+    said = io.StringIO()
+    with redirect_stderr(said):
+        sys.__excepthook__(type(error), error, error.__traceback__)
+        threading.__excepthook__(
+            threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+        )
+    yield said.getvalue()
+    record = logging.LogRecord("any", logging.ERROR, "", 0, "%s", (error,), None)
+    record.exc_info = (type(error), error, error.__traceback__)
+    yield logging.Formatter().format(record)
+    group = BaseExceptionGroup("several", [error])
+    yield f"{group!r} {''.join(traceback.format_exception(group))}"
 
 
 @channel

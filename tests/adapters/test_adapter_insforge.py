@@ -304,6 +304,7 @@ def test_a_404_of_another_server_is_a_wrong_address_and_no_missing_secret(
     assert (caught.value.applied, caught.value.status, len(runtime.sent)) == (False, 404, 1)
 
 
+@pytest.mark.bad_requests("goes to a wrong base_url")
 def test_a_wrong_base_url_is_told_by_the_stand_in_too(standin: InsForgeStandIn) -> None:
     bridge = opened(InsForge(f"{standin.base_url}/api", api_key=standin.api_key), standin)
     with pytest.raises(errors.WrongAddress):

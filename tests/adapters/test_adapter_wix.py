@@ -253,6 +253,7 @@ def test_not_found_is_no_missing_secret_where_none_was_named() -> None:
         bridge.create_secret("NEW", value="v")
 
 
+@pytest.mark.bad_requests("goes to a wrong base_url")
 def test_a_404_that_is_a_web_page_is_a_wrong_address() -> None:
     standin = WixStandIn()
     bridge = opened(wix(standin, base_url="https://www.wixapis.com/elsewhere"), standin)

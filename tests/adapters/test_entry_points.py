@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -99,7 +99,8 @@ def test_an_adapter_that_cannot_be_loaded_is_an_error_of_ours(
         provider_class("acme")
 
 
-def test_the_command_prints_the_table_of_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_module("secretbridge.providers", run_name="__main__")
+def test_the_command_prints_the_table_of_the_docs() -> None:
+    command = [sys.executable, "-m", "secretbridge.providers"]
+    told = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
     five = [provider_class(name) for name in ("local", "ionet", "wix", "insforge", "appfarm")]
-    assert capsys.readouterr().out == table(*(kind.capabilities for kind in five))  # type: ignore[attr-defined]  # each is an adapter's class
+    assert told == table(*(kind.capabilities for kind in five))  # type: ignore[attr-defined]  # each is an adapter's class

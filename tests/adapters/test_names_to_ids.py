@@ -9,6 +9,7 @@ import pytest
 from adapter_cases import MANAGED, OTHER, UUID, Case, ionet, opened, scripted, wix
 
 from secretbridge import Retry, errors
+from secretbridge._names import NameCache
 from secretbridge.testing import IoNetStandIn, Lost, WixStandIn, answer
 
 BY_ID = MANAGED[:2]
@@ -153,3 +154,18 @@ def test_a_deletion_whose_answer_was_lost_is_done_when_the_second_try_finds_noth
     standin.script(Lost())
     bridge.delete_secret(id=row.id)
     assert standin.secrets == ()
+
+
+def test_two_ids_in_memory_are_not_believed_without_a_new_listing() -> None:
+    runtime, bridge = scripted(wix(), listing(A="1"), answer(200, {}), listing(A="2"), answer(200, {}))
+    bridge.update_secret("A", value="v")
+    bridge._core.channel.names.add("A", "2")  # it was deleted and made anew while another task listed
+    bridge.update_secret("A", value="v")
+    assert [sent.url[-2:] for sent in runtime.sent] == ["ts", "/1", "ts", "/2"]
+
+
+def test_a_secret_that_a_listing_and_its_maker_both_tell_of_is_one() -> None:
+    names = NameCache(lambda: 0.0)
+    names.learn([("A", "1"), ("A", "1")])
+    names.add("A", "1")
+    assert names.ids("A") == ("1",)

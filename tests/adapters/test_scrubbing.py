@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
-from urllib.parse import quote
+import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,24 @@ FORMS = {
     "first half": SECRET[: len(SECRET) // 2],
     "last half": SECRET[len(SECRET) // 2 :],
     "six characters": SECRET[4:10],
+    "first eight characters": SECRET[:8],
+    "halves in reverse order": SECRET[len(SECRET) // 2 :] + SECRET[: len(SECRET) // 2],
+    "each half reversed": SECRET[: len(SECRET) // 2][::-1] + SECRET[len(SECRET) // 2 :][::-1],
+    "base64 of the first eight": base64.b64encode(SECRET[:8].encode()).decode(),
+    "base64 of the last half": base64.b64encode(SECRET[len(SECRET) // 2 :].encode()).decode(),
+    "base64, wrapped": "\n".join(re.findall(".{1,5}", base64.b64encode(SECRET.encode()).decode())),
+    "every byte url-encoded": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
+    "url-encoded as a form": quote_plus(SECRET),
+    "url-encoded twice": quote(quote(SECRET, safe=""), safe=""),
+    "every character as json may write it": "".join(f"\\u{ord(ch):04x}" for ch in SECRET),
+    "json with escaped slashes": json.dumps(SECRET).replace("/", "\\/"),
+    "json in json": json.dumps(json.dumps(SECRET)),
+    "json in a url": quote(json.dumps(SECRET)),
+    "bytes as python writes them": repr(SECRET.encode()),
+    "every character as html may write it": "".join(f"&#{ord(ch)};" for ch in SECRET),
+    "hexadecimal, byte by byte": SECRET.encode().hex(" "),
+    "spaced out": " ".join(SECRET),
+    "with dashes": "-".join(re.findall(".{1,4}", SECRET)),
 }
 
 
@@ -37,6 +56,11 @@ FORMS = {
 def test_a_text_that_holds_a_secret_in_some_form_is_dropped_whole(form: str) -> None:
     assert safe_text(f"the value {FORMS[form]} is wrong", [SECRET]) == ""
     assert safe_text(FORMS[form], ["other", SECRET]) == ""
+
+
+def test_a_secret_of_signs_alone_hides_no_other_text() -> None:
+    assert safe_text("must not be empty", ["!?a-_-b?!"]) == "must not be empty"
+    assert safe_text("got !?a-_-b?! there", ["!?a-_-b?!"]) == ""
 
 
 def test_a_text_that_shares_nothing_is_shown_on_one_line() -> None:

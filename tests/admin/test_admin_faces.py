@@ -117,7 +117,7 @@ def test_the_async_face_does_it_all(home: Home, backend: str) -> None:
             assert await vault.export_audit(exported) == 7 == len(exported.getvalue().splitlines())
             head = await vault.audit_head()
             assert await vault.verify_audit(str(head)) == head
-            assert await vault.verify() == await vault.backup(home.folder / "copy.db")
+            assert await vault.backup(home.folder / "copy.db") == await vault.verify()
             with pytest.raises(SecretNotFound):
                 await vault.history("NONE")
             with pytest.raises(InvalidRequest):

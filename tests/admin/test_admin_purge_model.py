@@ -10,11 +10,19 @@ import pytest
 from admin_place import Home
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from secretbridge.errors import SecretExists, SecretNotFound
 
 if TYPE_CHECKING:
+    from postgres_server import Server
+
     from secretbridge import SecretBridge
     from secretbridge._admin import Vault
 
@@ -22,14 +30,15 @@ NAMES = st.sampled_from(["A", "B", "C"])
 PLACES = st.sampled_from(["test", "production"])
 
 
-# In a file: too many writes for every run on PostgreSQL; test_admin_purge.py runs on both.
 class VaultInTime(RuleBasedStateMachine):
     """What is there now, what undelete() would bring back, and the newest version ever seen of a name."""
+
+    server: Server | None = None
 
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        home = Home(Path(self.folder.name))
+        home = Home(Path(self.folder.name), self.server)
         self.bridges: dict[str, SecretBridge] = {
             where: home.bridge(where) for where in ("test", "production")
         }
@@ -109,3 +118,10 @@ TestVaultInTime = VaultInTime.TestCase
 TestVaultInTime.settings = settings(
     max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def test_the_vault_on_postgresql_in_time(postgres: Server) -> None:
+    class OnPostgres(VaultInTime):
+        server = postgres
+
+    run_state_machine_as_test(OnPostgres, settings=settings(TestVaultInTime.settings, max_examples=5))

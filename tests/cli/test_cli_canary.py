@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["shell"]
 
 _MOVED = ("--select", "TOKEN", "--accept", "versions", "--accept", "description")
+_OBTAIN = ("--to", "vault", "--obtain", "cat value.txt")
+#: What goes on with a run; a test of its own begins them.
+RESUMED = {"resume (change)", "resume (rotation)"}
 #: In this order: one builds on the other. Each comes plain, and again with --json and --verbose where it can.
 STEPS: tuple[tuple[str, ...], ...] = (
     ("create", "TOKEN", "--to", "prod", "--stdin"),
@@ -49,8 +52,21 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("migrate", "prod", "moved", "--plan", "plan.json", "--yes", "--json", "--verbose"),
     ("runs", "--json"),
     ("resume", "RUN", "prod", "moved", "--json"),
+    ("report", "RUN", "--json"),
+    ("report", "--out", "report.html"),
+    ("report", "--out", "report.md", "--verbose"),
+    ("undo", "RUN", "moved", "--dry-run", "--json"),
     ("undo", "RUN", "moved", "--yes"),
     ("migrate", "vault", "prod", *_MOVED, "--on-conflict", "update", "--no-undo", "--yes"),
+    ("rotate", "TOKEN", "--to", "prod", *_OBTAIN, "--revoke", "cat", "--yes"),
+    ("rotate", "TOKEN", "--to", "prod", *_OBTAIN, "--json", "--verbose"),
+    ("sync", "prod", "moved", "--select", "TOKEN", "--accept", "description", "--yes", "--json"),
+    ("delete", "TOKEN", "--in", "moved", "--yes"),
+    ("vault", "describe", "TOKEN", "--json"),
+    ("vault", "audit-reads", "durable", "--json"),
+    ("vault", "accounts", "add-user", "somebody", "--key-file", "user.key", "--json"),
+    ("vault", "accounts", "change", "somebody", "--expires-at", "90d", "--json"),
+    ("vault", "accounts", "remove", "somebody", "--yes"),
     ("vault", "slots", "list", "--json"),
     ("vault", "slots", "add", "--passphrase-stdin", "--label", "spoken", "--json", "--verbose"),
     ("vault", "slots", "change", "spoken", "--passphrase-stdin"),
@@ -58,6 +74,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("vault", "slots", "add", "--key-file", "second.key"),
     ("vault", "accounts", "add", "deploy", "--role", "reader", "--out", "deploy.key", "--json"),
     ("vault", "accounts", "list", "--json"),
+    ("vault", "accounts", "renew-key", "deploy", "--out", "renewed.key", "--json"),
     ("vault", "accounts", "grant", "deploy", "--permission", "delete"),
     ("vault", "accounts", "revoke", "deploy", "--permission", "delete"),
     ("vault", "accounts", "remove", "deploy", "--yes"),
@@ -163,7 +180,38 @@ def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsFo
     assert leaks == []
     assert found_in(written(shell.folder)) == []
     assert vendor.secret("TOKEN").value == (shell.folder / "written.txt").read_text() == VALUE
-    assert SHAPES.keys() | {"run", "completion"} == done | {"error", "update (several)"}
+    assert SHAPES.keys() | {"run", "completion"} == done | {
+        "error",
+        "update (several)",
+        "undo (dry run)",
+        *RESUMED,
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin"),
+        ("rotate", "TOKEN", *_OBTAIN, "--to", "prod"),
+    ],
+)
+def test_a_run_that_is_gone_on_with_shows_nothing(
+    shell: Shell, vendor: InsForgeStandIn, words: tuple[str, ...]
+) -> None:
+    shell.put("TOKEN", VALUE)  # at the other store there is none yet
+    failed, shown = watched(*words, "--json", "--verbose")
+    listed, shown_then = watched("runs", "--json", "--verbose")
+    (run,) = listed.json["changes"]
+    vendor.seed("TOKEN", "v")
+    again = ("--obtain", "cat value.txt") if words[0] == "rotate" else ()
+    resumed, shown_last = watched("resume", run["id"], *again, "--json", "--verbose")
+    told = [failed.out, failed.err, shown, listed.out, listed.err, shown_then]
+    told += [resumed.out, resumed.err, shown_last]
+    assert (failed.code, resumed.code, vendor.secret("TOKEN").value) == (3, 0, VALUE)
+    assert found_in("\n".join(told)) == []
+    kept = [path for path in shell.folder.parent.rglob("*") if path.is_file()]
+    kept = [path for path in kept if path.name not in {"key.txt", "value.txt"}]
+    assert found_in("\n".join(path.read_bytes().decode("latin-1") for path in kept)) == []
 
 
 def test_a_vendor_that_echoes_everything_gets_nothing_shown(shell: Shell, vendor: InsForgeStandIn) -> None:

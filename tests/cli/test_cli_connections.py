@@ -265,3 +265,13 @@ def test_a_clock_behind_the_newest_change_is_found(shell: Shell) -> None:
     shell.monkeypatch.setattr(doctor, "datetime", LongBefore)
     lost = [row[1] for row in shell.run("doctor").rows if row[0] == "clock"]
     assert (late, lost) == (["ok", "warning"], ["failed", "warning"])
+
+
+def test_two_names_of_one_vault_are_told_as_one_store(shell: Shell) -> None:
+    before = dict.fromkeys(row[0] for row in shell.ok("connections", "list").rows)
+    rows = {row[0]: row[2] for row in shell.ok("connections", "list").rows}
+    shell.write('[connections.vault]\nprovider = "local"\nenvironment = "test"\n')
+    after = {row[0]: row[2] for row in shell.ok("connections", "list").rows}
+    assert list(before) == ["local", "vault"]
+    assert rows == {"local": "environment; the same as vault", "vault": "environment"}
+    assert after["local"] == "environment"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,10 +46,11 @@ LINES = st.sampled_from(
 def fuzzed(shell: Shell) -> Shell:
     shell.put("TOKEN", "v")
 
-    def become(*_: object) -> None:
+    def become(*_: object, **__: object) -> None:
         raise FileNotFoundError  # nothing is started
 
     shell.monkeypatch.setattr(os, "execvpe", become)
+    shell.monkeypatch.setattr(subprocess, "Popen", become)
     return shell
 
 
@@ -70,6 +72,11 @@ def is_told(done: Done) -> bool:
 @given(st.sampled_from(NAMES), st.lists(WORDS, max_size=6))
 @example(["get"], ["--id", "", "--in", "vault"])
 @example(["update"], ["TOKEN", "--to", "vault", "--rename", "a/b"])
+@example(["rotate"], ["TOKEN", "--to", "vault", "--obtain", "x", "--revoke", "'", "--yes"])
+@example(["rotate"], ["TOKEN", "--to", "vault:\n", "--obtain", "x y", "--time-limit", "1"])
+@example(["resume"], ["rotation-00", "--obtain", "x"])
+@example(["resume"], ["change-00"])
+@example(["sync"], ["vault", "vault", "--yes"])
 def test_any_arguments_end_in_words(fuzzed: Shell, name: list[str], words: list[str]) -> None:
     before = set(fuzzed.folder.iterdir())
     done = fuzzed.run(*name, *words, stdin="value")

@@ -284,6 +284,20 @@ def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Wait
     )
 
 
+def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_gone_on_with(
+    files: Shell, waiting: Waiting
+) -> None:
+    with Terminal("migrate", "old", "prod", "--yes") as terminal:
+        assert waiting.arrived.wait(60)
+        terminal.type("\x03")
+        terminal.until("Stopping: requests under way come to their end. Ctrl-C once more leaves at once.")
+        terminal.type("\x03")
+        code = terminal.end()
+    waiting.answers.set()
+    assert (code, "secretbridge resume RUN old prod goes on." in terminal.seen) == (130, True)
+    assert files.ok("resume", run_id(files), "old", "prod", "--json").json["state"] == "done"
+
+
 def test_ctrl_c_at_the_question_changes_nothing(files: Shell) -> None:
     with Terminal("migrate", "old", "new", "--exclude", "B") as terminal:
         terminal.until("[y/N] ")
@@ -306,3 +320,74 @@ def test_a_run_is_json_too(files: Shell) -> None:
     told = files.ok("migrate", "old", "new", "--exclude", "B", "--yes", "--json")
     rows = json.loads(told.out)["run"]["outcomes"]
     assert ([row["state"] for row in rows], told.err) == (["done", "done"], "")
+
+
+def test_a_dry_run_of_undo_says_by_the_journal_what_would_be_taken_back(files: Shell) -> None:
+    files.ok("migrate", "old", "new", "--on-conflict", "update", "--vault", "spare", "--yes")
+    run, before = run_id(files), content(files)
+    told = files.ok("undo", run, "new", "--dry-run", "--vault", "spare")
+    seen = files.ok("undo", run, "new", "--dry-run", "--vault", "spare", "--json").json
+    assert told.rows == [["delete", "A", ""], ["restore", "B", ""], ["delete", "C", ""]]
+    assert (seen["dry_run"], [one["what"] for one in seen["secrets"]]) == (
+        True,
+        ["delete", "restore", "delete"],
+    )
+    assert (content(files), files.ok("runs").rows[0][1]) == (before, "done")
+
+
+def test_a_dry_run_of_undo_says_what_could_not_be_brought_back(files: Shell) -> None:
+    files.ok("migrate", "old", "new", "--on-conflict", "update", "--no-undo", "--yes")
+    run = run_id(files)
+    told = files.ok("undo", run, "new", "--dry-run")
+    files.ok("undo", run, "new", "--accept", "unseen", "--yes", "--dry-run")
+    assert told.rows[1] == ["leave", "B", "the value before was not kept"]
+
+
+@pytest.mark.parametrize("words", [("undo", "RUN", "new"), ("resume", "RUN"), ("report", "RUN")])
+@pytest.mark.parametrize(
+    ("run", "code", "why"),
+    [("nope", 2, "is not the id of a run"), ("20260101-000000-000000-aaaaaaaa", 1, "There is no journal")],
+)
+def test_a_run_that_is_not_known_is_said_before_anything_is_asked(
+    files: Shell, words: tuple[str, ...], run: str, code: int, why: str
+) -> None:
+    done = files.run(*[run if word == "RUN" else word for word in words])
+    assert (done.code, why in done.err, "--yes" in done.err) == (code, True, False)
+
+
+@pytest.mark.parametrize("words", [("undo", "RUN", "new", "--yes"), ("report", "RUN")])
+@pytest.mark.parametrize("run", ["change-0fc9a11df7d6b3d0", "rotation-641ea04ce1f1c826"])
+def test_a_change_in_several_stores_has_no_undo_and_no_report(
+    files: Shell, words: tuple[str, ...], run: str
+) -> None:
+    done = files.run(*[run if word == "RUN" else word for word in words])
+    assert (done.code, "only a migration has one" in done.err) == (2, True)
+
+
+def test_one_secret_is_counted_as_one(files: Shell) -> None:
+    done = files.run("migrate", "old", "new", "--select", "A")
+    assert "1 secret from the dotenv file" in done.err
+    assert "This writes 1 secret into new." in done.err
+
+
+def test_a_vault_shows_changes_and_so_needs_no_consent_to_go_back(files: Shell) -> None:
+    done = files.ok("migrate", "old", "vault", "--select", "A", "--yes")
+    back = next(line for line in done.err.splitlines() if line.startswith("To take it back: secretbridge "))
+    files.ok(*back.removeprefix("To take it back: secretbridge ").split(), "--yes")
+    assert (back.endswith(" vault"), files.ok("list", "vault").rows) == (True, [])
+
+
+def test_the_way_back_that_is_named_takes_it_back(files: Shell) -> None:
+    done = files.ok("migrate", "old", "new", "--select", "A", "--no-undo", "--yes")
+    back = next(line for line in done.err.splitlines() if line.startswith("To take it back: secretbridge "))
+    files.ok(*back.removeprefix("To take it back: secretbridge ").split(), "--yes")
+    assert (back.endswith(" new --accept unseen"), content(files)) == (True, {"B=9"})
+
+
+def test_to_go_on_with_a_migration_takes_its_stores_again(files: Shell) -> None:
+    files.ok("migrate", "old", "new", "--select", "A", "--yes")
+    done = files.run("resume", run_id(files))
+    assert (done.code, "A migration needs its stores again: resume RUN SOURCE TARGET." in done.err) == (
+        2,
+        True,
+    )

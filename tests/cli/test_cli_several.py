@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from cli_place import Services, Shell, services, shell
 
@@ -41,7 +43,7 @@ def test_one_store_with_another_name_is_enough(shell: Shell, seeded: Services) -
 def test_a_failure_in_one_is_told_by_the_exit_code(
     shell: Shell, seeded: Services, fault: Reply | Lost, code: int
 ) -> None:
-    seeded.insforge.script(fault)
+    seeded.insforge.script(fault, fault)  # it is looked at before it is changed
     done = shell.run("update", "TOKEN", *BOTH, "--stdin", "--json", stdin="new")
     told = {row["target"]: row["state"] for row in done.json["results"]}
     assert (done.code, told) == (
@@ -72,12 +74,32 @@ def test_a_dry_run_sends_nothing(shell: Shell, seeded: Services) -> None:
     assert shell.ok("update", "TOKEN", *BOTH, "--generate", "--dry-run", "--json").json["complete"] is False
 
 
+def test_a_dry_run_refuses_and_leaves_out_what_the_change_would(shell: Shell, seeded: Services) -> None:
+    words = ("update", "TOKEN", *BOTH, "--description", "d", "--dry-run")
+    refused = shell.run(*words)
+    left = shell.ok(*words, "--leave-out-unfit")
+    assert (refused.code, "prod-insforge: --description" in refused.err) == (2, True)
+    assert left.err.splitlines() == [
+        "Dry run: would update 'TOKEN' in prod-wix (description).",
+        "Dry run: would leave out 'OTHER' in prod-insforge (description).",
+    ]
+
+
+def test_a_dry_run_finds_a_store_twice_and_a_secret_that_is_not_there(shell: Shell, seeded: Services) -> None:
+    twice = shell.run("update", "TOKEN", "--to", "prod-wix", *BOTH, "--generate", "--dry-run")
+    absent = shell.run("update", "NOPE", *BOTH, "--generate", "--dry-run")
+    assert (twice.code, "name each secret once" in twice.err) == (2, True)
+    assert (absent.code, "Dry run: could not update 'NOPE' in prod-wix" in absent.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("--id", "1", *BOTH), "--id and --if-version belong to one store"),
         (("TOKEN", "--if-version", "1", *BOTH), "--id and --if-version belong to one store"),
         (("TOKEN", "--to", "vault", "--on-failure", "restore"), "go with several --to"),
+        (("TOKEN", "--to", "vault", "--no-journal"), "go with several --to"),
+        (("TOKEN", *BOTH, "--no-journal", "--vault", "vault"), "are given together"),
         (("TOKEN", "--to", "vault:"), "takes a secret's name"),
     ],
 )
@@ -86,3 +108,22 @@ def test_what_belongs_to_one_store_is_refused_for_several(
 ) -> None:
     done = shell.run("update", *words, "--generate")
     assert (done.code, told in done.err, values(seeded)) == (2, True, ("old", "old"))
+
+
+def test_the_words_and_facts_of_a_change_made_in_part_are_those_of_the_command_line(
+    shell: Shell,
+) -> None:
+    shell.write(
+        '[connections.a]\nprovider = "dotenv"\npath = "a.env"\n'
+        '[connections.b]\nprovider = "dotenv"\npath = "b.env"\n'
+    )
+    shell.write("A=1\n", "a.env")
+    shell.write("B=1\n", "b.env")
+    partly = shell.run("update", "A", "--to", "a", "--to", "b", "--generate", "--json")
+    unfit = shell.run("update", "A", "--to", "a", "--to", "b", "--description", "d")
+    missing = shell.run("update", "A", "--to", "b", "--generate")
+    rotated = shell.run("rotate", "A", "--to", "b", "--obtain", "printf new")
+    assert (partly.code, json.loads(partly.err)["error"]["applied"]) == (3, True)
+    assert "Why: a: --description: the dotenv file cannot keep it" in unfit.err
+    assert "Do: secretbridge list CONNECTION shows what is there." in missing.err
+    assert "(b: not applied); the old one was not revoked." in rotated.err

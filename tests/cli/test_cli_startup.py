@@ -65,7 +65,7 @@ def test_completing_commands_and_options_loads_nothing_expensive(shell: Shell, w
 def test_completing_a_connection_reads_files_and_loads_no_more(shell: Shell) -> None:
     shell.write('[connections.one]\nprovider = "dotenv"\npath = ".env"\n')
     modules = loaded([], **completing("secretbridge list o"))
-    assert modules & EXPENSIVE == {"platformdirs", "tomllib"}
+    assert modules & EXPENSIVE == {"tomllib"}
 
 
 def test_listing_the_vault_loads_neither_http_nor_rich(shell: Shell) -> None:

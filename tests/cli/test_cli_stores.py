@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_place import Services, Shell, services, shell
+from cli_place import PROGRAM, Services, Shell, services, shell
 
 from secretbridge.providers import names, provider_class
 
@@ -185,3 +187,35 @@ def test_run_hands_over_the_exit_code_and_withholds_the_passphrase(shell: Shell)
     script = 'echo "$TOKEN/${SECRETBRIDGE_VAULT_PASSPHRASE-withheld}"; exit 7'
     done = shell.process("run", "vault", "--", "sh", "-c", script, environment=passphrase)
     assert (done.code, done.out, done.err) == (7, "v/withheld\n", "")
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "code"),
+    [
+        ("<&-", ("list", "vault"), 0),
+        (">&-", ("list", "vault"), 0),
+        ("<&- >&- 2>&-", ("create", "NEW", "--to", "vault", "--generate"), 0),
+        ("<&-", ("update", "NEW", "--to", "vault"), 2),
+        ("<&-", ("update", "NEW", "--to", "vault", "--stdin"), 2),
+        ("<&-", ("delete", "NEW", "--in", "vault"), 2),
+    ],
+)
+def test_a_closed_stream_is_no_fault_of_the_program(
+    shell: Shell, closed: str, words: tuple[str, ...], code: int
+) -> None:
+    script = shlex.join([*PROGRAM, *words])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{script} {closed}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "fault of secretbridge" in done.stderr) == (code, False)
+    assert shell.ok("vault", "verify").code == 0
+
+
+def test_what_runs_keep_in_a_vault_is_no_difference(shell: Shell) -> None:
+    shell.write('[connections.app]\nprovider = "dotenv"\npath = "app.env"\n')
+    shell.write("A=1\n", "app.env")
+    shell.ok("create", "A", "--to", "vault", "--from", "app:A")
+    shell.ok("update", "A", "--to", "app", "--to", "vault", "--generate")
+    listed = {row[0] for row in shell.ok("list", "vault").rows}
+    done = shell.ok("diff", "vault", "app")
+    assert ("migration.key" in listed, done.out, done.err) == (True, "", "1 of 1 secret is equal.\n")

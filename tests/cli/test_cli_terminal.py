@@ -110,6 +110,31 @@ def test_ctrl_c_while_a_change_is_under_way_says_that_it_is_not_known(shell: She
     assert "Do: secretbridge get TOKEN --in prod shows what is there now." in terminal.seen
 
 
+def test_a_shell_keeps_no_value_in_its_history(shell: Shell) -> None:
+    shell.write(VALUE, "value.txt")
+    started = f"{sys.executable} -m secretbridge"
+    with Terminal("bash", "--norc", "-i", bare=True, HISTFILE="history", PS1="ready> ") as terminal:
+        terminal.until("ready> ")
+        terminal.type(f"{started} create TYPED --to vault\n")
+        terminal.until("Value of 'TYPED': ")
+        terminal.type(f"{VALUE}\n")
+        terminal.until("Once more: ")
+        terminal.type(f"{VALUE}\n")
+        terminal.until("ready> ")
+        terminal.type(f"{started} create FED --to vault --stdin < value.txt\n")
+        terminal.until("Created 'FED'")
+        terminal.until("ready> ")
+        terminal.type(f"{started} rotate FED --to vault --obtain 'cat value.txt'\n")
+        terminal.until("has a new token")
+        terminal.until("ready> ")
+        terminal.type("history -w; exit\n")
+        terminal.end()
+    history = (shell.folder / "history").read_text()
+    typed = {line for line in history.splitlines() if started in line}
+    assert (len(typed), VALUE in history + terminal.seen) == (3, False)
+    assert shell.value("TYPED") == shell.value("FED") == VALUE
+
+
 def test_a_table_is_drawn_with_headings(shell: Shell) -> None:
     shell.put("TOKEN", "v", "--description", "for [bold]billing[/bold]")
     with Terminal("list", "vault") as terminal:

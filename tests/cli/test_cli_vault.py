@@ -24,9 +24,9 @@ def test_the_history_is_listed_newest_first(shell: Shell) -> None:
     shell.ok("update", "TOKEN", "--to", "vault", "--stdin", "--description", "x", stdin="w")
     rows = shell.ok("history", "TOKEN").rows
     told = shell.ok("history", "TOKEN", "--json").json
-    assert [[row[0], row[2], row[3], row[4]] for row in rows] == [
-        ["2", "update", "value,description", "TOKEN"],
-        ["1", "put", "value", "TOKEN"],
+    assert [[row[0], *row[2:]] for row in rows] == [
+        ["2", "update", "owner", "value,description", "TOKEN"],
+        ["1", "put", "owner", "value", "TOKEN"],
     ]
     assert [version["version"] for version in told["versions"]] == [2, 1]
 
@@ -78,7 +78,7 @@ def test_a_vault_is_verified_against_an_anchor(shell: Shell) -> None:
     whole = shell.ok("vault", "verify", "--anchor", anchor)
     forged = shell.run("vault", "verify", "--anchor", f"{anchor[:-4]}0000")
     assert whole.err == (
-        "vault is whole: 1 names, 1 values; the audit trail has 2 lines and continues the anchor.\n"
+        "vault is whole: 1 name, 1 value; the audit trail has 2 lines and continues the anchor.\n"
     )
     assert (forged.code, shell.ok("vault", "anchor", "--json").json) == (1, {"anchor": anchor})
     assert shell.ok("vault", "verify", "--json").json == {
@@ -116,7 +116,7 @@ def test_a_vault_is_backed_up_once_and_again_if_told(shell: Shell) -> None:
     refused = shell.run("vault", "backup", "copy.db")
     again = shell.ok("vault", "backup", "copy.db", "--overwrite", "--json").json
     assert (done.err, refused.code, again["values"]) == (
-        "copy.db holds all of vault: 1 names, 1 values.\n",
+        "copy.db holds all of vault: 1 name, 1 value.\n",
         1,
         1,
     )
@@ -131,3 +131,23 @@ def test_a_vault_of_another_name_is_reached_by_its_connection(shell: Shell) -> N
     shell.put("TOKEN", "v", store="team")
     assert shell.ok("history", "TOKEN", "--in", "team").rows[0][2] == "put"
     assert (shell.folder / "team.db").exists()
+
+
+def test_a_dry_run_of_restore_and_undelete_says_what_the_history_allows(shell: Shell) -> None:
+    shell.ok("create", "TOKEN", "--to", "vault", "--generate")
+    shell.ok("update", "TOKEN", "--to", "vault", "--generate")
+    asked = [
+        shell.run("restore", "TOKEN", "1", "--dry-run"),
+        shell.run("restore", "TOKEN", "9", "--dry-run"),
+        shell.run("undelete", "TOKEN", "--dry-run"),
+    ]
+    shell.ok("delete", "TOKEN", "--in", "vault", "--yes")
+    asked += [
+        shell.run("restore", "TOKEN", "1", "--dry-run"),
+        shell.run("undelete", "TOKEN", "--dry-run", "--json"),
+        shell.run("undelete", "NEVER", "--dry-run"),
+    ]
+    assert [one.code for one in asked] == [0, 1, 1, 1, 0, 1]
+    assert "Dry run: would restore 'TOKEN' in vault." in asked[0].err
+    assert "The secret is deleted; undelete comes first." in asked[3].err
+    assert (asked[4].json["dry_run"], len(shell.ok("history", "TOKEN").rows)) == (True, 3)

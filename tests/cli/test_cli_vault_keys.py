@@ -133,6 +133,17 @@ def test_environments_are_added_and_renamed(shell: Shell) -> None:
     assert renamed[-1] == shell.ok("vault", "environments", "list").rows[-1] == ["acceptance"]
 
 
+def test_an_added_environment_has_connections_like_any_other(shell: Shell) -> None:
+    shell.ok("vault", "environments", "add", "qa")
+    shell.write(
+        '[connections.qa]\nprovider = "local"\nenvironment = "qa"\n'
+        '[connections.none]\nprovider = "local"\nenvironment = "nowhere"\n'
+    )
+    shell.put("TOKEN", "v", store="qa")
+    unknown = shell.run("list", "none")
+    assert (shell.value("TOKEN", "qa"), shell.ok("list", "vault").rows, unknown.code) == ("v", [], 2)
+
+
 def test_a_secret_is_shared_and_unshared(shell: Shell) -> None:
     shell.write('[connections.test]\nprovider = "local"\nenvironment = "test"\n')
     shell.put("TOKEN", "v")

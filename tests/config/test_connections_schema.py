@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from secretbridge import Retry, Timeout
+from secretbridge._config._plain import OF_BRIDGES, PATHS
 from secretbridge._config._tables import (
-    OF_BRIDGES,
     OWN,
-    PATHS,
     Other,
     RetryTable,
     TimeoutTable,

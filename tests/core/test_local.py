@@ -5,8 +5,9 @@ from __future__ import annotations
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import pytest
@@ -18,6 +19,7 @@ from secretbridge import (
     Conflict,
     InvalidRequest,
     Local,
+    Secret,
     SecretBridge,
     SecretExpired,
     SecretLocked,
@@ -217,3 +219,31 @@ def test_the_blocking_face_works_inside_a_running_event_loop(place: Place) -> No
             return bridge.get_secret("NAME").reveal()
 
     assert anyio.run(notebook) == "one"
+
+
+class Shouting(Local):
+    """A store of somebody's own that changes two verbs, as its author knows them."""
+
+    async def get(self, channel: Any, target: Any) -> Secret:
+        secret = await super().get(channel, target)
+        return replace(secret, description="seen")
+
+    async def update(self, channel: Any, target: Any, changes: Any, **more: Any) -> Secret:
+        changes = dict(changes, description="changed")
+        return await super().update(channel, target, changes, **more)
+
+
+def test_a_verb_that_a_subclass_changes_is_changed_on_both_faces(place: Place) -> None:
+    def store() -> Local:
+        return Shouting(place.location, key_file=place.folder / "vault.key")
+
+    async def awaited() -> tuple[str | None, str | None]:
+        async with AsyncSecretBridge(store()) as bridge:
+            updated = await bridge.update_secret("NAME", value="three")
+            return updated.description, (await bridge.get_secret("NAME")).description
+
+    with SecretBridge(store()) as bridge:
+        bridge.create_secret("NAME", value="one")
+        updated = bridge.update_secret("NAME", value="two")
+        blocking = updated.description, bridge.get_secret("NAME").description
+    assert [blocking, anyio.run(awaited)] == [("changed", "seen")] * 2

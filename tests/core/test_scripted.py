@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from secretbridge import IoNet, NoReply, ProviderUnavailable, RateLimited
+from secretbridge import IoNet, NoReply, ProviderUnavailable, RateLimited, Wix
 from secretbridge.testing import ScriptedRuntime, answer
 
 UUID = "11111111-1111-4111-8111-111111111111"
@@ -51,3 +51,11 @@ def test_jobs_run_one_after_the_other() -> None:
     runtime = ScriptedRuntime()
     assert finish(runtime.gather([job, job], 2)) == [1, 1]
     assert runtime.renew() is runtime
+
+
+def test_what_was_sent_shows_neither_credential_nor_value() -> None:
+    runtime = ScriptedRuntime(answer(200, {"secrets": [{"id": "1", "name": "A"}]}), answer(200, {}))
+    with runtime.bridge(Wix(api_key="canary-key", site_id="5a1e0000-0000-4000-8000-000000000001")) as bridge:
+        bridge.update_secret("A", value="canary-value")
+    shown = f"{runtime.sent!r} {runtime.sent[-1]} {[*runtime.sent]}"
+    assert ("canary" in shown, b"canary-value" in runtime.sent[-1].body) == (False, True)

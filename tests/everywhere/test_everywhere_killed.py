@@ -319,7 +319,7 @@ def test_a_journal_folder_without_a_vault_is_refused(stores: Stores) -> None:
 
 
 def test_extra_fields_that_cannot_be_kept_are_refused(stores: Stores) -> None:
-    from secretbridge._everywhere_ledger import packed
+    from secretbridge._everywhere_packed import packed
 
     with pytest.raises(InvalidRequest, match="extra: cannot be kept"):
         packed({"extra": {"a": object()}})

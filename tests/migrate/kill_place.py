@@ -7,19 +7,23 @@ next nothing leaves the process's memory but one request, one call or one commit
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from secretbridge import Appfarm, InsForge, IoNet, Local, SecretBridge, Wix, migrate
 from secretbridge._connect import DEFAULT_RETRY, connected
+from secretbridge._models import secret_str
 from secretbridge._runtime import BlockingRuntime
 from secretbridge.errors import MigrationIncomplete, SecretBridgeError
 from secretbridge.migrate import _begin, _journal
@@ -42,23 +46,21 @@ T = TypeVar("T")
 Way = dict[str, str]
 
 SERVED = ("wix", "insforge", "ionet", "appfarm")
-KEPT = ("local", "dotenv", "json")
-#: What a child needs, loaded once in the server that children are forked from.
-_LOADED = [
+KEPT = ("local", "postgres", "dotenv", "json")
+#: What is loaded late, and would otherwise be loaded by each child.
+_LOADED = (
+    "concurrent.futures.thread",
+    "dotenv.parser",
+    "encodings.idna",
+    "httpcore",  # which loads trio
+    "platformdirs.unix",
+    "secretbridge._vault._postgres",
     "secretbridge._wire",
-    "secretbridge._vault",
-    "secretbridge.migrate._planning",
+    "secretbridge.migrate._restored",
     "secretbridge.migrate._runs",
-    "secretbridge.providers",
-    "secretbridge.providers.appfarm",
-    "secretbridge.providers.dotenv",
-    "secretbridge.providers.insforge",
-    "secretbridge.providers.ionet",
-    "secretbridge.providers.jsonfile",
-    "secretbridge.providers.local",
-    "secretbridge.providers.wix",
-    "secretbridge.testing",
-]
+    "secretbridge.migrate._syncing",
+    "secretbridge.migrate._verbs",
+)
 ALL_CONSENTS = ("inferred", "changed", "unseen")
 
 
@@ -123,8 +125,8 @@ def provider(way: Way) -> Provider:
     if kind == "appfarm":
         names = way["names"].split(",")
         return Appfarm(at, api_key=way["key"], path=way["path"], secrets=names)
-    if kind == "local":
-        return Local(at, key_file=f"{at}.key")
+    if kind in {"local", "postgres"}:
+        return Local(at, key_file=way["key_file"])
     return Dotenv(at) if kind == "dotenv" else JsonFile(at)
 
 
@@ -143,6 +145,7 @@ class World:
     target: Way
     vault: Way | None
     journal: str
+    children: Children
     states: dict[str, Callable[[], dict[str, list[str]]]] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
@@ -154,14 +157,32 @@ class World:
 
 
 def do(verb: str, told: dict[str, Any], hooks: Hooks, **more: Any) -> Run | None:
-    """Apply, resume or undo in a world; the id of the run is found as a user would find it."""
+    """Apply, move, sync, resume or undo in a world; the id of the run is found as a user would find it.
+
+    To move is to apply and to delete at the source.
+    """
     journal = told["journal"]
     _begin.Journal = HookedJournal  # type: ignore[attr-defined]  # its transactions pass hooks; in a product they do not
     with ExitStack() as stack:
-        source = stack.enter_context(bridge(told["source"], Hooks(0)))  # is only read
+        # But for a move, the source is only read.
+        source = stack.enter_context(bridge(told["source"], hooks if verb == "move" else Hooks(0)))
         target = stack.enter_context(bridge(told["target"], hooks))
         vault = None if told["vault"] is None else stack.enter_context(bridge(told["vault"], hooks))
-        if verb == "apply":
+        if verb == "sync":
+            return migrate.sync(
+                source,
+                target,
+                vault=vault,
+                accept=["versions"],
+                journal=journal,
+                prune=True,
+                patience=0,
+                resend=True,
+                **more,
+            )
+        if verb == "move":
+            more |= {"delete_source": True, "accept_unverifiable": True}
+        if verb in {"apply", "move"}:
             plan = migrate.plan(source, target, on_conflict="update", vault=vault, exclude="FOREIGN*")
             return plan.apply(journal=journal, resend=True, patience=0, **more)
         found = migrate.runs(journal=journal)
@@ -190,22 +211,72 @@ def child(verb: str, told: dict[str, Any], fatal: int, more: dict[str, Any]) -> 
 
 def killed(verb: str, world: World, fatal: int, **more: Any) -> int:
     """Do it in a process of its own that is killed at a hook; gives its exit code."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
-    process = context.Process(target=child, args=(verb, world.told(), fatal, more))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
+    return world.children.fork(verb, world.told(), fatal, more)
+
+
+class Children:
+    """A process with everything loaded and one thread; it forks a child for each order, and waits for it."""
+
+    def __init__(self) -> None:
+        self._parent: subprocess.Popen[str] | None = None
+
+    def fork(self, verb: str, told: dict[str, Any], fatal: int, more: dict[str, Any]) -> int:
+        """Let a child do it; gives its exit code, negative where a signal ended it."""
+        if self._parent is None or self._parent.poll() is not None:
+            self._parent = subprocess.Popen(
+                [sys.executable, "-c", _PARENT, *sys.path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.write(json.dumps([verb, told, fatal, more]) + "\n")
+        self._parent.stdin.flush()
+        return int(self._parent.stdout.readline())
+
+    def close(self) -> None:
+        if self._parent is not None:
+            self._parent.communicate()
+
+
+_PARENT = """
+import sys
+sys.path[:] = sys.argv[1:]
+import kill_place
+kill_place.fork_on_order()
+"""
+
+
+def fork_on_order() -> None:
+    """Fork a child for each line of standard input, and print its exit code."""
+    for module in _LOADED:  # once, for every child
+        import_module(module)
+    secret_str()
+    for line in sys.stdin:
+        verb, told, fatal, more = json.loads(line)
+        process = os.fork()
+        if process == 0:
+            child(verb, told, fatal, more)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])}\n")
+        sys.stdout.flush()
 
 
 class Worlds:
-    """Makes worlds; the servers stay, the stores in them are made anew each time."""
+    """Makes worlds; the servers stay, the stores in them are made anew each time.
 
-    def __init__(self, folder: Path, secrets: int = 3) -> None:
+    Args:
+        folder: where files are.
+        secrets: how many secrets a source has.
+        postgres: the server of vaults on PostgreSQL, if there are to be any.
+    """
+
+    def __init__(self, folder: Path, secrets: int = 3, postgres: Any = None) -> None:
         self._folder = folder
         self._secrets = secrets
+        self._postgres = postgres
         self._stack = ExitStack()
+        self._children = Children()
         self._made = 0
         self.standins: dict[str, Any] = {}
 
@@ -214,6 +285,7 @@ class Worlds:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        self._children.close()
 
     def make(self, source: str, target: str, *, vault: bool = True) -> World:
         """Make a world of two kinds of store.
@@ -228,7 +300,7 @@ class Worlds:
         new = {name: f"new-value-of-{name}" for name in names}
         old = {name: f"old-value-of-{name}" for name in (names if target == "appfarm" else names[:1])}
         old["FOREIGN"] = "foreign-value"
-        world = World(source={}, target={}, vault=None, journal=str(folder / "runs"))
+        world = World(source={}, target={}, vault=None, journal=str(folder / "runs"), children=self._children)
         world.source, world.states["source"] = self._store(folder / "source", source, new)
         world.target, world.states["target"] = self._store(folder / "target", target, old)
         if vault:
@@ -243,8 +315,9 @@ class Worlds:
         self, place: Path, kind: str, values: dict[str, str]
     ) -> tuple[Way, Callable[[], dict[str, list[str]]]]:
         if kind in KEPT:
-            suffix = {"local": ".db", "dotenv": ".env", "json": ".json"}[kind]
-            way = {"kind": kind, "at": str(place) + suffix}
+            suffix = {"local": ".db", "postgres": "", "dotenv": ".env", "json": ".json"}[kind]
+            at = self._postgres.url() if kind == "postgres" else str(place) + suffix
+            way = {"kind": kind, "at": at, "key_file": f"{place}.key"}
             with SecretBridge(provider(way)) as opened:
                 for name, value in values.items():
                     opened.create_secret(name, value=value)
@@ -328,13 +401,24 @@ MODES = {
     "apply, undo": ((), "apply", "undo"),
     "resume, resume": (("cut off",), "resume", "resume"),
     "undo, undo": (("apply",), "undo", "undo"),
+    "move, resume": ((), "move", "resume"),
+    "sync, sync": (("synced",), "sync", "sync"),
 }
 #: The hook at which a run is cut off before its resume is killed: in the middle of its first window.
 _CUT = 24
-SOURCES = ("wix", "insforge", "local", "dotenv", "json")
-TARGETS = ("wix", "insforge", "ionet", "appfarm", "local", "dotenv", "json")
+SOURCES = ("wix", "insforge", "local", "postgres", "dotenv", "json")
+TARGETS = ("wix", "insforge", "ionet", "appfarm", "local", "postgres", "dotenv", "json")
 #: Every pair of stores; a store as source and target of one kind is two stores.
 PAIRS = tuple((source, target) for source in SOURCES for target in TARGETS)
+
+
+def fits(mode: str, source: str, target: str) -> bool:
+    """Say whether a mode makes sense for two stores.
+
+    Appfarm neither creates nor deletes, so there is nothing to prune; at InsForge what was deleted stays
+    listed as inactive, so a source never has it no more.
+    """
+    return mode != "sync, sync" or (target != "appfarm" and source != "insforge")
 
 
 def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> str | None:
@@ -344,8 +428,14 @@ def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> 
     try:
         before, after = world.at("target"), wanted(world)
         _begun(world, first)
+        if first == ("synced",):
+            after = {**wanted(world)}
+            after.pop("KEY_1")
+        there = world.at("source")
         if killed(verb, world, fatal) != -signal.SIGKILL:
             return None
+        if verb == "move" and (problem := _lost(world, there, after)):
+            return problem
         return _mended(world, mending, before, after)
     finally:
         worlds.close_servers()
@@ -357,16 +447,30 @@ def _begun(world: World, first: tuple[str, ...]) -> None:
     for step in first:
         if step == "apply":
             do("apply", world.told(), Hooks(0))
+        elif step == "synced":
+            do("sync", world.told(), Hooks(0))
+            with bridge(world.source, Hooks(0)) as source:
+                source.update_secret("KEY_0", value="newer-value")
+                source.delete_secret("KEY_1")
         else:
             killed("apply", world, _CUT)
+
+
+def _lost(world: World, source: dict[str, list[str]], after: dict[str, list[str]]) -> str:
+    """Say what is neither at the source any more nor at the target yet; "" where nothing is."""
+    left, arrived = world.at("source"), world.at("target")
+    lost = [name for name in source if name not in left and arrived.get(name) != after[name]]
+    return f"lost: {lost}" if lost else ""
 
 
 def _mended(world: World, mending: str, before: dict[str, list[str]], after: dict[str, list[str]]) -> str:
     run = do(mending, world.told(), Hooks(0), check=False)
     if run is None:
         return sound_after(world, before, before, undone=True)
-    if mending == "resume":
+    if mending in {"resume", "sync"}:
         problem = sound_after(world, before, after, undone=False)
+        if run.outcomes and all(one.source_deleted for one in run.outcomes) and (left := world.at("source")):
+            problem = problem or f"left at the source: {left}"
         return problem or ("" if run.state == "done" else f"{run.state}: {run.open}")
     problem = strange(world, before, after)
     again = do("undo", world.told(), Hooks(0), check=False, accept=ALL_CONSENTS)

@@ -406,14 +406,14 @@ def test_what_cannot_be_seen_or_restored_is_said_before(place: Place) -> None:
     )
     assert to_ionet.warnings == (
         steady,
-        "io.net never tells a value: that 1 values arrive cannot be verified.",
-        "An undo could not restore 1 updated secrets: io.net never tells the old value.",
+        "io.net never tells a value: that 1 value arrives cannot be verified.",
+        "An undo could not restore 1 updated secret: io.net never tells the old value.",
     )
     assert to_file.warnings == (
         "exclude='X*' matches nothing at the source.",
         steady,
         steady.replace("dotenv", "JSON"),
-        "An undo could not restore 1 updated secrets: no vault= keeps the old values.",
+        "An undo could not restore 1 updated secret: no vault= keeps the old values.",
     )
     assert with_vault.warnings == (steady, steady.replace("dotenv", "JSON"))
 

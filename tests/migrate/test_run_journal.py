@@ -50,7 +50,7 @@ def flipped(path: Path) -> None:
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
-    "another version": lambda path: execute(path, "PRAGMA user_version=2"),
+    "another version": lambda path: execute(path, "PRAGMA user_version=3"),
     "no journal at all": lambda path: execute(path, "PRAGMA application_id=1"),
     "an edited entry": lambda path: execute(path, "UPDATE entry SET data='[[7,true]]' WHERE n=3"),
     "an edited step": lambda path: execute(path, "UPDATE step SET data='{}' WHERE n=1"),

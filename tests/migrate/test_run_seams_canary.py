@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from migrate_place import Place, bridged, place
 
 from secretbridge import SecretBridge, migrate
 from secretbridge.errors import SecretBridgeError
+from secretbridge.migrate._progress import Tally
 from secretbridge.testing import InsForgeStandIn, Lost, Pass, Reply
 
 if TYPE_CHECKING:
@@ -50,16 +52,20 @@ def test_a_run_that_goes_wrong_tells_no_value_anywhere(
     source = place.env(A=f"{CANARY}-a", B=f"{CANARY}-b", C=f"{CANARY}-c")
     vault = place.vault(name="undo")
     seen: list[str] = []
+    tally = Tally(time.monotonic)
 
     def told(event: migrate.Event) -> None:
         seen.append(repr(event))
+        tally.take(event)
+        seen.extend((tally.line(), tally.last_error))
         held.append(bytes_in(journal))  # with the WAL, while the run is under way
 
     held: list[bytes] = []
+    journal.mkdir(mode=0o700)
     errors: list[BaseException] = []
     run_id = ""
     with bridged(insforge) as target:
-        plan = migrate.plan(source, target, on_conflict="update", vault=vault)
+        plan = migrate.plan(source, target, on_conflict="update", vault=vault, progress=told)
         seen += [plan.to_json(), repr(plan), repr(plan.steps)]
         echo = {"error": "INVALID_INPUT", "message": f"bad {CANARY}-a", "statusCode": 400}
         insforge.script(*[Pass()] * 3, Reply(400, echo), Lost(), Lost("reset"), Reply(500, echo))
@@ -74,7 +80,17 @@ def test_a_run_that_goes_wrong_tells_no_value_anywhere(
             migrate.resume(run_id, source, target, patience=0, **options)
         except SecretBridgeError as error:
             errors.append(error)
+        reports = [migrate.report(run_id, journal=journal)]
         run = migrate.undo(run_id, target, check=False, **options)
+        reports.append(run.report())
+        for report in reports:
+            seen += [
+                report.to_json(),
+                report.to_markdown(),
+                report.to_html(),
+                repr(report),
+                repr(report.next),
+            ]
         seen += [run.to_json(), repr(run), repr(run.outcomes)]
     seen += [text for error in errors for text in told_by(error)]
     seen += [record.getMessage() + repr(record.args) for record in caplog.records]

@@ -52,9 +52,14 @@ _PDEATHSIG: Final = 1
 
 
 class Server:
-    """A running server, reached by a socket file in a folder of its own; trusts everybody who gets there."""
+    """A running server, reached by a socket file in a folder of its own; trusts everybody who gets there.
 
-    def __init__(self, **settings: str) -> None:
+    Args:
+        programs: the folder of the server's programs; without one, those of the wheel.
+        settings: settings of the server beside ours.
+    """
+
+    def __init__(self, programs: Path | None = None, **settings: str) -> None:
         self._settings = {**_SETTINGS, **settings}
         self.folder = Path(tempfile.mkdtemp(prefix="sbpg-"))
         self.data = self.folder / "data"
@@ -64,7 +69,7 @@ class Server:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             self._as |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        self._programs = self._found()
+        self._programs = programs or self._found()
         self._run("initdb", "-D", self.data, "-U", "postgres", "--no-sync", "--encoding=UTF8", "--locale=C")
         (self.data / "pg_hba.conf").write_text(_RULES)
         self.start()
@@ -121,6 +126,11 @@ class Server:
         """Stop it for good."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it is a package of the operating system, and not the wheel's."""
+        return self._programs.is_relative_to("/usr")
 
     @property
     def socket(self) -> Path:

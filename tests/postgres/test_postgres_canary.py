@@ -6,12 +6,12 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from postgres_traces import EVERYTHING, found
 
 from secretbridge.errors import SecretExists, VaultDamaged, VaultLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from postgres_place import Spot, Text
 
@@ -23,37 +23,6 @@ VALUE, OTHER = "canary-value-1", "canary-value-2"
 NAME, RENAMED = "CANARY_NAME_3", "CANARY_NAME_4"
 DESCRIPTION = "canary description 5"
 CONTROL = "control-in-the-clear"
-EVERYTHING = " ".join(
-    f"-c{setting}"
-    for setting in (
-        "log_statement=all",
-        "log_min_duration_statement=0",
-        "log_duration=on",
-        "log_parameter_max_length=-1",
-        "log_parameter_max_length_on_error=-1",
-        "log_min_messages=debug5",
-        "log_min_error_statement=debug5",
-        "debug_print_parse=on",
-        "debug_print_plan=on",
-    )
-)
-
-
-def forms(text: str) -> list[bytes]:
-    """The text as files and logs would show it, in parts of itself too."""
-    plain = text.encode()
-    return [plain, plain.hex().encode(), plain.hex().upper().encode(), text.encode("utf-16-le")]
-
-
-def found(folder: Path, text: str) -> set[str]:
-    """The files that hold the text."""
-    places = set()
-    for path in folder.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            if any(form in content for form in forms(text)):
-                places.add(path.relative_to(folder).parts[0 if path.parent == folder else 1])
-    return places
 
 
 def test_names_values_and_descriptions_are_in_no_file_of_the_server(spot: Spot, text: Wrap) -> None:
@@ -85,3 +54,8 @@ def test_names_values_and_descriptions_are_in_no_file_of_the_server(spot: Spot, 
     assert found(folder, "INSERT INTO log VALUES") != set()
     for secret in (VALUE, OTHER, NAME, RENAMED, DESCRIPTION, "canary-value"):
         assert (secret, found(folder, secret)) == (secret, set())
+
+
+def test_the_tests_own_server_is_no_package_of_the_systems(spot: Spot) -> None:
+    [(version,)] = spot.sql("SELECT version()")
+    assert (spot.server.packaged, "Debian" in str(version)) == (False, False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 import pytest
 
-from secretbridge import AsyncVault, GrantMissing, KeyFile, Local, SecretBridge, Vault
+from secretbridge import AsyncVault, AuditHead, GrantMissing, KeyFile, Local, SecretBridge, Vault
 from secretbridge._vault import _move, _schema
 from secretbridge.errors import InvalidRequest, VaultDamaged, VaultError
 
@@ -84,15 +84,16 @@ def used(ends: Ends) -> Ends:
 def test_there_and_back_again_everything_is_the_same(used: Ends) -> None:
     seen: list[tuple[int, int]] = []
     with used.at(used.source) as vault:
-        head, lines, history = vault.audit_head(), list(vault.audit()), vault.history("A")
+        before = vault.audit_head()
         moved = vault.move_to(used.target, progress=lambda done, total: seen.append((done, total)))
-        assert (moved, vault.audit_head()) == (vault.verify(), head)  # the source is as it was
+        head, lines, history = vault.audit_head(), list(vault.audit()), vault.history("A")
+        assert (moved, lines[-1].name, len(lines)) == (vault.verify(), "move", before.sequence + 1)
     with used.at(used.target) as vault:
         assert (vault.verify(), vault.verify_audit(head)) == (moved, head)
         assert (list(vault.audit()), vault.history("A")) == (lines, history)
         assert vault.version("A", 1).reveal() == "one"
         assert vault.undelete("GONE").name == "GONE"
-        assert vault.move_to(used.elsewhere).entries == moved.entries + 1
+        assert vault.move_to(used.elsewhere).entries == moved.entries + 2
     with SecretBridge(Local(used.elsewhere, key_file=used.key)) as bridge:
         assert [bridge.get_secret(name).reveal() for name in ("A", "C", "GONE")] == ["two", "b" * 5000, "g"]
         assert bridge.update_secret("A", value="three").version == 3
@@ -136,11 +137,12 @@ def test_slots_grants_shared_secrets_a_purge_and_a_half_done_rekey_go_there_and_
         with pytest.raises(LookupError):
             vault.rekey(progress=stop, batch=2)
         assert vault._vault()._keyring.rekeying
-        whole = state(vault)
         vault.move_to(ends.target)
+        whole = state(vault)
     with ends.at(ends.target) as there:
         assert state(there) == whole
         there.move_to(ends.elsewhere)
+        whole = state(there)
     with Vault(ends.elsewhere, credential=second) as back:
         assert state(back) == whole
         with SecretBridge(Local(ends.elsewhere, account_key=key)) as robot:
@@ -163,6 +165,21 @@ def test_a_place_with_a_vault_is_refused_and_both_stay(used: Ends) -> None:
             vault.move_to(used.target)
         assert (caught.value.applied, caught.value.__context__) == (False, None)
         assert other.audit_head() == before != vault.audit_head()
+
+
+def test_a_vault_that_somebody_makes_there_meanwhile_is_left_alone(
+    used: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_after_the_look(*_arguments: object) -> None:
+        with used.at(used.target) as other:
+            heads.append(other.audit_head())
+
+    heads: list[AuditHead] = []
+    monkeypatch.setattr(_move, "check_free", made_after_the_look)
+    with used.at(used.source) as vault, pytest.raises(VaultError, match=r"a vault at .* already"):
+        vault.move_to(used.target)
+    with used.at(used.target) as other:
+        assert [other.audit_head()] == heads
 
 
 def test_a_vault_does_not_move_onto_itself(used: Ends) -> None:
@@ -212,9 +229,9 @@ def test_a_writer_meanwhile_is_not_waited_for_and_what_it_writes_is_not_moved(us
     with used.at(used.source) as vault, used.at(used.source) as other:
         head = vault.audit_head()
         vault.move_to(used.target, progress=lambda _done, _total: other.undelete("GONE"))
-        assert other.audit_head().sequence == head.sequence + 1
+        assert other.audit_head().sequence == head.sequence + 2
     with used.at(used.target) as moved:
-        assert moved.audit_head() == head
+        assert [entry.name for entry in moved.audit(after=head.sequence)] == ["move"]
 
 
 @pytest.mark.parametrize("wrong", ["", 7, "mysql://server/app", "postgresql://a:b/c@d/e"])
@@ -262,7 +279,7 @@ def test_a_backup_of_a_vault_on_postgresql_is_a_file(used: Ends) -> None:
             vault.backup(copy)
         vault.undelete("GONE")
         again = vault.backup(copy, overwrite=True)
-        assert (made.entries + 1, again, copy.stat().st_mode & 0o777) == (
+        assert (made.entries + 2, again, copy.stat().st_mode & 0o777) == (
             again.entries,
             vault.verify(),
             0o600,

@@ -170,7 +170,7 @@ def test_the_administering_role_of_the_document_does_everything_but_the_tables(
         assert [slot.number for slot in admin.rotate_root([KeyFile(spot.key)], ["second"])] == [1]
         admin.rekey(progress=None, batch=100)
         admin.set_audit_reads("off")
-        assert admin.verify() == admin.backup(spot.folder / "copy.db", overwrite=False)
+        assert admin.backup(spot.folder / "copy.db", overwrite=False) == admin.verify()
     for statement in (
         "DELETE FROM log",
         "DELETE FROM state",

@@ -22,8 +22,9 @@ ONLY_HOME = {
 }
 # A layer, and the modules of ours that it must not know.
 CHANGES = {
-    "_everywhere", "_everywhere_before", "_everywhere_job", "_everywhere_ledger", "_everywhere_results",
-    "_everywhere_run", "_everywhere_targets", "_rotate", "_rotate_run", "_rotate_steps",
+    "_everywhere", "_everywhere_before", "_everywhere_job", "_everywhere_ledger", "_everywhere_list",
+    "_everywhere_packed", "_everywhere_results", "_everywhere_run", "_everywhere_targets", "_rotate",
+    "_rotate_kept", "_rotate_run", "_rotate_steps",
 }  # fmt: skip
 FACES = CHANGES | {
     "_sync", "_async", "_once", "_admin", "_admin_async", "_admin_access", "_admin_slots", "_config",
@@ -39,6 +40,10 @@ FORBIDDEN = {
     "_embedded.py": FACES | {"providers", "_core", "_channel", "_wire", "_retry"},
     "providers/": FACES | {"_core", "_wire", "_retry"},
     "_core.py": FACES | {"_wire", "_vault"},
+    "_rehearsal.py": FACES | {"_wire", "_retry", "_vault", "providers"},
+    "_folders.py": FACES | {"_core", "_channel", "_wire", "_retry", "_vault", "_embedded", "providers"},
+    "_durable.py": FACES | {"_core", "_channel", "_wire", "_retry", "_vault", "_embedded", "providers"},
+    "adapter.py": FACES | {"_core", "_wire", "_retry", "_vault"},
     "_credentials.py": FACES | {"providers", "_core", "_channel", "_vault", "_wire", "_retry", "_embedded"},
     "_admin.py": {"providers", "_core", "_channel", "_wire", "_retry", "_config", "migrate", "cli"},
     "_config/": {"_wire", "_retry", "_core", "migrate", "cli"},

@@ -78,9 +78,17 @@ def test_ci_calls_the_readmes_test_command_as_written() -> None:
     assert opening_commands()[1] in text(".ci/run")
 
 
-def test_ci_runs_every_session_but_the_benchmarks() -> None:
+def test_ci_runs_every_session_but_the_benchmarks_and_the_part_of_the_tests() -> None:
     called = set(re.findall(r"-s (\w+)", text(".ci/run")))
-    assert called == sessions() - {"bench"}
+    assert called == sessions() - {"bench", "trust"}  # what `trust` runs is a part of `tests`
+
+
+def test_what_the_session_trust_names_is_there() -> None:
+    named = re.findall(r'"(tests/[\w/.]+)"', text("noxfile.py"))
+    programs = re.findall(r'^    \("(\w+)"', text("noxfile.py"), re.MULTILINE)
+    missing = [one for one in named if not (ROOT / one).exists()]
+    missing += [one for one in programs if not (ROOT / "benchmarks" / f"{one}.py").exists()]
+    assert (len(named) > 9, len(programs), missing) == (True, 5, [])
 
 
 def test_ci_stops_at_the_first_unexpected_failure_and_can_be_executed() -> None:

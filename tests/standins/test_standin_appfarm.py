@@ -21,7 +21,7 @@ REQUEST = {
     "request_id": "8a3ef0ea-0000-4000-8000-000000000000",
 }
 
-pytestmark = both_ways
+pytestmark = [both_ways, pytest.mark.bad_requests("what a stand-in refuses is shown here")]
 
 
 @pytest.fixture

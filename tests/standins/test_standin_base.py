@@ -15,6 +15,8 @@ from reaching import NO_AUTHORITIES, Clock, Reach, both_ways, in_process, on_a_s
 
 from secretbridge.testing import IoNetStandIn, Lost, Pass, RecordedRequest, Refused, Reply, StandInReply
 
+pytestmark = pytest.mark.bad_requests("what a stand-in refuses is shown here")
+
 KEY = {"x-api-key": "ionet-key"}
 NEW = {"secret_name": "A", "secret_value": "canary-value"}
 

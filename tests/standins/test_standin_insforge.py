@@ -20,7 +20,7 @@ KEY = {"authorization": "Bearer ik_insforge-key"}
 SECRETS = "/api/secrets"
 A = f"{SECRETS}/A"
 
-pytestmark = both_ways
+pytestmark = [both_ways, pytest.mark.bad_requests("what a stand-in refuses is shown here")]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KEY = {"x-api-key": "ionet-key"}
 NEW = {"secret_name": "OPENAI", "secret_value": "canary-value"}
 
-pytestmark = both_ways
+pytestmark = [both_ways, pytest.mark.bad_requests("what a stand-in refuses is shown here")]
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Reply
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.bad_requests("what a stand-in refuses is shown here")
+
 
 def say(standin: IoNetStandIn, sent: bytes) -> bytes:
     """Send bytes, close our side, and read to the end."""

@@ -16,7 +16,7 @@ SITES = ("site-one", "site-two")
 KEY = {"authorization": "IST.wix-key", "wix-site-id": "site-one"}
 SECRETS = "/api/v1/secrets"
 
-pytestmark = both_ways
+pytestmark = [both_ways, pytest.mark.bad_requests("what a stand-in refuses is shown here")]
 
 
 @pytest.fixture

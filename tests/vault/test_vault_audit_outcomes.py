@@ -15,7 +15,15 @@ import pytest
 from secretbridge import AccountKey
 from secretbridge._vault import KeyFile, _reads
 from secretbridge._vault._administered import AdministeredVault
-from secretbridge.errors import SecretBridgeError, SecretNotFound, VaultBusy, VaultReadOnly
+from secretbridge.errors import (
+    InvalidRequest,
+    SecretBridgeError,
+    SecretNotFound,
+    VaultBusy,
+    VaultError,
+    VaultLocked,
+    VaultReadOnly,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -316,3 +324,90 @@ def test_an_account_refused_at_the_door_is_in_the_trail(place: Place, admin: Adm
 def test_a_line_of_a_later_version_is_told_by_its_numbers(admin: AdministeredVault) -> None:
     admin._write(lambda change, operation: change.note(250, operation, name="later", outcome=99))
     assert told(admin) == [("operation 250", "later", None, "outcome 99")]
+
+
+def test_reads_that_a_commit_of_unknown_outcome_wrote_are_not_written_again(
+    place: Place, admin: AdministeredVault, text: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.set_audit_reads("batched")
+    real = admin._store.transact
+
+    def lost(operation_id: bytes, work: Callable[[Rows], object]) -> object:
+        real(operation_id, work)
+        raise VaultError("The server cannot be asked any more.", applied=None)
+
+    for write in (lambda: admin.update({"value": text("v")}, name="KEY"), admin._flush):
+        admin.get(name="KEY")
+        monkeypatch.setattr(admin._store, "transact", lost)
+        with suppress(VaultError):
+            write()
+        monkeypatch.setattr(admin._store, "transact", real)
+    admin.get(name="KEY")
+    admin._flush()
+    lines = [line[0] for line in told(admin, 3) if line[0] in {"get", "update"}]
+    admin.verify()
+    assert lines == ["get", "update", "get", "get"]
+
+
+def test_reads_that_a_lost_commit_did_not_write_are_written_later(
+    admin: AdministeredVault, text: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.set_audit_reads("batched")
+    real = admin._store.transact
+
+    def undone(operation_id: bytes, work: Callable[[Rows], object]) -> object:
+        def and_back(rows: Rows) -> object:
+            work(rows)
+            raise VaultBusy("The commit never arrived.")
+
+        return real(operation_id, and_back)
+
+    admin.get(name="KEY")
+    monkeypatch.setattr(admin._store, "transact", undone)
+    with pytest.raises(VaultBusy):
+        admin.update({"value": text("v")}, name="KEY")
+    monkeypatch.setattr(admin._store, "transact", real)
+    admin._flush()
+    admin.verify()
+    assert [line[0] for line in told(admin, 3) if line[0] in {"get", "update"}] == ["get"]
+
+
+def test_what_takes_the_whole_vault_elsewhere_is_in_the_trail_and_in_the_copys(
+    place: Place, admin: AdministeredVault
+) -> None:
+    admin.backup(place.folder / "copy.db", overwrite=False)
+    admin.move_to(place.folder / "moved.db", None)
+    kept = []
+    for name in ("copy.db", "moved.db"):
+        with closing(
+            AdministeredVault.open(
+                place.folder / name, environment="development", credential=KeyFile(place.key)
+            )
+        ) as copy:
+            kept.append([line[1] for line in told(copy)])
+    lines = [("administer", "backup", None, "done"), ("administer", "move", None, "done")]
+    assert (told(admin), kept) == (lines, [["backup"], ["backup", "move"]])
+
+
+def test_a_vault_that_cannot_be_written_is_copied_unless_each_reading_has_to_be_noted(
+    place: Place, admin: AdministeredVault
+) -> None:
+    with place.refusing_writes(admin):
+        copied = admin.backup(place.folder / "copy.db", overwrite=False)
+    admin.set_audit_reads("durable")
+    with place.refusing_writes(admin), pytest.raises(VaultReadOnly):
+        admin.backup(place.folder / "second.db", overwrite=False)
+    assert (copied.secrets, (place.folder / "second.db").exists()) == (1, False)
+
+
+def test_a_new_root_key_that_is_refused_is_in_the_trail(place: Place, admin: AdministeredVault) -> None:
+    nobodys = AccountKey(AccountKey.generate())
+    with pytest.raises(VaultLocked):
+        admin.rotate_root([KeyFile(place.key), nobodys], [])
+    with pytest.raises(InvalidRequest):
+        admin.rotate_root([KeyFile(place.key)], [7])
+    admin.verify()
+    assert told(admin) == [
+        ("root rotated", "rotate the root key", None, "wrong credential"),
+        ("root rotated", "rotate the root key", None, "invalid"),
+    ]

@@ -101,7 +101,8 @@ def test_the_vectors_are_read_by_the_page_alone() -> None:
     assert production is not None
     assert (stripe["description"], stripe["version"]) == ("p\u00e4yments", 2)
     assert production["value"] == "production"
-    assert [(entry["operation"], entry["name"], entry["kept"]) for entry in reader.entries()] == [
+    told = [(entry["operation"], entry["name"], entry["kept"]) for entry in reader.entries()]
+    assert [entry for entry in told if entry[1] not in {"EVERYWHERE", "ONCE_SHARED", "AGAIN"}] == [
         (1, "", None),
         (2, "SHARED_NAME", "production"),
         (2, "STRIPE_KEY", "sk_live_first"),
@@ -119,13 +120,53 @@ def test_the_vectors_are_read_by_the_page_alone() -> None:
     reader.check_whole()
 
 
+def test_the_shared_secrets_of_the_vectors_are_read_by_the_page_alone() -> None:
+    reader = Reader(of_vectors(), {1: bytes.fromhex(VECTORS["key_file"])})
+    found = {
+        name: [reader.named(name, environment) for environment in (1, 2, 3, 4)]
+        for name in ("EVERYWHERE", "ONCE_SHARED", "AGAIN")
+    }
+    assert {name: [each and each["value"] for each in records] for name, records in found.items()} == {
+        "EVERYWHERE": ["everybody's"] * 4,
+        "ONCE_SHARED": ["one for all"] * 4,
+        "AGAIN": ["one's own", None, None, None],
+    }
+    lines = [(line["operation"], line["environment"], line["kept"]) for line in reader.entries()]
+    assert lines[8:11] == [(2, 1, "everybody's"), (35, 1, None), (35, 0, "everybody's")]
+    unshared = [(36, environment, "one for all") for environment in (1, 2, 3, 4)]
+    assert lines[13:19] == [(35, 0, "one for all"), *unshared, (36, 0, None)]
+    reader.check_whole()
+
+
+def test_a_flag_in_the_clear_that_contradicts_flag_64_is_noticed_by_the_page_alone() -> None:
+    credentials = {1: bytes.fromhex(VECTORS["key_file"])}
+    noticed = []
+    for place, (name_index, secret, epoch, flags) in enumerate(of_vectors()["secret"]):
+        changed = of_vectors()
+        changed["secret"][place] = (name_index, secret, epoch, flags ^ 2)
+        with pytest.raises(ValueError, match=r"not as docs/vault-format\.md says"):
+            Reader(changed, credentials).check_places()
+        noticed.append(flags & 2)
+    assert (len(noticed), sum(noticed)) == (7, 2)
+
+
 def test_the_vectors_are_what_the_package_reads(place: Place) -> None:
     with closing(written(place)) as vault:
         assert vault.get(name="STRIPE_KEY").value == "sk_live_second"
         assert vault.version("STRIPE_KEY", 1).value == "sk_live_first"
         assert vault.get(name="MOVED_NAME").value == "development"
         assert vault.undelete("GONE").value == "g"
-        assert vault.verify().entries == 11
+        assert (vault.get(name="EVERYWHERE").value, vault.describe("EVERYWHERE").shared) == (
+            "everybody's",
+            True,
+        )
+        again = Passphrase(VECTORS["passphrase"])
+        with closing(AdministeredVault.open(place.file, environment="test", credential=again)) as test:
+            assert (test.get(name="ONCE_SHARED").value, test.undelete("AGAIN").value) == (
+                "one for all",
+                "shared",
+            )
+        assert vault.verify().entries == 31
         vault.rekey(progress=None, batch=3)
         vault.verify()
     reader = Reader(tables_of(place.file), {2: VECTORS["passphrase"].encode()})

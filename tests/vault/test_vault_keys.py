@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 pytest_plugins = ("vault_place",)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores, but for those that say otherwise."""
+    return str(request.param)
+
+
 def test_a_vault_opens_again_with_its_key_file(place: Place, text: Wrap) -> None:
     with closing(place.open()) as vault:
         made = vault.create("KEY", {"value": text("v")})
@@ -48,7 +54,7 @@ def test_a_vault_opens_with_its_passphrase_in_either_unicode_form_and_with_no_ot
     place: Place, text: Wrap
 ) -> None:
     def unlock(phrase: str) -> Vault:
-        return Vault.open(place.file, environment="test", credential=Passphrase(text(phrase)))
+        return Vault.open(place.location, environment="test", credential=Passphrase(text(phrase)))
 
     with closing(unlock("caf\u00e9")) as vault:
         vault.create("KEY", {"value": text("v")})
@@ -57,7 +63,7 @@ def test_a_vault_opens_with_its_passphrase_in_either_unicode_form_and_with_no_ot
     with pytest.raises(VaultLocked, match="This passphrase does not open the vault"):
         unlock("cafe")
     with pytest.raises(VaultLocked, match="This key file does not open the vault"):
-        Vault.open(place.file, environment="test", credential=KeyFile(other_key(place)))
+        Vault.open(place.location, environment="test", credential=KeyFile(other_key(place)))
 
 
 def other_key(place: Place) -> Path:
@@ -75,10 +81,11 @@ def test_unlocking_runs_the_kdf_once(place: Place, text: Wrap, monkeypatch: pyte
 
     monkeypatch.setattr(_crypto, "argon2id", fast)
     for expected in (1, 2):
-        Vault.open(place.file, environment="test", credential=Passphrase(text("p"))).close()
+        Vault.open(place.location, environment="test", credential=Passphrase(text("p"))).close()
         assert runs == [_crypto.Argon2(memory=65536, passes=3, lanes=4)] * expected
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # nothing of the store
 def test_neither_a_passphrase_nor_a_keyring_shows_anything(place: Place, text: Wrap) -> None:
     assert repr(Passphrase(text("canary"))) == "Passphrase()"
     with closing(place.open()) as vault:
@@ -92,7 +99,7 @@ def test_neither_a_passphrase_nor_a_keyring_shows_anything(place: Place, text: W
 def test_another_key_file_does_not_open_the_vault(place: Place) -> None:
     place.open().close()
     with pytest.raises(VaultLocked, match="This key file does not open the vault"):
-        Vault.open(place.file, environment="test", credential=KeyFile(other_key(place)))
+        Vault.open(place.location, environment="test", credential=KeyFile(other_key(place)))
 
 
 def test_one_key_file_serves_several_vaults(place: Place, text: Wrap) -> None:
@@ -107,6 +114,7 @@ def test_one_key_file_serves_several_vaults(place: Place, text: Wrap) -> None:
         assert first._keyring.root != second._keyring.root
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files
 def test_several_vaults_made_at_once_agree_on_one_key_file(place: Place) -> None:
     barrier = threading.Barrier(4)
     files = [place.folder / f"v{number}" / "vault.db" for number in range(4)]
@@ -140,7 +148,7 @@ def test_what_is_no_key_file_is_called_so_and_left_alone(place: Place, content: 
     place.key.chmod(0o600)
     with pytest.raises(VaultLocked, match="is not a key file of a vault, or it is damaged"):
         place.open()
-    assert (place.key.read_bytes(), place.file.exists()) == (content, False)
+    assert (place.key.read_bytes(), place.there()) == (content, False)
 
 
 def test_a_slip_in_a_key_file_is_noticed(place: Place) -> None:
@@ -165,6 +173,7 @@ def test_a_key_file_that_is_a_folder_is_refused(place: Place) -> None:
         place.open()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are looked at
 def test_files_and_folders_are_for_their_owner_alone_whatever_the_umask(place: Place, text: Wrap) -> None:
     before = os.umask(0)
     try:
@@ -277,6 +286,7 @@ def test_a_key_prepared_for_many_messages_authenticates_as_any_other() -> None:
     assert prepared == key
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # nothing of the store
 def test_ciphers_of_records_are_kept_for_the_secrets_used_last_and_no_more(place: Place, text: Wrap) -> None:
     with closing(place.open()) as vault:
         vault.create("KEY", {"value": text("v")})

@@ -1,4 +1,4 @@
-"""Any sequence of operations, in two environments, against dicts that do the same."""
+"""Any sequence of operations, by two clients in two environments, against dicts that do the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from vault_place import Place, Text
 
-from secretbridge.errors import SecretExists, SecretLocked, SecretNotFound
+from secretbridge.errors import Conflict, SecretExists, SecretLocked, SecretNotFound
 
 if TYPE_CHECKING:
     from postgres_server import Server
@@ -42,7 +42,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 
 class VaultAgainstModel(RuleBasedStateMachine):
-    """The vault, and a dict per environment."""
+    """The vault, open twice in each environment, and a dict per environment."""
 
     server: Server | None = None
 
@@ -53,11 +53,12 @@ class VaultAgainstModel(RuleBasedStateMachine):
         self.vaults: dict[str, Vault] = {
             where: self.place.open(where) for where in ("development", "production")
         }
+        self.others = {where: self.place.open(where) for where in self.vaults}
         self.model: dict[str, dict[str, Kept]] = {where: {} for where in self.vaults}
         self.versions: dict[tuple[str, str], int] = {}
 
     def teardown(self) -> None:
-        for vault in self.vaults.values():
+        for vault in (*self.vaults.values(), *self.others.values()):
             vault.verify()
             vault.close()
         self.folder.cleanup()
@@ -133,13 +134,34 @@ class VaultAgainstModel(RuleBasedStateMachine):
         del self.model[where][name]
 
     @rule(where=PLACES)
+    def go_on_as_the_other_client(self, where: str) -> None:
+        self.vaults[where], self.others[where] = self.others[where], self.vaults[where]
+
+    @rule(where=PLACES, name=NAMES, value=TEXTS, behind=st.sampled_from([0, 1]))
+    def compare_and_set(self, where: str, name: str, value: str, behind: int) -> None:
+        """The other client has looked; its change is made only if nothing has happened since."""
+        kept = self.model[where].get(name)
+        if kept is None or kept.protected:
+            return
+        seen = self.others[where].get(name=name).version
+        if behind:
+            self.grown(where, name, self.vaults[where].update({"value": Text(value)}, name=name).version)
+            kept.value = value
+            with pytest.raises(Conflict):
+                self.others[where].update({"value": Text("lost")}, name=name, if_version=seen)
+            return
+        done = self.others[where].update({"value": Text(value)}, name=name, if_version=seen)
+        self.grown(where, name, done.version)
+        kept.value = value
+
+    @rule(where=PLACES)
     def reopen(self, where: str) -> None:
         self.vaults[where].close()
         self.vaults[where] = self.place.open(where)
 
     @invariant()
     def both_hold_the_same(self) -> None:
-        for where, vault in self.vaults.items():
+        for where, vault in (*self.vaults.items(), *self.others.items()):
             listed = {record.name: (record.description, record.protected) for record in vault.list()[0]}
             kept = self.model[where]
             assert listed == {name: (each.description, each.protected) for name, each in kept.items()}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from secretbridge import AccountKey
+from secretbridge._models import Write
 from secretbridge._vault import KeyFile, _permissions
 from secretbridge._vault._administered import AdministeredVault
 from secretbridge._vault._openers import Opener
@@ -34,7 +35,7 @@ from secretbridge.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vault_place import Place, Text
 
@@ -52,6 +53,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 ROOT = Path(__file__).parents[2]
 ONE = "update_secret_from_service:KEY"
 ALL = (*_permissions.PERMISSIONS, ONE)
+
+
+def first_of(found: Sequence[object]) -> object:
+    """The first of many, raised if it is a refusal."""
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
 
 
 class Verb(NamedTuple):
@@ -88,6 +96,16 @@ TABLE = {
         lambda vault, place: vault.write_many([("KEY", place.text("v"))]), ("update_any", ONE)
     ),
     "write_many away": Verb(lambda vault, _: vault.write_many([("KEY", None)]), ("delete",)),
+    "change_many": Verb(
+        lambda vault, place: first_of(vault.change_many([Write("NEW", {"value": place.text("v")}, True)])),
+        ("create",),
+    ),
+    "change_many over": Verb(
+        lambda vault, place: first_of(vault.change_many([Write("KEY", {"value": place.text("v")}, False)])),
+        ("update_any", ONE),
+    ),
+    "identity": Verb(lambda vault, _: vault.identity(), ALL),
+    "denied": Verb(lambda vault, _: vault.denied([("get", "KEY")]), ALL),
     "read_many": Verb(lambda vault, _: vault.read_many(["KEY"]), ("read_values",)),
     "environments_of": Verb(lambda vault, _: vault.environments_of([]), ("list_names",)),
     "retention": Verb(lambda vault, _: vault.retention(), ALL),
@@ -144,6 +162,7 @@ VARIANTS = {
     "unprotect",
     "write_many over",
     "write_many away",
+    "change_many over",
     "purge one",
 }
 
@@ -242,7 +261,7 @@ def test_every_operation_is_refused_without_a_permission_and_let_in_with_one(
             let_in.append(verb)
     denied = [entry for entry in owner.audit(0) if entry.outcome == "grant missing"]
     assert (let_in, len(denied)) == (verbs, len(refused))
-    assert set(verbs) - set(refused) == {"environments", "retention"}
+    assert set(verbs) - set(refused) == {"environments", "retention", "identity", "denied"}
     assert owner.verify().secrets >= 4
 
 

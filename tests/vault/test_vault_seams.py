@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 pytest_plugins = ("vault_place",)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test here holds for both stores."""
+    return str(request.param)
+
+
 class BrokenOffError(Exception):
     """What a progress callback raises."""
 
 
 def opened(place: Place, environment: str = "development") -> AdministeredVault:
-    return AdministeredVault.open(place.file, environment=environment, credential=KeyFile(place.key))
+    return AdministeredVault.open(place.location, environment=environment, credential=KeyFile(place.key))
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def as_account(
     key = AccountKey(AccountKey.generate())
     owner.add_principal("ada", "user", key, roles=[], permissions=[], environments=None, expires_at=None)
     owner.change_principal("ada", make)
-    return AdministeredVault.open(place.file, environment="development", credential=key)
+    return AdministeredVault.open(place.location, environment="development", credential=key)
 
 
 def test_a_value_moves_to_a_name_whose_history_retention_cuts(
@@ -320,7 +326,7 @@ def test_what_would_lose_a_slot_is_refused_and_noted(place: Place, here: Adminis
         "ada", "user", key, roles=["administrator"], permissions=[], environments=None, expires_at=None
     )
     head = here.audit_head().sequence
-    with closing(AdministeredVault.open(place.file, environment="development", credential=key)) as ada:
+    with closing(AdministeredVault.open(place.location, environment="development", credential=key)) as ada:
         for attempt in (
             lambda: ada.remove_slot(1),
             lambda: ada.rotate_root([key], []),

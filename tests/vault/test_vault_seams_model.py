@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from pydantic import SecretStr
+from vault_place import Place
 
 from secretbridge._vault import KeyFile
 from secretbridge._vault._administered import AdministeredVault
@@ -18,6 +25,8 @@ from secretbridge.errors import SecretExists, SecretLocked, SecretNotFound, Valu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from postgres_server import Server
 
 
 T = TypeVar("T")
@@ -35,14 +44,18 @@ class BrokenOffError(Exception):
 class EverythingAgainstModel(RuleBasedStateMachine):
     """What environments see is what was written there, whatever was done between."""
 
+    server: Server | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
-        self._path = Path(self._folder.name) / "data" / "vault.db"
-        self._key = KeyFile(str(Path(self._folder.name) / "config" / "vault.key"))
+        self._place = Place(Path(self._folder.name), self.server)
+        self._key = KeyFile(str(self._place.key))
         self._own: dict[tuple[str, str], str] = {}
         self._shared: dict[str, str] = {}
         self._protected: set[tuple[str, str]] = set()
+        self._gone: dict[tuple[str, str], str] = {}  # what undelete() has to bring back there
+        self._gone_for_all: set[str] = set()  # names of deleted shared secrets
         self._seen: dict[tuple[str, str], dict[int, str]] = {}
         self._written = 0
 
@@ -52,7 +65,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         self._handles = {each: self._open(each[0]) for each in where}
 
     def _open(self, environment: str) -> AdministeredVault:
-        return AdministeredVault.open(self._path, environment=environment, credential=self._key)
+        return AdministeredVault.open(self._place.location, environment=environment, credential=self._key)
 
     def teardown(self) -> None:
         for vault in getattr(self, "_handles", {}).values():
@@ -79,6 +92,17 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         assert expected is got
         return made
 
+    def _begun(self, name: str, *places: str) -> None:
+        """The name is in use there, or its deleted secret was purged: nothing is there to be undeleted."""
+        for place in places:
+            self._gone.pop((place, name), None)
+        self._gone_for_all.discard(name)
+
+    def _purged(self, place: str, *names: str) -> None:
+        for name in names:
+            if self._visible(place, name) is None:
+                self._begun(name, *(PLACES if name in self._gone_for_all else (place,)))
+
     def _set(self, place: str, name: str, value: str) -> None:
         if name in self._shared:
             self._shared[name] = value
@@ -93,6 +117,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         self._write(SecretExists if taken else None, lambda: self._handles[where].create(name, fields))
         if not taken:
             self._set(where[0], name, value)
+            self._begun(name, where[0])
 
     @rule(where=HANDLES, name=NAMES)
     def put(self, where: tuple[str, int], name: str) -> None:
@@ -102,6 +127,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         self._write(SecretLocked if locked else None, lambda: self._handles[where].put(name, fields))
         if not locked:
             self._set(where[0], name, value)
+            self._begun(name, where[0])
 
     def _expected(self, where: tuple[str, int], name: str) -> type[Exception] | None:
         if self._visible(where[0], name) is None:
@@ -130,9 +156,11 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         expected = self._expected(where, name)
         self._write(expected, lambda: self._handles[where].delete(name=name))
         if expected is None and name in self._shared:
-            del self._shared[name]
+            value = self._shared.pop(name)
+            self._gone.update({(place, name): value for place in PLACES})
+            self._gone_for_all.add(name)
         elif expected is None:
-            del self._own[where[0], name]
+            self._gone[where[0], name] = self._own.pop((where[0], name))
 
     @rule(where=HANDLES, old=NAMES, new=NAMES)
     def rename(self, where: tuple[str, int], old: str, new: str) -> None:
@@ -143,6 +171,8 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         if expected is None and any(self._visible(place, new) is not None for place in places):
             expected = SecretExists
         self._write(expected, lambda: self._handles[where].update({"new_name": new}, name=old))
+        if expected is None:
+            self._begun(new, *places)
         if expected is None and old in self._shared:
             self._shared[new] = self._shared.pop(old)
         elif expected is None:
@@ -154,11 +184,15 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         if self._visible(where[0], name) is not None:
             self._write(SecretExists, lambda: vault.undelete(name))
             return
+        expected = self._gone.get((where[0], name))
         try:
             made = vault.undelete(name)
         except SecretNotFound:
+            assert expected is None
             return
         assert made.value is not None
+        assert made.value == (expected or made.value)
+        self._begun(name, *(PLACES if vault.describe(name).shared else (where[0],)))
         if vault.describe(name).shared:
             self._shared[name] = made.value
         else:
@@ -190,6 +224,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         self._write(expected, lambda: self._handles[where].share(name, PLACES))
         if expected is None:
             self._shared[name] = self._own[where[0], name]
+            self._begun(name, *PLACES)
             for place in PLACES:
                 self._own.pop((place, name), None)
 
@@ -207,6 +242,8 @@ class EverythingAgainstModel(RuleBasedStateMachine):
     def purge(self, where: tuple[str, int], *, older: bool, deleted: bool) -> None:
         vault = self._handles[where]
         vault.purge(None, older_versions=older, deleted=deleted)
+        if deleted:
+            self._purged(where[0], *"ABC")
         for name in ("A", "B", "C") if older else ():
             if self._visible(where[0], name) is not None:
                 told = vault.history(name=name)
@@ -223,6 +260,7 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         if self._visible(where[0], name) is not None:
             self._write(SecretExists, lambda: vault.purge(name, older_versions=False, deleted=True))
             return
+        self._purged(where[0], name)
         try:
             vault.purge(name, older_versions=False, deleted=True)
         except SecretNotFound:
@@ -265,12 +303,16 @@ class EverythingAgainstModel(RuleBasedStateMachine):
         self._write(SecretLocked if locked else None, lambda: self._handles[where].write_many(writes))
         if locked:
             return
+        self._begun(name, where[0])
         if value:
             self._set(where[0], name, text)
         elif name in self._shared:
             del self._shared[name]
+            self._gone.update({(place, name): text for place in PLACES})
+            self._gone_for_all.add(name)
         else:
             self._own.pop((where[0], name), None)
+            self._gone[where[0], name] = text
 
     @invariant()
     def everything_is_as_it_was_written(self) -> None:
@@ -304,3 +346,10 @@ EverythingAgainstModel.TestCase.settings = settings(
     max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestEverything = EverythingAgainstModel.TestCase
+
+
+def test_everything_on_postgresql_against_the_same_model(postgres: Server) -> None:
+    class OnPostgres(EverythingAgainstModel):
+        server = postgres
+
+    run_state_machine_as_test(OnPostgres, settings=settings(TestEverything.settings, max_examples=3))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secretbridge._vault import KeyFile
+from secretbridge._vault import KeyFile, _sealed
 from secretbridge._vault._administered import AdministeredVault
 from secretbridge.errors import (
     InvalidRequest,
@@ -307,3 +307,44 @@ def test_the_audit_trail_tells_of_each_place_that_a_switch_changed(
         ("unshare", "development"), ("unshare", "test"), ("unshare", "staging"), ("unshare", "production"),
         ("unshare", "shared"),
     ]  # fmt: skip
+
+
+def kept(vault: AdministeredVault) -> list[int]:
+    """The versions of KEY whose content is kept, as an environment sees them."""
+    return [each.version for each in vault.history(name="KEY") if not each.purged and not each.deleted]
+
+
+def test_retention_counts_an_environments_own_and_the_shared_versions_together(
+    place: Place, here: AdministeredVault, text: Wrap
+) -> None:
+    here.set_retention(2, None)
+    here.create("KEY", {"value": text("1")})
+    for value in ("2", "3"):
+        here.update({"value": text(value)}, name="KEY")
+    seen = [kept(here)]
+    here.share("KEY", ())
+    seen.append(kept(here))
+    here.update({"value": text("5")}, name="KEY")
+    seen.append(kept(here))
+    here.unshare("KEY")
+    seen.append(kept(here))
+    for environment in ENVIRONMENTS:  # the shared one stays as long as it counts in any of them
+        with closing(opened(place, environment)) as vault:
+            vault.update({"value": text("7")}, name="KEY")
+            seen.append(kept(vault))
+    here.verify()
+    assert seen == [[3, 2], [4, 3], [5, 4], [6, 5], [7, 6, 5], [7, 6, 5], [7, 6, 5], [7, 6]]
+
+
+def test_retention_by_age_drops_what_sharing_replaced_long_ago(
+    here: AdministeredVault, text: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.set_retention(None, 1)
+    here.create("KEY", {"value": text("1")})
+    here.share("KEY", ())
+    before = kept(here)
+    now = _sealed.now
+    monkeypatch.setattr(_sealed, "now", lambda: now() + 2 * 86_400_000_000)
+    here.update({"value": text("2")}, name="KEY")
+    here.verify()
+    assert (before, kept(here)) == ([2, 1], [3, 2])

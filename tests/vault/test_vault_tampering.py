@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from secretbridge._vault import Vault, _crypto
-from secretbridge.errors import SecretBridgeError, SecretNotFound, VaultDamaged
+from secretbridge.errors import SecretBridgeError, SecretNotFound, VaultDamaged, VaultLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,6 +189,47 @@ def test_opening_notices_what_concerns_the_whole(filled: Place, statement: str) 
 def test_a_whole_vault_verifies(filled: Place) -> None:
     with closing(filled.open()) as vault:
         assert vault.verify() == (3, 4, 7)
+
+
+#: The columns that hold bytes, by table, and what tells their rows apart.
+BLOBS = {
+    "value": (("secret", "sealed"), "sequence"),
+    "secret": (("name_index", "id"), "id"),
+    "log": (("operation_id", "secret", "audit", "history"), "sequence"),
+    "state": (("sealed",), "one"),
+    "policy": (("sealed",), "one"),
+    "data_key": (("wrapped",), "epoch"),
+    "slot": (("parameters", "wrapped"), "number"),
+    "vault": (("id", "slot_mac"), "one"),
+}
+
+
+@pytest.mark.parametrize("table", BLOBS)
+def test_a_flipped_bit_in_a_row_is_damage_or_found_by_verify(filled: Place, table: str) -> None:
+    expected = {"A": "A-new", "B": "B-new", "C": "C-old"}
+    dice = random.Random(7)  # noqa: S311 - the same run again
+    columns, row = BLOBS[table]
+    found = 0
+    for column in columns:
+        every = filled.sql(f"SELECT {row}, {column} FROM {table} WHERE {column} IS NOT NULL")  # noqa: S608 - names from the list above
+        which, whole = dice.choice(every)
+        assert isinstance(whole, bytes)
+        flipped = bytearray(whole)
+        flipped[dice.randrange(len(whole))] ^= 1 << dice.randrange(8)
+        change = f"UPDATE {table} SET {column} = ? WHERE {row} = ?"  # noqa: S608 - names from the list above
+        filled.sql(change, bytes(flipped), which)
+        try:
+            with closing(filled.open()) as vault:
+                for name, value in expected.items():
+                    with suppress(VaultDamaged, SecretNotFound):  # a miss is found by verify()
+                        assert vault.get(name=name).value == value
+                vault.verify()
+        except (VaultDamaged, VaultLocked):
+            found += 1
+        now = bytes(flipped) if column == row else which
+        filled.sql(change, whole, now)
+    filled.open().close()
+    assert found == len(columns)
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])  # a file is changed

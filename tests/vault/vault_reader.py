@@ -162,14 +162,27 @@ class Reader:
     def named(self, name: str, environment: int) -> dict[str, Any] | None:
         for epoch in sorted(self.keys, reverse=True):
             index = mac(self.keys[epoch]["index"], name.encode())[:16]
-            for name_index, secret, under, _ in self.tables["secret"]:
+            for name_index, secret, under, flags in self.tables["secret"]:
                 if (name_index, under) == (index, epoch):
+                    place = 0 if flags & 2 else environment  # shared: one value, in no environment
                     for owner, where, version, sealed_under, _, sealed in self.tables["value"]:
-                        if (owner, where) == (secret, environment):
+                        if (owner, where) == (secret, place):
                             found = self.record(sealed_under, 1, secret, where, version, sealed)
-                            check(found["name"] == name)
+                            check((found["name"], found["flags"] & 64) == (name, 0))
                             return found
         return None
+
+    def check_places(self) -> None:
+        """A shared value stands under 0, any other in an environment; what stands elsewhere says so."""
+        names = {secret: (index, epoch, flags) for index, secret, epoch, flags in self.tables["secret"]}
+        for secret, environment, version, epoch, _, sealed in self.tables["value"]:
+            index, under, flags = names[secret]
+            record = self.record(epoch, 1, secret, environment, version, sealed)
+            counts = (environment == 0) == bool(flags & 2)
+            check(bool(record["flags"] & 64) != counts)
+            check(counts or (record["flags"] & 12) == 4)  # deleted, and without a value
+            if not flags & 1:
+                check(mac(self.keys[under]["index"], record["name"].encode())[:16] == index)
 
     def state(self) -> dict[str, Any]:
         ((sequence, epoch, sealed),) = self.tables["state"]
@@ -235,3 +248,4 @@ class Reader:
         check(len(list(self.entries())) == state["sequence"])
         check(self.digest() == state["digest"])
         check((len(self.tables["secret"]), len(self.tables["value"])) == (state["secrets"], state["values"]))
+        self.check_places()

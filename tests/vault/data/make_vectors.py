@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from secretbridge import KeyFile, Passphrase
-from secretbridge._vault import _change, _create, _crypto, _keys, _openers, _sealed
+from secretbridge._vault import _create, _crypto, _keys, _openers, _sealed
 from secretbridge._vault._administered import AdministeredVault
 
 FILE = Path(__file__).with_name("vectors.json")
@@ -62,7 +62,7 @@ class Text:
 def vectors(folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The content of vectors.json, made by the package."""
     fixed = Fixed()
-    for module in (_change, _create, _crypto, _keys, _openers, _sealed):
+    for module in (_create, _crypto, _keys, _openers, _sealed):
         if hasattr(module, "os"):
             patch.setattr(module, "os", fixed)
     patch.setattr(_sealed, "time", fixed)
@@ -85,6 +85,15 @@ def vectors(folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
         vault.update({"new_name": "MOVED_NAME"}, name="SHARED_NAME")
         vault.create("GONE", {"value": Text("g")})
         vault.delete(name="GONE")
+        vault.create("EVERYWHERE", {"value": Text("everybody's")})
+        vault.share("EVERYWHERE", ())
+        vault.create("ONCE_SHARED", {"value": Text("one for all")})
+        vault.share("ONCE_SHARED", ())
+        vault.unshare("ONCE_SHARED")
+        vault.create("AGAIN", {"value": Text("shared")})
+        vault.share("AGAIN", ())
+        vault.delete(name="AGAIN")
+        vault.create("AGAIN", {"value": Text("one's own")})
         vault.add_slot(Passphrase(PASSPHRASE), "la passphrase d'Ad\u00e8le")
         steps = iter(range(100))
 

@@ -1,0 +1,59 @@
+"""What only an open store tells before a run: which store it is, and what its credential may not do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secretbridge._core import Core
+    from secretbridge.migrate._types import EndInfo, Step
+
+__all__ = ["allowed", "identity_of", "one_store"]
+
+
+async def identity_of(core: Core, info: EndInfo) -> str:
+    """Give which store this is; of one that does not tell without its credential only the provider."""
+    ask: Any = getattr(core.provider, "identity", None)
+    told: str = (await ask(core.channel))[0] if ask is not None else info.store
+    return f"{info.provider}\0{told}"
+
+
+async def one_store(source: Core, target: Core) -> bool:
+    """Say whether two ways lead to one store, as far as the stores tell."""
+    first: Any = getattr(source.provider, "identity", None)
+    second: Any = getattr(target.provider, "identity", None)
+    if first is None or second is None:
+        return False
+    for _ in range(3):  # somebody may write between the two looks
+        ours, theirs = await first(source.channel), await second(target.channel)
+        if ours[0] != theirs[0]:
+            return False
+        if ours == theirs:
+            return True
+    return False  # a copy of it that has gone a way of its own
+
+
+async def allowed(steps: Sequence[Step], target: Core) -> tuple[Step, ...]:
+    """Refuse the steps that the target's credential does not allow, where that can be seen."""
+    ask: Any = getattr(target.provider, "denied", None)
+    writes = [step for step in steps if step.action in {"create", "update"}]
+    if ask is None or not writes:
+        return tuple(steps)
+    wanted = [(step.action, step.target) for step in writes] + [("get", step.target) for step in writes]
+    told: Sequence[str] = await ask(target.channel, wanted)
+    reasons: dict[str, str] = {}
+    for step, write, reading in zip(writes, told, told[len(writes) :], strict=False):
+        unread = f"could not be read back: {reading}" if reading else ""
+        if why := write or unread:
+            reasons[step.target] = f"the credential of {target.capabilities.title} does not allow it: {why}"
+    if not reasons:
+        return tuple(steps)
+    return tuple(
+        replace(step, action="refuse", reason=reasons[step.target].rstrip("."), fields=(), losses=())
+        if step.action in {"create", "update"} and step.target in reasons
+        else step
+        for step in steps
+    )
