@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -235,7 +236,7 @@ def test_what_is_no_run_is_refused(place: Place, tmp_path: Path) -> None:
         migrate.report("../x", journal=runs)
     with pytest.raises(JournalMismatch, match="There is no journal"):
         migrate.report("20200101-nothing", journal=runs)
-    with sqlite3.connect(run.journal) as database:
+    with closing(sqlite3.connect(run.journal)) as database, database:
         database.execute("DELETE FROM entry WHERE n = 2")
     with pytest.raises(JournalMismatch, match="edited, truncated or damaged"):
         run.report()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def written(folder: Path, key: bytes | None = None) -> Path:
 
 
 def execute(path: Path, *statements: str) -> None:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         for statement in statements:
             database.execute(statement)
     database.close()
@@ -84,7 +85,7 @@ def relinked(path: Path) -> None:
     """Edit an entry and mend every digest after it, as somebody would who knows how they are made."""
     from secretbridge.migrate._journal import _linked
 
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE entry SET data='[[7,true]]' WHERE n=3")
         link = b""
         for number, kind, data in database.execute("SELECT n, kind, data FROM entry ORDER BY n").fetchall():
