@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
+from _sides import AUDIT, DESCRIPTION, RECORD, STATE, UPDATES, VALUE, Text
 
 from secretbridge import Local, SecretBridge
 from secretbridge._location import PostgresUrl
@@ -35,24 +36,8 @@ if TYPE_CHECKING:
     from postgres_server import Server
 
 TESTS = Path(__file__).parents[1] / "tests" / "postgres"
-#: Operations in a round: few, so that what else the machine does meets all sides alike.
-UPDATES = 25
+#: Gets in a round; updates are as many as at SQLite.
 GETS = 100
-VALUE = "sk_live_" + "x" * 32
-DESCRIPTION = "Payments, production account"
-# The lengths of the vault's blobs for such an entry; taken from a real one.
-RECORD, AUDIT, STATE = 168, 213, 156
-
-
-class Text:
-    """The least that the vault takes for a value."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def get_secret_value(self) -> str:
-        """The text."""
-        return self.text
 
 
 class Raw:

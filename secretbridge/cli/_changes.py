@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge.cli._session import Code, Doing, Session, Stop
+from secretbridge.cli._stores import vault_given
 
 if TYPE_CHECKING:
     from secretbridge import ChangeInfo
@@ -54,8 +55,7 @@ def to_go_on(one: ChangeInfo) -> str:
 
         return how_on(one.id, one.vault)
     revoke = " --revoke COMMAND" if one.revokes else ""
-    vault = "" if one.vault in {None, "vault"} else f" --vault {one.vault}"
-    return f"secretbridge resume {one.id}{vault} --obtain COMMAND{revoke}"
+    return f"secretbridge resume {one.id}{vault_given(one.vault)} --obtain COMMAND{revoke}"
 
 
 def go_on_with(session: Session, run: str, vault: str | None, steps: dict[str, Any]) -> None:

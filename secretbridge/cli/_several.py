@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from secretbridge.cli._interrupt import patient, run_of
 from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._trouble import in_words
+from secretbridge.cli._stores import vault_given
+from secretbridge.cli._trouble import by_policy, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +79,7 @@ def go_on(session: Session, run: str, name: str, vault: str) -> None:
 
 def how_on(run: str, vault: str | None) -> str:
     """Give the command that goes on with a change."""
-    return f"secretbridge resume {run}" + ("" if vault in {None, "vault"} else f" --vault {vault}")
+    return f"secretbridge resume {run}{vault_given(vault)}"
 
 
 def places_of(to: Sequence[Target]) -> list[str | tuple[str, str]]:
@@ -165,8 +166,7 @@ def _rehearsed(
         what = words.get(row["state"], "could not update")
         note(session, f"Dry run: {what} {row['secret']!r} in {row['target']} ({', '.join(fields)}).")
     if result.not_applied:
-        rules = {"SecretProtected", "SecretLocked", "GrantMissing", "OutOfScope", "NotEnvironmentSpecific"}
-        refused = any(type(one.error).__name__ in rules for one in result.not_applied)
+        refused = any(by_policy(one.error) for one in result.not_applied)
         raise Stop(
             f"{name!r} could not be updated everywhere; nothing was sent.",
             why="; ".join(f"{row['target']}: {row['why']}" for row in rows if row["state"] == "not applied"),

@@ -28,6 +28,7 @@ __all__ = [
     "opened",
     "opened_vault",
     "store_argument",
+    "vault_given",
     "vault_of_values",
 ]
 
@@ -77,6 +78,11 @@ def vault_of_values() -> Callable[[F], F]:
         metavar="CONNECTION",
         help="The vault that keeps the values meanwhile, for resume; the embedded one without it.",
     )
+
+
+def vault_given(vault: str | None) -> str:
+    """Give ``--vault`` as a shown command goes on with it; "" for the embedded one, which it takes anyway."""
+    return "" if vault in {None, "vault"} else f" --vault {vault}"
 
 
 def name_argument(*, required: bool = True) -> Callable[[F], F]:

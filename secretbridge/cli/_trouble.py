@@ -104,16 +104,22 @@ class Trouble(NamedTuple):
     facts: dict[str, Any] | None = None
 
 
+def by_policy(error: SecretBridgeError) -> bool:
+    """Say whether a rule or a plan refused it, and no store or request was at fault."""
+    from secretbridge import errors
+
+    return isinstance(error, tuple(getattr(errors, one) for one in _POLICY))
+
+
 def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     """Put an error of the library into words."""
-    from secretbridge import errors
     from secretbridge.errors import InvalidRequest
 
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
         code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
-    elif isinstance(error, tuple(getattr(errors, one) for one in _POLICY)) and error.applied is False:
+    elif by_policy(error) and error.applied is False:
         code, ending = Code.REFUSED, "; nothing was changed" if doing.changes else ""
     elif not doing.changes:
         code, ending = Code.FAILED, ""

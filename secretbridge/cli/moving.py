@@ -20,7 +20,7 @@ from secretbridge.cli._migrating import (
 )
 from secretbridge.cli._output import counted, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._stores import store_argument
+from secretbridge.cli._stores import store_argument, vault_given
 from secretbridge.cli._telling import (
     broken_off,
     ended,
@@ -155,22 +155,18 @@ def how_on(
 ) -> str:
     """Give the command that goes on with a run."""
     lent = f" --values-from {values}" if values else ""
-    return f"secretbridge resume {run} {source} {target}{_vault(vault)}{lent}{_journal(journal)}"
+    return f"secretbridge resume {run} {source} {target}{vault_given(vault)}{lent}{_journal(journal)}"
 
 
 def how_back(run: str, target: str, vault: str | None, *, journal: str | None = None) -> str:
     """Give the command that takes a run back."""
-    return f"secretbridge undo {run} {target}{_vault(vault)}{_journal(journal)}"
+    return f"secretbridge undo {run} {target}{vault_given(vault)}{_journal(journal)}"
 
 
 def _journal(folder: str | None) -> str:
     from shlex import quote
 
     return "" if folder is None else f" --journal {quote(folder)}"
-
-
-def _vault(vault: str | None) -> str:
-    return "" if vault in {None, "vault"} else f" --vault {vault}"
 
 
 def _writes(made: Plan) -> int:

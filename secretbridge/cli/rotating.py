@@ -13,7 +13,7 @@ from secretbridge.cli._kinds import Where, Whole
 from secretbridge.cli._output import counted, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._several import place_rows, places_of, show_places
-from secretbridge.cli._stores import name_argument, vault_of_values
+from secretbridge.cli._stores import name_argument, vault_given, vault_of_values
 from secretbridge.cli._trouble import in_words, of_error
 from secretbridge.cli.writing import agree
 
@@ -131,12 +131,11 @@ def how_on(run: str, vault: str | None, options: dict[str, Any]) -> str:
     """Give the command that goes on with a rotation; what holds no token stands in it again."""
     import shlex
 
-    words = ["secretbridge", "resume", run]
-    words += [] if vault in {None, "vault"} else ["--vault", str(vault)]
+    words = [f"secretbridge resume {run}{vault_given(vault)}"]
     for name in _STEPS:
         if options.get(name) is not None:
-            words += [f"--{name.replace('_', '-')}", str(options[name])]
-    return shlex.join(words)
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(options[name]))]
+    return " ".join(words)
 
 
 def _steps(options: dict[str, Any]) -> dict[str, Any]:

@@ -209,7 +209,10 @@ async def _write(work: Work, task: _Task) -> list[Any]:
 
 async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
     """Write in one transaction, where the store itself refuses what is not as it was."""
-    together = [task for task in tasks if _joins(work, task)]
+    together: list[_Task] = []
+    apart: list[_Task] = []
+    for task in tasks:
+        (together if _joins(work, task) else apart).append(task)
     # One after the other where what follows a failure has to stay undone.
     if len(together) < 2 or work.stopped or work.options.stop_on_error:  # noqa: PLR2004 - one is not many
         await _write_each(work, tasks, rows)
@@ -229,7 +232,6 @@ async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[A
         told = await work.target.core.change_many(writes, allow_one_way=False)
     except SecretBridgeError as error:
         problem = error
-    apart = [task for task in tasks if not _joins(work, task)]
     if problem is None:
         rows += [_told(work, task, one) for task, one in zip(together, told, strict=True)]
     elif problem.applied is False and not problem.transient:

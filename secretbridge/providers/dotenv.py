@@ -88,8 +88,7 @@ class Dotenv(FileProvider):
 
         def add(binding: Binding) -> None:
             if binding.key is not None:
-                value = _value(binding, parse)
-                values.pop(binding.key, None) if value is None else values.__setitem__(binding.key, value)
+                _take(values, binding.key, _value(binding, parse))
 
         return self._read_into(text, parse, add) or values
 
@@ -158,11 +157,7 @@ class _Lines:
         """Take up the next piece of the file."""
         if binding.key is not None:
             self._places.setdefault(binding.key, []).append(len(self._pieces))
-            value = _value(binding, self._parse)
-            if value is None:
-                self.values.pop(binding.key, None)
-            else:
-                self.values[binding.key] = value
+            _take(self.values, binding.key, _value(binding, self._parse))
         self._pieces.append(binding.original.string)
 
     def whole(self) -> str:
@@ -231,6 +226,14 @@ class _Lines:
         between = "" if piece.endswith(("\n", "\r")) else "\n"
         read = [(one.key, _value(one, self._parse)) for one in self._parse(f"{piece}{between}{_PROBE}")]
         return read == [(name, value), ("PROBE", '"')]
+
+
+def _take(values: dict[str, str], name: str, value: str | None) -> None:
+    """Let the last entry of a name hold; one without a value takes an earlier one away."""
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value
 
 
 def _value(binding: Binding, parse: _Parse) -> str | None:

@@ -21,10 +21,11 @@ from secretbridge import (
 from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from secretbridge._provider import Provider
-    from secretbridge.migrate import Plan, Step
+    from secretbridge.migrate import Event, Plan, Step
     from secretbridge.testing import StandIn
 
 
@@ -53,6 +54,17 @@ def place(tmp_path: Path) -> Place:
     folder = tmp_path / "stores"
     folder.mkdir(mode=0o700)
     return Place(folder)
+
+
+def at(kind: str, act: Callable[[], object]) -> Callable[[Event], None]:
+    """Give a progress callback that acts at the first event of a kind."""
+    waiting = [act]
+
+    def told(event: Event) -> None:
+        if event.kind == kind and waiting:
+            waiting.pop()()
+
+    return told
 
 
 def filled(provider: Any, **values: str) -> Any:

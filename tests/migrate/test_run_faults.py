@@ -27,6 +27,7 @@ from kill_place import (
     verdict,
     wanted,
 )
+from migrate_place import at
 
 from secretbridge import migrate
 from secretbridge.errors import JournalFailed
@@ -35,7 +36,7 @@ from secretbridge.migrate._journal import Journal
 from secretbridge.testing import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from postgres_server import Server
@@ -48,17 +49,6 @@ if TYPE_CHECKING:
 def worlds(tmp_path: Path) -> Iterator[Worlds]:
     with Worlds(tmp_path, 5) as made:
         yield made
-
-
-def at_first(kind: str, act: Callable[[], object]) -> Callable[[Event], None]:
-    """Give a progress callback that acts at the first event of a kind."""
-    waiting = [act]
-
-    def told(event: Event) -> None:
-        if event.kind == kind and waiting:
-            waiting.pop()()
-
-    return told
 
 
 @contextmanager
@@ -85,7 +75,7 @@ def test_a_run_stops_in_a_storm_and_is_resumed_when_it_is_over(
     world = worlds.make("dotenv", target)
     after = wanted(world)
     standin = worlds.standins["target"]
-    with run_of(world, progress=at_first("intended", lambda: standin.script(*STORMS[storm]))) as stopped:
+    with run_of(world, progress=at("intended", lambda: standin.script(*STORMS[storm]))) as stopped:
         pass
     standin._faults.clear()
     resumed = do("resume", world.told(), Hooks(0), check=False)
@@ -121,7 +111,7 @@ def test_a_credential_that_is_revoked_in_the_middle_stops_the_run_at_once(worlds
     def revoke() -> None:
         standin.api_key = "another"
 
-    with run_of(world, concurrency=1, progress=at_first("intended", revoke)) as stopped:
+    with run_of(world, concurrency=1, progress=at("intended", revoke)) as stopped:
         requests = len(standin.requests)
     standin.api_key = key
     resumed = do("resume", world.told(), Hooks(0), check=False)
@@ -183,7 +173,7 @@ def test_ctrl_c_leaves_a_state_that_resumes_and_knows_what_it_wrote(worlds: Worl
     def interrupt() -> None:
         signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt), run_of(world, progress=at_first(moment, interrupt)):
+    with pytest.raises(KeyboardInterrupt), run_of(world, progress=at(moment, interrupt)):
         pass
     state = migrate.runs(journal=world.journal)[0].state
     resumed = do("resume", world.told(), Hooks(0), check=False)
@@ -220,7 +210,7 @@ def test_ctrl_c_while_requests_are_under_way_waits_for_their_answers_and_writes_
 
         threading.Thread(target=interrupt).start()
 
-    with pytest.raises(KeyboardInterrupt), run_of(world, progress=at_first("intended", slow)):
+    with pytest.raises(KeyboardInterrupt), run_of(world, progress=at("intended", slow)):
         pass
     standin.latency = 0.0
     undone = do("undo", world.told(), Hooks(0), check=False, accept=ALL_CONSENTS)
@@ -243,7 +233,7 @@ def test_a_cancelled_run_leaves_a_state_that_resumes(worlds: Worlds, backend: st
             vault=provider(world.vault),
         )
         with anyio.CancelScope() as scope:
-            await plan.apply_async(journal=world.journal, progress=at_first(moment, scope.cancel))
+            await plan.apply_async(journal=world.journal, progress=at(moment, scope.cancel))
 
     anyio.run(main, backend=backend)
     state = migrate.runs(journal=world.journal)[0].state

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from migrate_place import Place, bridged, filled, place
+from migrate_place import Place, at, bridged, filled, place
 
 from secretbridge import SecretBridge, migrate
 from secretbridge.testing import InsForgeStandIn, Lost, Pass, Reply, WixStandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from secretbridge.migrate import Event, Run
@@ -22,17 +21,6 @@ __all__ = ["place"]
 def states(run: Run) -> list[tuple[str, str | None]]:
     """State and the kind of error of each outcome."""
     return [(one.state, one.error and one.error.partition(":")[0]) for one in run.outcomes]
-
-
-def at(kind: str, act: Callable[[], object]) -> Callable[[Event], None]:
-    """Act at the first event of a kind."""
-    left = [act]
-
-    def told(event: Event) -> None:
-        if event.kind == kind and left:
-            left.pop()()
-
-    return told
 
 
 def linked(path: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from migrate_place import Place, bridged, filled, place, provider_of
+from migrate_place import Place, at, bridged, filled, place, provider_of
 from pydantic import SecretStr
 
 from secretbridge import InsForge, IoNet, SecretBridge, migrate
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["place"]
-
-
-def at(kind: str, act: Callable[[], object]) -> Callable[[migrate.Event], None]:
-    """Give a progress callback that acts at the first event of a kind."""
-    done: list[bool] = []
-
-    def told(event: migrate.Event) -> None:
-        if event.kind == kind and not done:
-            done.append(True)
-            act()
-
-    return told
 
 
 def change(standin: StandIn, name: str, value: str) -> Callable[[], object]:

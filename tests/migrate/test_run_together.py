@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migrate_place import Place, bridged, filled, only, place
+from migrate_place import Place, at, bridged, filled, only, place
 
 from secretbridge import Dotenv, Local, SecretBridge, Vault, migrate
 from secretbridge.errors import InvalidRequest, MigrationIncomplete, RunBusy, VaultBusy
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from postgres_server import Server
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from secretbridge.migrate import Event
 
 __all__ = ["place"]
-
-
-def at(kind: str, act: Callable[[], object]) -> Callable[[Event], None]:
-    """Act at the first event of a kind."""
-    left = [act]
-
-    def told(event: Event) -> None:
-        if event.kind == kind and left:
-            left.pop()()
-
-    return told
 
 
 def whole(vault: Local) -> dict[str, tuple[str, str | None]]:
