@@ -7,10 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+import threading
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -19,6 +20,10 @@ from secretbridge.testing import InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from secretbridge.testing import StandInReply
+
+W = TypeVar("W", bound="Waiting")
 
 #: What starts it, as the installed script does.
 PROGRAM = (sys.executable, "-m", "secretbridge")
@@ -158,3 +163,37 @@ api_key = "env:PROD_IONET"
 retry = {{ attempts = 1 }}
 """)
         yield made
+
+
+class Waiting(InsForgeStandIn):
+    """Takes a change, and keeps back the answer.
+
+    Attributes:
+        arrived: a change has arrived.
+        answers: answers may go out.
+    """
+
+    #: What is kept back.
+    method = "PUT"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived = threading.Event()
+        self.answers = threading.Event()
+
+    def handle(self, method: str, *rest: Any) -> StandInReply:
+        if method == self.method:
+            self.arrived.set()
+            self.answers.wait(60)
+        return super().handle(method, *rest)
+
+
+@contextmanager
+def waiting_as_prod(shell: Shell, standin: W, others: str = "", more: str = "") -> Iterator[W]:
+    """Serve it as the connection ``prod``; what is kept back goes out at the end."""
+    shell.monkeypatch.setenv("KEY", standin.api_key)
+    with standin.serve() as address:
+        prod = f'[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "env:KEY"\n'
+        shell.write(others + prod + more)
+        yield standin
+        standin.answers.set()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_place import Services, Shell, services, shell
+from cli_place import Services, Shell, Waiting, services, shell, waiting_as_prod
 from cli_terminal import Terminal
 
-from secretbridge.testing import InsForgeStandIn, Refused, Reply
+from secretbridge.testing import Refused, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,39 +222,30 @@ def test_on_a_terminal_it_shows_the_plan_and_asks(files: Shell) -> None:
     assert "2 of 2" in terminal.seen
 
 
-class Waiting(InsForgeStandIn):
-    """Takes what is created, and keeps back the answer; or refuses the first."""
+class Creating(Waiting):
+    """Keeps back the answer to what is created; or refuses the first."""
+
+    method = "POST"
 
     def __init__(self) -> None:
         super().__init__()
         self.refusing = False
-        self.arrived = threading.Event()
-        self.answers = threading.Event()
 
     def handle(self, method: str, *rest: Any) -> StandInReply:
         if method == "POST" and self.refusing:
             self.refusing = False
             return Reply(400, {"message": "no", "statusCode": 400}).as_reply()
-        if method == "POST":
-            self.arrived.set()
-            self.answers.wait(60)
         return super().handle(method, *rest)
 
 
 @pytest.fixture
-def waiting(files: Shell) -> Iterator[Waiting]:
-    standin = Waiting()
-    files.monkeypatch.setenv("KEY", standin.api_key)
-    with standin.serve() as address:
-        files.write(
-            f'{FILES}[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "env:KEY"\n'
-            "timeout = 3\n"  # an interrupted run waits for the answers that are under way
-        )
+def waiting(files: Shell) -> Iterator[Creating]:
+    # An interrupted run waits for the answers that are under way.
+    with waiting_as_prod(files, Creating(), FILES, "timeout = 3\n") as standin:
         yield standin
-        standin.answers.set()
 
 
-def test_a_run_that_did_a_part_ends_with_three_and_is_gone_on_with(files: Shell, waiting: Waiting) -> None:
+def test_a_run_that_did_a_part_ends_with_three_and_is_gone_on_with(files: Shell, waiting: Creating) -> None:
     waiting.answers.set()
     waiting.refusing = True
     done = files.run("migrate", "old", "prod", "--yes")
@@ -266,7 +256,7 @@ def test_a_run_that_did_a_part_ends_with_three_and_is_gone_on_with(files: Shell,
     assert (again["state"], again["counts"]) == ("done", {"done": 3})
 
 
-def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Waiting) -> None:
+def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Creating) -> None:
     with Terminal("migrate", "old", "prod", "--yes") as terminal:
         assert waiting.arrived.wait(60)
         terminal.type("\x03")
@@ -285,7 +275,7 @@ def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Wait
 
 
 def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_gone_on_with(
-    files: Shell, waiting: Waiting
+    files: Shell, waiting: Creating
 ) -> None:
     with Terminal("migrate", "old", "prod", "--yes") as terminal:
         assert waiting.arrived.wait(60)

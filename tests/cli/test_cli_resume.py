@@ -5,16 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from cli_place import Services, Shell, services, shell
+from cli_place import Services, Shell, Waiting, services, shell, waiting_as_prod
 from cli_terminal import Terminal
 
 from secretbridge import Dotenv, Local, SecretBridge, _everywhere_run, update_everywhere
 from secretbridge.cli._interrupt import patient
 from secretbridge.cli._session import Session
-from secretbridge.testing import InsForgeStandIn, Reply, StandInReply
+from secretbridge.testing import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,33 +151,13 @@ def test_where_ctrl_c_is_ignored_or_somebody_else_s_it_stays_so() -> None:
     assert (handlers[2] == before, signal.getsignal(signal.SIGINT)) == (False, before)
 
 
-class Waiting(InsForgeStandIn):
-    """Takes a change, and keeps back the answer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.arrived = threading.Event()
-        self.answers = threading.Event()
-
-    def handle(self, method: str, *rest: Any) -> StandInReply:
-        if method == "PUT":
-            self.arrived.set()
-            self.answers.wait(60)
-        return super().handle(method, *rest)
-
-
 @pytest.fixture
 def waiting(shell: Shell) -> Iterator[Waiting]:
     standin = Waiting()
     standin.seed("TOKEN", "v")
-    shell.monkeypatch.setenv("KEY", standin.api_key)
     shell.put("TOKEN", "v")
-    with standin.serve() as address:
-        shell.write(
-            f'[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "env:KEY"\n'
-        )
+    with waiting_as_prod(shell, standin):
         yield standin
-        standin.answers.set()
 
 
 STOPPING = "Stopping: requests under way come to their end. Ctrl-C once more leaves at once."

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from cli_place import Shell, shell
+from cli_place import Shell, Waiting, shell, waiting_as_prod
 from cli_terminal import Terminal
-
-from secretbridge.testing import InsForgeStandIn, StandInReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,32 +67,12 @@ def test_delete_says_what_it_will_do_and_asks(shell: Shell, typed: str, left: in
     assert (code, len(shell.ok("list", "vault").rows)) == (left, left)
 
 
-class Waiting(InsForgeStandIn):
-    """Takes a change, and keeps back the answer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.arrived = threading.Event()
-        self.answers = threading.Event()
-
-    def handle(self, method: str, *rest: Any) -> StandInReply:
-        if method == "PUT":
-            self.arrived.set()
-            self.answers.wait(60)
-        return super().handle(method, *rest)
-
-
 @pytest.fixture
 def waiting(shell: Shell) -> Iterator[Waiting]:
     standin = Waiting()
     standin.seed("TOKEN", "v")
-    shell.monkeypatch.setenv("KEY", standin.api_key)
-    with standin.serve() as address:
-        shell.write(
-            f'[connections.prod]\nprovider = "insforge"\nbase_url = "{address}"\napi_key = "env:KEY"\n'
-        )
+    with waiting_as_prod(shell, standin):
         yield standin
-        standin.answers.set()
 
 
 def test_ctrl_c_while_a_change_is_under_way_says_that_it_is_not_known(shell: Shell, waiting: Waiting) -> None:
