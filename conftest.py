@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from sybil import Example, Sybil
@@ -17,7 +17,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.sybil import SybilCollection
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Generator, MutableMapping
 
     from postgres_server import Server
 
@@ -60,6 +60,8 @@ _ENVIRONMENT = (
     "WIX_API_KEY",
     "WIX_SITE_ID",
 )
+
+_BEFORE: Final = pytest.StashKey[dict[str, str]]()
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +154,29 @@ pytest_collect_file = SybilCollection(
 def libpq_finds_it(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A URL without a host means the tests' server."""
     monkeypatch.setenv("PGHOST", str(postgres.folder))
+
+
+def _variables() -> dict[str, str]:
+    """The environment, but for what pytest itself writes there."""
+    return {name: text for name, text in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Keep what the environment was, for the end of the test."""
+    item.stash[_BEFORE] = _variables()
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Fail a test that leaves the environment changed: a later one would find its values there."""
+    yield
+    before, after = item.stash[_BEFORE], _variables()
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    # A document's examples share its folder and its variables until the last of them.
+    if changed and not isinstance(item, SybilItem):
+        pytest.fail(f"The test left the environment changed: {', '.join(changed)}.")
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import pytest
+
 
 def ionet() -> Subject:
     standin = IoNetStandIn()
@@ -133,9 +135,9 @@ def local(folder: Path) -> Subject:
     return bridged(Local(place / "vault.db", key_file=place / "vault.key"))
 
 
-def environ(prefix: str) -> Subject:
+def environ(prefix: str, monkeypatch: pytest.MonkeyPatch) -> Subject:
     def seed(name: str, fields: Mapping[str, Any]) -> None:
-        os.environ[prefix + name] = fields["value"]
+        monkeypatch.setenv(prefix + name, fields["value"])
 
     def held() -> Iterable[Mapping[str, object]]:
         for name, value in os.environ.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import contract_subjects as own
 import pytest
@@ -11,9 +10,6 @@ import pytest
 from secretbridge import Appfarm, Dotenv, Environment, InsForge, IoNet, JsonFile, Local, Wix
 from secretbridge.errors import Rejected
 from secretbridge.testing import ProviderContract, Subject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class TestIoNet(ProviderContract):
@@ -85,10 +81,9 @@ class TestEnvironment(ProviderContract):
     uses_http = False
 
     @pytest.fixture(autouse=True)
-    def _prefixes(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def _variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.prefixes = (f"CONTRACT_{number}_" for number in itertools.count())
-        with monkeypatch.context():
-            yield
+        self.monkeypatch = monkeypatch
 
     def make(self) -> Subject:
-        return own.environ(next(self.prefixes))
+        return own.environ(next(self.prefixes), self.monkeypatch)
