@@ -359,6 +359,8 @@ def main() -> int:
         )
         turns.append(turn.run())
         print(f"{vendor}: {turns[-1]['calls']} calls, {len(turns[-1]['wrong'])} wrong", file=sys.stderr)
+        for problem in turns[-1]["wrong"]:
+            print(f"  {problem}", file=sys.stderr, flush=True)
     print(json.dumps({"options": vars(given), "turns": turns}, indent=2))
     return int(any(turn["wrong"] for turn in turns))
 

@@ -331,40 +331,41 @@ class Core:
         names = self.channel.names
         # Two ids in memory can be one that went and one that came while something else was listed: look anew.
         remembered = names.fresh and (target.name is None or len(names.ids(target.name)) <= 1)
-        found = self._remembered(operation, target) if remembered else None
+        found = self._remembered(target) if remembered else None
+        missing: SecretNotFound | None = None
         if found is not None:
-            missing: SecretNotFound | None = None
             try:
                 return await act(found)
             except SecretNotFound as error:
                 if error.applied is not False:
                     raise
                 missing = error
-            self.channel.names.forget()
-            await self.list()
-            again = self._remembered(operation, target)
-            if again is None or again == found:
-                raise missing
-            return await act(again)
-        await self.list()
-        found = self._remembered(operation, target)
-        if found is None:
-            raise SecretNotFound(
-                f"{self.capabilities.title} has no secret {'named' if target.name else 'of id'}"
-                f" {str(target)!r}.",
-                provider=self.capabilities.provider,
-                operation=operation,
-                advice="list_secrets() shows what is there.",
-            )
-        return await act(found)
+            names.forget()
+        listed = await self._looked_up(operation, target)
+        if listed is not None and (missing is None or listed != found):
+            return await act(listed)
+        raise missing or SecretNotFound(
+            f"{self.capabilities.title} has no secret {'named' if target.name else 'of id'} {str(target)!r}.",
+            provider=self.capabilities.provider,
+            operation=operation,
+            advice="list_secrets() shows what is there.",
+        )
 
-    def _remembered(self, operation: Operation, target: Target) -> Target | None:
+    def _remembered(self, target: Target) -> Target | None:
         """Complete a target from what the last listing told."""
         names = self.channel.names
         if target.name is None:
             name = names.name(target.id or "")
             return None if name is None else Target(name, target.id)
         ids = names.ids(target.name)
+        return Target(target.name, ids[0]) if ids else None
+
+    async def _looked_up(self, operation: Operation, target: Target) -> Target | None:
+        """Complete a target from a listing of our own: another thread may have learned from an older one."""
+        known = [(secret.name, secret.id) for secret in await self.list() if secret.id is not None]
+        if target.name is None:
+            return next((Target(name, id_) for name, id_ in known if id_ == target.id), None)
+        ids = [id_ for name, id_ in known if name == target.name]
         if len(ids) > 1:
             raise self._ambiguous(target.name, ids, operation)
         return Target(target.name, ids[0]) if ids else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from adapter_cases import MANAGED, OTHER, UUID, Case, ionet, opened, scripted, wix
@@ -11,6 +11,9 @@ from adapter_cases import MANAGED, OTHER, UUID, Case, ionet, opened, scripted, w
 from secretbridge import Retry, errors
 from secretbridge._names import NameCache
 from secretbridge.testing import IoNetStandIn, Lost, WixStandIn, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BY_ID = MANAGED[:2]
 
@@ -162,6 +165,22 @@ def test_two_ids_in_memory_are_not_believed_without_a_new_listing() -> None:
     bridge._core.channel.names.add("A", "2")  # it was deleted and made anew while another task listed
     bridge.update_secret("A", value="v")
     assert [sent.url[-2:] for sent in runtime.sent] == ["ts", "/1", "ts", "/2"]
+
+
+def test_what_another_thread_learns_late_hides_nothing_that_was_listed_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learn = NameCache.learn
+
+    def overtaken(names: NameCache, pairs: Iterable[tuple[str, str]]) -> None:
+        learn(names, pairs)
+        learn(names, [])  # of a thread that had listed before the secret was made
+
+    monkeypatch.setattr(NameCache, "learn", overtaken)
+    runtime, bridge = scripted(wix(), *[listing(A="1"), answer(200, {})] * 2)
+    bridge.update_secret("A", value="v")
+    bridge.update_secret("A", value="v")
+    assert [sent.url[-2:] for sent in runtime.sent] == ["ts", "/1", "ts", "/1"]
 
 
 def test_a_secret_that_a_listing_and_its_maker_both_tell_of_is_one() -> None:
