@@ -80,8 +80,7 @@ async def sync(
         else:
             run = _nothing(plan, folder)
         if prune:
-            present = {mark.name async for mark in marks(source)}
-            wanted = {step.target for step in plan.steps}
+            present, wanted = await _present(source, plan)
             run = replace(run, pruned=await _pruned(history.orphans(present, wanted), ends, asked))
     if asked.check:
         require_done(run, "", "resume")
@@ -148,6 +147,20 @@ def _nothing(plan: Plan, folder: Path) -> Run:
         warnings=plan.warnings,
         outcomes=tuple(item.outcome() for item in items_of(plan.steps)),
     )
+
+
+async def _present(source: Core, plan: Plan) -> tuple[set[str], set[str]]:
+    """Give the names that the source has, and those that its secrets bear at the target.
+
+    What is inactive there and left behind by consent is not had any more: at InsForge a deletion leaves no
+    other sign. What is inactive and refused keeps its copy.
+    """
+    behind = {step.source for step in plan.steps if (step.action, step.reason) == ("skip", "inactive")}
+    present = {
+        mark.name async for mark in marks(source) if mark.active is not False or mark.name not in behind
+    }
+    kept = (step for step in plan.steps if step.source not in behind or step.source in present)
+    return present, {step.target for step in kept}
 
 
 async def _pruned(orphans: Mapping[str, Sequence[Item]], ends: Ends, asked: Asked) -> tuple[Outcome, ...]:
