@@ -14,6 +14,7 @@ from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._place import journal_folder
 from secretbridge.migrate._planning import ends_of, make, refuse
+from secretbridge.migrate._reach import identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
@@ -68,7 +69,12 @@ async def sync(
             )
         folder = await source.channel.call(partial(journal_folder, asked.journal))
         transform = whole.document()["transform"]
-        read = partial(History, folder, ends.source.info, ends.target.info, transform=transform, keep=keep)
+        async with ends.target.opened(waits=asked.waits) as target:
+            stores = [
+                await identity_of(source, ends.source.info),
+                await identity_of(target, ends.target.info),
+            ]
+        read = partial(History, folder, stores, transform=transform, keep=keep)
         history = await source.channel.call(read)
         # Where values come from elsewhere, the stores' own marks say nothing about them.
         known = history.known if ends.values is None else None

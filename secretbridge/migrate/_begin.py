@@ -343,6 +343,8 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         if wrong := plan.ends.misfits(waits=asked.waits):
             raise InvalidRequest(violations=wrong)
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        require_same_end("source", begin, await identity_of(opened.source, plan.ends.source.info))
+        require_same_end("target", begin, await identity_of(opened.target, plan.ends.target.info))
         teller = stack.enter_context(asked.telling("run", opened.target.channel.runtime.now))
         await call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
         ending = Ending(
@@ -370,7 +372,7 @@ def _again(head: dict[str, Any], given: dict[str, Any]) -> Plan:
     """
     problem = ""
     try:
-        return restored({**head, "steps": []}, **given, vault=None)
+        return restored({**head, "steps": []}, **given, vault=None, by_identity=True)
     except InvalidRequest as error:
         problem = "; ".join(map(str, error.violations))
     raise JournalMismatch(
@@ -392,8 +394,7 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
         journal, items, keep = await stack.enter_async_context(
             taken_up(asked, run_id, core.channel.call, vault, alone=True)
         )
-        if journal.begin["stores"][1] != await identity_of(core, target.info):
-            require_same_end("target", journal.begin["plan"]["target"], target.info)
+        require_same_end("target", journal.begin, await identity_of(core, target.info))
         teller = stack.enter_context(asked.telling("undo", core.channel.runtime.now))
         core = teller.watched(core, "target")
         work = Work(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from migrate_place import Place, at, bridged, filled, place
+from migrate_place import Place, at, bridged, filled, linked, place
 
 from secretbridge import SecretBridge, migrate
 from secretbridge.testing import InsForgeStandIn, Lost, Pass, Reply, WixStandIn
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from secretbridge.migrate import Event, Run
 
 __all__ = ["place"]
@@ -21,13 +18,6 @@ __all__ = ["place"]
 def states(run: Run) -> list[tuple[str, str | None]]:
     """State and the kind of error of each outcome."""
     return [(one.state, one.error and one.error.partition(":")[0]) for one in run.outcomes]
-
-
-def linked(path: Path) -> Path:
-    """Give a file a second name, so that nobody of ours writes to it."""
-    second = path.with_name("second")
-    os.link(path, second)
-    return second
 
 
 def test_an_undo_of_a_file_that_cannot_be_written_says_so_and_is_repeated(place: Place) -> None:
