@@ -160,6 +160,19 @@ class Counted(Dotenv):
         await super().write_many(channel, writes)
 
 
+def test_a_target_in_a_file_is_replaced_once_for_a_window_and_once_for_its_undo(place: Place) -> None:
+    values = {f"KEY_{n}": f"v{n}" for n in range(100)}
+
+    class Target(Counted):
+        pass
+
+    target, journal = Target(place.folder / "target.env"), place.folder / "runs"
+    run = migrate.plan(place.json(**values), target).apply(journal=journal)
+    there, writes = len(target.path.read_text().splitlines()), Target.writes
+    undone = migrate.undo(run.id, target, journal=journal, accept=["unseen"])
+    assert [there, writes, undone.state, target.path.read_text(), Target.writes] == [100, 1, "undone", "", 2]
+
+
 def test_sources_in_a_file_are_deleted_in_one_replacement(place: Place) -> None:
     values = {f"KEY_{n}": f"v{n}" for n in range(70)}
     place.env(**values)
