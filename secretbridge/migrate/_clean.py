@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from secretbridge.errors import SecretBridgeError
-from secretbridge.migrate._same import differs, withdrawn
+from secretbridge.migrate._same import withdrawn
 from secretbridge.migrate._side import MOST
 from secretbridge.migrate._state import sentence
 from secretbridge.migrate._undo import still_ours
@@ -76,7 +76,7 @@ async def _settled(
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
     there = await source.look_many([(item.step.source, item.step.source_mark.id) for item in items])
     # What is gone needs no second look: an earlier try got no answer, or somebody else did it.
-    early = [_early(source, item, look, begun) for item, look in zip(items, there, strict=True)]
+    early = [_early(work, source, item, look, begun) for item, look in zip(items, there, strict=True)]
     left = [item for item, known in zip(items, early, strict=True) if known is None]
     arrived = await work.target.look_many([(item.step.target, item.after.id) for item in left])
     # The values are compared even where they were the same already and only other fields were copied; and
@@ -86,10 +86,10 @@ async def _settled(
     )
     seen = iter(zip(left, read, arrived, strict=True))
     settled: list[tuple[Deletion, str | None] | None] = []
-    for look, known in zip(there, early, strict=True):
+    for known in early:
         if known is None:
             item, fields, at_target = next(seen)
-            why = _problem(work, item, (look, fields, at_target))
+            why = _problem(work, item, fields, at_target)
             settled.append(("failed", why) if why else None)
         else:
             settled.append(known)
@@ -97,10 +97,12 @@ async def _settled(
 
 
 def _early(
-    source: Side, item: Item, look: Look | SecretBridgeError, begun: Collection[int]
+    work: Work, source: Side, item: Item, look: Look | SecretBridgeError, begun: Collection[int]
 ) -> tuple[Deletion, str | None] | None:
     """Say where a source stands, as far as a look at it alone tells."""
-    if isinstance(look, SecretBridgeError):  # of what was begun it stays open whether it was done
+    if isinstance(look, SecretBridgeError):
+        work.met(look)
+        # Of what was begun it stays open whether it was done.
         return "intended" if item.n in begun else "failed", sentence(look)
     if look.present is False or (item.n in begun and _as_deleted(source, item, look)):
         return "done", None
@@ -148,29 +150,22 @@ def _after(problem: SecretBridgeError | None) -> tuple[Deletion, str | None]:
     return "intended" if problem.applied is None else "failed", sentence(problem)
 
 
-def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeError, object]) -> str:
-    """Say why this source must stay; "" where it may go."""
-    for one in seen:
+def _problem(work: Work, item: Item, fields: Fields | SecretBridgeError, arrived: object) -> str:
+    """Say why this source must stay; "" where it may go. A source that has changed was not read."""
+    for one in (fields, arrived):
         if isinstance(one, SecretBridgeError):
+            work.met(one)
             return sentence(one)
-    left: Look = seen[0]  # type: ignore[assignment]  # errors are gone
-    arrived: Look = seen[2]  # type: ignore[assignment]  # likewise
-    fields: Fields = seen[1]  # type: ignore[assignment]  # likewise
-    source = work.source
-    if (
-        source is not None
-        and left.secret is not None
-        and differs(item.step.source_mark, left.secret, steady=source.steady)
-    ):
-        return "The source has changed since it was copied; it is kept."
-    if arrived.value is not None and "value" in fields:
+    there: Look = arrived  # type: ignore[assignment]  # errors are gone
+    read: Fields = fields  # type: ignore[assignment]  # likewise
+    if there.value is not None and "value" in read:
         return (
             ""
-            if arrived.value == fields["value"]
+            if there.value == read["value"]
             else "The target holds another value by now; the source is kept."
         )
-    gone = arrived.secret is not None and withdrawn(item.step, fields, arrived.secret)
-    if gone or arrived.present is False or still_ours(work, item, arrived) is False:
+    gone = there.secret is not None and withdrawn(item.step, read, there.secret)
+    if gone or there.present is False or still_ours(work, item, there) is False:
         return "The target is not as this run left it; the source is kept."
     return ""
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from migrate_place import Place, at, bridged, filled, linked, place
 
-from secretbridge import SecretBridge, migrate
-from secretbridge.testing import InsForgeStandIn, Lost, Pass, Reply, WixStandIn
+from secretbridge import Dotenv, InvalidRequest, SecretBridge, migrate
+from secretbridge.migrate._journal import Journal
+from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Lost, Pass, Reply, WixStandIn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from secretbridge.migrate import Event, Run
+    from secretbridge.migrate._undo import UndoConsent
+    from secretbridge.testing._exchange import Headers, StandInReply
 
 __all__ = ["place"]
 
@@ -59,10 +66,160 @@ def test_a_deletion_of_an_undo_whose_answer_is_lost_is_settled_by_looking(place:
     wix, journal = WixStandIn(), place.folder / "runs"
     with bridged(wix) as target:
         run = migrate.plan(place.env(A="1"), target, vault=place.vault(name="undo")).apply(journal=journal)
-        # It is listed and read before; then the deletion is done, and its answer lost.
-        wix.script(Pass(), Pass(), Lost())
+        # It is read before; then the deletion is done, and its answer lost.
+        wix.script(Pass(), Lost())
         undone = migrate.undo(run.id, target, journal=journal, vault=place.vault(name="undo"), check=False)
-    assert [undone.state, wix.secrets] == ["undone", ()]
+    assert [undone.state, wix.secrets, list(wix._faults)] == ["undone", (), []]
+
+
+def test_an_update_of_an_undo_whose_answer_is_lost_is_settled_by_looking(place: Place) -> None:
+    wix, journal, undo = WixStandIn(), place.folder / "runs", place.vault(name="undo")
+    wix.seed("A", "old")
+    with bridged(wix) as target:
+        plan = migrate.plan(place.env(A="new"), target, on_conflict="update", vault=undo)
+        run = plan.apply(journal=journal)
+        wix.script(Pass(), Lost())
+        undone = migrate.undo(run.id, target, journal=journal, vault=undo, check=False)
+    left = [secret.value for secret in wix.secrets]
+    assert [undone.state, left, list(wix._faults)] == ["undone", ["old"], []]
+
+
+def test_an_undo_without_an_answer_that_cannot_be_looked_at_failed_and_is_repeated(place: Place) -> None:
+    wix, journal, undo = WixStandIn(), place.folder / "runs", place.vault(name="undo")
+    with bridged(wix) as target:
+        run = migrate.plan(place.env(A="1"), target, vault=undo).apply(journal=journal)
+        wix.script(Pass(), Lost(), Reply(503))
+        stuck = migrate.undo(run.id, target, journal=journal, vault=undo, check=False)
+        undone = migrate.undo(run.id, target, journal=journal, vault=undo)
+    assert [stuck.state, states(stuck), undone.state] == ["incomplete", [("done", "NoReply")], "undone"]
+
+
+def test_an_undo_whose_vault_does_not_tell_what_it_kept_says_why_and_is_repeated(place: Place) -> None:
+    target, undo, journal = filled(place.vault(), A="old"), place.vault(name="undo"), place.folder / "runs"
+    run = migrate.plan(place.env(A="new"), target, on_conflict="update", vault=undo).apply(journal=journal)
+    kept = f"migration.{run.id}.0"
+    with SecretBridge(undo) as bridge:
+        bridge.update_secret(kept, expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    stuck = migrate.undo(run.id, target, journal=journal, vault=undo, check=False)
+    with SecretBridge(undo) as bridge:
+        bridge.update_secret(kept, expires_at=None)
+    undone = migrate.undo(run.id, target, journal=journal, vault=undo)
+    assert [stuck.state, states(stuck), undone.state] == ["incomplete", [("done", "SecretExpired")], "undone"]
+
+
+def test_an_undo_leaves_a_secret_of_the_same_name_and_value_that_somebody_else_made(place: Place) -> None:
+    target, undo, journal = place.vault(), place.vault(name="undo"), place.folder / "runs"
+    run = migrate.plan(place.env(A="1"), target, vault=undo).apply(journal=journal)
+    with SecretBridge(target) as bridge:
+        bridge.delete_secret("A")
+        bridge.create_secret("A", value="1")
+    left = migrate.undo(run.id, target, journal=journal, vault=undo, check=False)
+    with SecretBridge(target) as bridge:
+        there = [one.name for one in bridge.list_secrets()]
+    asked = 'accept=["changed"]' in (left.outcomes[0].error or "")
+    assert [left.state, asked, there] == ["incomplete", True, ["A"]]
+
+
+class Interrupted(WixStandIn):
+    """Somebody presses Ctrl-C when the second deletion has been done."""
+
+    deletions = 0
+
+    def handle(self, method: str, raw_path: bytes | str, headers: Headers, body: bytes) -> StandInReply:
+        reply = super().handle(method, raw_path, headers, body)
+        self.deletions += method == "DELETE"
+        if method == "DELETE" and self.deletions == 2:
+            raise KeyboardInterrupt
+        return reply
+
+
+def rows_of(folder: Path, kind: str) -> list[object]:
+    """Give how the journal says that items stand, by its entries of a kind."""
+    (path,) = folder.glob("*.db")
+    journal = Journal.open(path)
+    found = [row[:2] for entry in journal.entries() if entry.kind == kind for row in entry.data]
+    journal.close()
+    return found
+
+
+def test_an_undo_that_is_interrupted_writes_down_what_it_has_done_and_is_repeated(place: Place) -> None:
+    wix, journal = Interrupted(), place.folder / "runs"
+    accept: list[UndoConsent] = ["unseen", "changed"]
+    with bridged(wix) as target:
+        run = migrate.plan(place.env(A="1", B="2", C="3"), target).apply(journal=journal)
+        with pytest.raises(KeyboardInterrupt):
+            migrate.undo(run.id, target, journal=journal, accept=accept, concurrency=1)
+        known, left = rows_of(journal, "undone"), len(wix.secrets)
+        undone = migrate.undo(run.id, target, journal=journal, accept=accept)
+    assert [known, left, undone.state, wix.secrets, wix.deletions] == [[[2, "done"]], 1, "undone", (), 3]
+
+
+def test_a_deletion_at_the_source_that_is_interrupted_is_written_down_as_far_as_it_came_and_gone_on_with(
+    place: Place,
+) -> None:
+    wix, target, journal = Interrupted(), place.env("target.env"), place.folder / "runs"
+    for name in "ABC":
+        wix.seed(name, name * 3)
+    with bridged(wix) as source:
+        plan = migrate.plan(source, target)
+        with pytest.raises(KeyboardInterrupt):
+            plan.apply(journal=journal, delete_source=True, concurrency=1)
+        known, left = rows_of(journal, "deleted"), len(wix.secrets)
+        run = migrate.resume(migrate.runs(journal=journal)[0].id, source, target, journal=journal)
+    assert [known, left, run.state, wix.secrets, wix.deletions] == [[[0, "done"]], 1, "done", (), 3]
+
+
+def test_a_source_that_goes_down_while_it_is_deleted_keeps_the_rest_and_the_run_is_resumed(
+    place: Place,
+) -> None:
+    insforge, target, journal = InsForgeStandIn(), place.env("target.env"), place.folder / "runs"
+    for n in range(70):  # more than a window
+        insforge.seed(f"KEY_{n}", f"value-{n}")
+    left = [70]
+
+    def told(event: Event) -> None:
+        left[0] -= event.kind == "verified"
+        if left[0] == 0:
+            left[0] = -1
+            insforge.script(*[Reply(503)] * 200)
+
+    with bridged(insforge) as source:
+        plan = migrate.plan(source, target, select="KEY_*")
+        stuck = plan.apply(journal=journal, delete_source=True, check=False, patience=0, progress=told)
+        there = sum(row.active is True for row in insforge.secrets if row.name.startswith("KEY_"))
+        asked = 200 - len(insforge._faults)
+        insforge._faults.clear()
+        run = migrate.resume(stuck.id, source, target, journal=journal)
+    gone = sum(row.active is False for row in insforge.secrets)
+    assert [stuck.state, there, asked < 20, run.state, gone] == ["incomplete", 70, True, "done", 70]
+
+
+def test_a_source_is_kept_where_its_copy_that_cannot_be_read_is_gone_from_the_target(place: Place) -> None:
+    ionet, source, journal = IoNetStandIn(), place.env(A="1111"), place.folder / "runs"
+    with bridged(ionet) as target:
+
+        def remove() -> None:
+            with bridged(ionet) as other:
+                other.delete_secret("A")
+
+        run = migrate.plan(source, target).apply(
+            journal=journal,
+            delete_source=True,
+            accept_unverifiable=True,
+            check=False,
+            progress=at("unverifiable", remove),
+        )
+    assert [run.state, run.outcomes[0].error, source.path.read_text()] == [
+        "incomplete",
+        "The target is not as this run left it; the source is kept.",
+        "A=1111\n",
+    ]
+
+
+@pytest.mark.parametrize("given", ["changed", ["anything"], 3])
+def test_consents_of_an_undo_that_are_none_are_refused_before_anything_is_done(given: Any) -> None:
+    with pytest.raises(InvalidRequest, match="accept: names something that is not known"):
+        migrate.undo("20200101-000000-000000-aaaaaaaa", Dotenv("target.env"), accept=given)
 
 
 def test_an_undo_stops_where_the_target_is_down_and_goes_on_when_it_is_back(place: Place) -> None:
