@@ -23,9 +23,17 @@ __all__ = ["blocking", "delete_sources"]
 
 
 def blocking(items: Sequence[Item], *, unverifiable: bool) -> list[Item]:
-    """Give the items that keep every source from being deleted: what is not done and verified."""
+    """Give the items that keep every source from being deleted: what is not done and verified.
+
+    An error of an earlier try to delete does not count.
+    """
     good = {"verified", "unverifiable"} if unverifiable else {"verified"}
-    return [item for item in items if item.writes and not (item.state == "done" and item.verified in good)]
+
+    def settled(item: Item) -> bool:
+        fine = item.error is None or item.deletion != ""
+        return item.state == "done" and item.verified in good and fine
+
+    return [item for item in items if item.writes and not settled(item)]
 
 
 async def delete_sources(work: Work) -> None:

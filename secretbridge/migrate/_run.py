@@ -143,7 +143,7 @@ async def _round(work: Work, items: Sequence[Item]) -> None:
     """Settle what is open, carry out what is to be done, and settle what that left open."""
     for window in _windows(work, [item for item in items if item.state in {"intended", "unknown"}]):
         await settle(work, window)
-    again = [item for item in items if item.state == "done" and item.verified in {None, "mismatch"}]
+    again = [item for item in items if item.state == "done" and _unsettled(item)]
     for window in _windows(work, again):
         if not work.stopped:
             await verify_again(work, window)
@@ -160,6 +160,11 @@ async def _round(work: Work, items: Sequence[Item]) -> None:
                 await carry_out_window(work, window)
     for window in _windows(work, [item for item in items if item.state == "unknown" and not item.resent]):
         await settle(work, window)
+
+
+def _unsettled(item: Item) -> bool:
+    """Say whether what was written is to be looked at again: unread, different, or one of several."""
+    return item.verified in {None, "mismatch"} or (item.error is not None and not item.deletion)
 
 
 def _windows(work: Work, items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from migrate_place import Place, at, bridged, filled, linked, place
+from pydantic import SecretStr
 
 from secretbridge import Dotenv, InvalidRequest, SecretBridge, migrate
 from secretbridge.migrate._journal import Journal
@@ -291,3 +292,91 @@ def test_what_was_written_without_an_answer_stays_unknown_where_the_source_is_go
         at_intended, at_failed = at("intended", lost), at("failed", gone)
         run = plan.apply(journal=journal, check=False, patience=0, progress=told)
     assert [run.state, states(run)] == ["incomplete", [("unknown", "SecretNotFound")]]
+
+
+def test_what_could_not_be_looked_at_after_it_was_written_is_looked_at_by_a_resume(place: Place) -> None:
+    ionet, source, journal = IoNetStandIn(), place.env(A="1111"), place.folder / "runs"
+    down = at("written", lambda: ionet.script(Reply(503)))
+    options: dict[str, Any] = {"delete_source": True, "accept_unverifiable": True, "check": False}
+    with bridged(ionet) as target:
+        first = migrate.plan(source, target).apply(journal=journal, progress=down, **options)
+        there = source.path.read_text()
+        second = migrate.resume(first.id, source, target, journal=journal)
+    assert [first.state, first.outcomes[0].verified, there, second.state, source.path.read_text()] == [
+        "incomplete",
+        None,
+        "A=1111\n",
+        "done",
+        "",
+    ]
+
+
+def test_a_duplicate_at_io_net_keeps_the_source_and_a_resume_sees_when_it_is_gone(place: Place) -> None:
+    ionet, source, journal = IoNetStandIn(), place.env(A="1111"), place.folder / "runs"
+    twin = at("written", lambda: ionet.seed("A", "theirs"))
+    options: dict[str, Any] = {"delete_source": True, "accept_unverifiable": True, "check": False}
+    with bridged(ionet) as target:
+        first = migrate.plan(source, target).apply(journal=journal, progress=twin, **options)
+        there = source.path.read_text()
+        (theirs,) = (row.id for row in ionet.secrets if row.value == "theirs")
+        target.delete_secret(id=theirs)
+        second = migrate.resume(first.id, source, target, journal=journal)
+    assert [first.state, there, second.state, source.path.read_text()] == [
+        "incomplete",
+        "A=1111\n",
+        "done",
+        "",
+    ]
+
+
+def test_what_could_not_be_read_back_waits_for_its_source_to_be_verified(place: Place) -> None:
+    wix, journal, source = WixStandIn(), place.folder / "runs", filled(place.vault(name="source"), A="1")
+    down = at("written", lambda: wix.script(Reply(503), Reply(503)))  # neither listed nor read
+    with bridged(wix) as target, SecretBridge(source) as bridge:
+        first = migrate.plan(source, target).apply(journal=journal, check=False, patience=0, progress=down)
+        bridge.update_secret("A", active=False)
+        second = migrate.resume(first.id, source, target, journal=journal, check=False)
+    assert [first.outcomes[0].verified, second.outcomes[0].verified, second.state] == [
+        None,
+        None,
+        "incomplete",
+    ]
+
+
+def test_an_old_value_that_cannot_be_read_is_not_replaced(place: Place) -> None:
+    wix, journal, undo = WixStandIn(), place.folder / "runs", place.vault(name="undo")
+    for name in "AB":
+        wix.seed(name, "old")
+    down = at("started", lambda: wix.script(Pass(), Reply(503)))  # listed, then read
+    with bridged(wix) as target:
+        plan = migrate.plan(place.env(A="new", B="new"), target, on_conflict="update", vault=undo)
+        run = plan.apply(journal=journal, check=False, patience=0, progress=down, concurrency=1)
+    assert [sorted(run.counts.items()), sorted(row.value for row in wix.secrets)] == [
+        [("done", 1), ("failed", 1)],
+        ["new", "old"],
+    ]
+
+
+def test_with_stop_on_error_nothing_more_is_written_to_a_file_after_a_value_that_it_cannot_hold(
+    place: Place,
+) -> None:
+    values = {"A": "nul\0", "B": "fine", "C": "fine"}
+    target = place.env("target.env")
+    plan = migrate.plan(
+        place.json(**dict.fromkeys(values, "x")), target, values_from=lambda n: SecretStr(values[n])
+    )
+    run = plan.apply(journal=place.folder / "runs", check=False, stop_on_error=True)
+    assert [one.state for one in run.outcomes] == ["failed", "pending", "pending"]
+
+
+def test_an_update_in_a_file_fails_alone_where_its_secret_is_gone_by_now(place: Place) -> None:
+    target = place.env("target.env", A="old", B="old")
+    plan = migrate.plan(place.json(A="new", B="new"), target, on_conflict="update")
+    gone = at("intended", lambda: target.path.write_text("A=old\n"))
+    run = plan.apply(journal=place.folder / "runs", check=False, progress=gone)
+    told = "Conflict: the dotenv file has no secret named 'B' any more."
+    assert [
+        [one.state for one in run.outcomes],
+        (run.outcomes[1].error or "").startswith(told),
+        target.path.read_text(),
+    ] == [["done", "failed"], True, "A=new\n"]
