@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 from secretbridge.errors import InvalidRequest, JournalFailed, JournalMismatch
 from secretbridge.migrate import runs
 from secretbridge.migrate._journal import Journal
-from secretbridge.migrate._place import journal_folder, journal_path, sweep
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,6 +169,49 @@ def test_what_is_left_of_a_journal_that_was_being_made_is_swept_away(tmp_path: P
     (tmp_path / "20260101-000000-abcdef01.new").write_bytes(b"half")
     sweep(tmp_path)
     assert list(tmp_path.glob("*.new")) == []
+
+
+def test_a_journal_that_a_live_process_is_making_is_not_swept_away(tmp_path: Path) -> None:
+    new = tmp_path / "20260101-000000-abcdef01.new"
+    new.write_bytes(b"half")
+    locks = Locks(tmp_path)
+    locks.take(new.stem, writes=())
+    sweep(tmp_path)
+    there = new.exists()
+    locks.release()
+    sweep(tmp_path)
+    assert (there, new.exists()) == (True, False)
+
+
+def test_an_entry_whose_writing_is_interrupted_is_not_there_and_the_journal_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path)
+    journal = Journal.open(path)
+    count = len(list(journal.entries()))
+
+    def interrupted(*_: object) -> tuple[int, bytes]:
+        write(journal, "intended", [[1, None]])
+        raise KeyboardInterrupt
+
+    write = Journal._write
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            journal.append("intended", [[1, None]])
+    journal.append("outcome", [[2, None]])
+    journal.close()
+    again = Journal.open(path)
+    kinds = [entry.kind for entry in again.entries()][count:]
+    again.close()
+    assert kinds == ["outcome"]
+
+
+def test_a_journal_is_not_pickled(tmp_path: Path) -> None:
+    journal = Journal.open(written(tmp_path))
+    with pytest.raises(TypeError, match="a journal is not pickled"):
+        pickle.dumps(journal)
+    journal.close()
 
 
 def test_a_damaged_journal_is_listed_as_such(tmp_path: Path) -> None:
