@@ -6,15 +6,18 @@ import os
 import pickle
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from secretbridge import JsonFile, SecretBridge, migrate
 from secretbridge.errors import InvalidRequest, JournalFailed, JournalMismatch
 from secretbridge.migrate import runs
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
+from secretbridge.migrate._run import who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,6 +208,28 @@ def test_an_entry_whose_writing_is_interrupted_is_not_there_and_the_journal_goes
     kinds = [entry.kind for entry in again.entries()][count:]
     again.close()
     assert kinds == ["outcome"]
+
+
+def test_a_journal_says_who_began_when_which_plan_and_how_each_secret_stands(tmp_path: Path) -> None:
+    source = JsonFile(tmp_path / "source.json")
+    with SecretBridge(source) as bridge:
+        bridge.create_secret("A", value="1")
+    plan = migrate.plan(source, JsonFile(tmp_path / "target.json"))
+    run = plan.apply(journal=tmp_path / "runs")
+    journal = Journal.open(run.journal)
+    begin, entries = journal.begin, [*journal.entries()]
+    journal.close()
+    (outcome,) = [entry.data for entry in entries if entry.kind == "outcome"]
+    (verified,) = [entry.data for entry in entries if entry.kind == "verified"]
+    assert [
+        begin["run"],
+        begin["who"] == who(),
+        datetime.fromisoformat(begin["at"]) <= datetime.now(UTC),
+        begin["plan"]["fingerprint"],
+        outcome[0][:4],
+        verified[0][:2],
+        entries[-1].data["state"],
+    ] == [run.id, True, True, plan.fingerprint(), [0, "done", "recorded", "checked"], [0, "verified"], "done"]
 
 
 def test_a_journal_is_not_pickled(tmp_path: Path) -> None:

@@ -331,6 +331,21 @@ def test_a_sync_over_another_url_of_the_same_vault_knows_what_earlier_ones_did(
     assert [[one.target for one in second.pruned], whole(other)] == [["B"], {"A": ("1", None)}]
 
 
+@pytest.mark.parametrize(("concurrency", "least", "most"), [(None, 2, 4), (1, 1, 1), (50, 2, 4)])
+def test_a_run_asks_both_ends_side_by_side_and_neither_more_than_it_allows(
+    place: Place, concurrency: int | None, least: int, most: int
+) -> None:
+    ends = InsForgeStandIn(), InsForgeStandIn()
+    for n in range(12):
+        ends[0].seed(f"KEY_{n}", f"value-{n}")
+    with bridged(ends[0]) as source, bridged(ends[1], base_url="https://b.test") as target:
+        plan = migrate.plan(source, target, select="KEY_*")
+        for end in ends:
+            end.latency, end.most_in_flight = 0.01, 0
+        plan.apply(journal=place.folder / "runs", concurrency=concurrency, delete_source=True)
+    assert [least <= end.most_in_flight <= most for end in ends] == [True, True]
+
+
 def test_runs_with_journals_in_different_folders_do_not_overlap_at_one_store(place: Place) -> None:
     target = place.vault()
     refused: list[str] = []
