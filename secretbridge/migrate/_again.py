@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from secretbridge._core import Core
     from secretbridge.errors import Violation
-    from secretbridge.migrate._begin import Asked
+    from secretbridge.migrate._asked import Asked
     from secretbridge.migrate._ends import Ends
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._plan import Plan

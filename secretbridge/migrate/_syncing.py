@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from secretbridge._runtime import finish
 from secretbridge.migrate import _again
-from secretbridge.migrate._begin import Asked
+from secretbridge.migrate._asked import Asked
 
 if TYPE_CHECKING:
     import os
