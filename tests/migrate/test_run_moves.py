@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secretbridge.migrate import Run
+    from secretbridge.migrate._undo import UndoConsent
     from secretbridge.testing import Fault
 
 __all__ = ["place"]
@@ -42,7 +43,7 @@ def resumed(place: Place, insforge: InsForgeStandIn, run: Run) -> Run:
 
 
 def undone(place: Place, run: Run) -> Run:
-    consents = ["inferred", "changed", "unseen"]
+    consents: list[UndoConsent] = ["inferred", "changed", "unseen"]
     journal = place.folder / "runs"
     return migrate.undo(run.id, place.env("target.env"), journal=journal, check=False, accept=consents)
 

@@ -307,7 +307,7 @@ def test_a_run_on_postgresql_is_not_resumed_or_undone_with_another_vault(
     theirs = filled(Local(postgres.url(), key_file=place.folder / "other.key"), C="3")
     refused: list[str] = []
     with pytest.raises(JournalMismatch) as caught:
-        migrate.resume(run.id, **{**ours, end: theirs}, journal=journal)  # type: ignore[arg-type]  # likewise
+        migrate.resume(run.id, **{**ours, end: theirs}, journal=journal)
     refused.append(str(caught.value))
     if end == "target":
         with pytest.raises(JournalMismatch) as caught:
