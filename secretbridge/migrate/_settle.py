@@ -38,7 +38,8 @@ async def settle(work: Work, items: Sequence[Item]) -> None:
         await target.sleep(work.options.settle_delay)  # a listing may lag behind a write
     read = await work.reader.read([item.step for item in items])
     # Listed before the values are read: what the listing says must not be of a change that came after them.
-    marks = await target.snapshot(any(_rich(work, item) for item in items))
+    target.forget()
+    marks = await target.snapshot(any(_rich(work, item) for item in items)) if target.reads else {}
     looks = await target.look_many([(item.step.target, _id(item)) for item in items])
     rows: list[list[Any]] = []
     again: list[tuple[Item, Fields]] = []
