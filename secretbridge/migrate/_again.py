@@ -14,6 +14,7 @@ from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._place import journal_folder
 from secretbridge.migrate._planning import ends_of, make, refuse
+from secretbridge.migrate._reach import identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from secretbridge._core import Core
     from secretbridge.errors import Violation
-    from secretbridge.migrate._begin import Asked
+    from secretbridge.migrate._asked import Asked
     from secretbridge.migrate._ends import Ends
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._plan import Plan
@@ -68,7 +69,12 @@ async def sync(
             )
         folder = await source.channel.call(partial(journal_folder, asked.journal))
         transform = whole.document()["transform"]
-        read = partial(History, folder, ends.source.info, ends.target.info, transform=transform, keep=keep)
+        async with ends.target.opened(waits=asked.waits) as target:
+            stores = [
+                await identity_of(source, ends.source.info),
+                await identity_of(target, ends.target.info),
+            ]
+        read = partial(History, folder, stores, transform=transform, keep=keep)
         history = await source.channel.call(read)
         # Where values come from elsewhere, the stores' own marks say nothing about them.
         known = history.known if ends.values is None else None
@@ -80,8 +86,7 @@ async def sync(
         else:
             run = _nothing(plan, folder)
         if prune:
-            present = {mark.name async for mark in marks(source)}
-            wanted = {step.target for step in plan.steps}
+            present, wanted = await _present(source, plan)
             run = replace(run, pruned=await _pruned(history.orphans(present, wanted), ends, asked))
     if asked.check:
         require_done(run, "", "resume")
@@ -148,6 +153,20 @@ def _nothing(plan: Plan, folder: Path) -> Run:
         warnings=plan.warnings,
         outcomes=tuple(item.outcome() for item in items_of(plan.steps)),
     )
+
+
+async def _present(source: Core, plan: Plan) -> tuple[set[str], set[str]]:
+    """Give the names that the source has, and those that its secrets bear at the target.
+
+    What is inactive there and left behind by consent is not had any more: at InsForge a deletion leaves no
+    other sign. What is inactive and refused keeps its copy.
+    """
+    behind = {step.source for step in plan.steps if (step.action, step.reason) == ("skip", "inactive")}
+    present = {
+        mark.name async for mark in marks(source) if mark.active is not False or mark.name not in behind
+    }
+    kept = (step for step in plan.steps if step.source not in behind or step.source in present)
+    return present, {step.target for step in kept}
 
 
 async def _pruned(orphans: Mapping[str, Sequence[Item]], ends: Ends, asked: Asked) -> tuple[Outcome, ...]:

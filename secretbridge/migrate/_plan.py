@@ -203,7 +203,8 @@ class Plan:
             MigrationIncomplete: not all was done; ``run`` says what was.
             SecretBridgeError: an end or the vault cannot be reached at all.
         """
-        from secretbridge.migrate._begin import Asked, apply  # late, as the others
+        from secretbridge.migrate._asked import Asked  # late, as the others
+        from secretbridge.migrate._begin import apply  # likewise
         from secretbridge.migrate._run import Ending
 
         given: dict[str, object] = {"journal": journal, "vault": vault, "check": check, "progress": progress}
@@ -252,7 +253,8 @@ class Plan:
             MigrationIncomplete: not all was done; ``run`` says what was.
             SecretBridgeError: an end or the vault cannot be reached at all.
         """
-        from secretbridge.migrate._begin import Asked, apply  # late, as the others
+        from secretbridge.migrate._asked import Asked  # late, as the others
+        from secretbridge.migrate._begin import apply  # likewise
         from secretbridge.migrate._run import Ending
 
         given: dict[str, object] = {"journal": journal, "vault": vault, "check": check, "progress": progress}

@@ -357,7 +357,8 @@ async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
         after = item.after.joined(After.of(mine, steady=target.steady))
         gone = target.lists and problem is None and mine is None and (item.after.id is not None or not found)
         several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
-        rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
+        verdict = None if problem else "mismatch" if gone else "unverifiable"
+        rows.append([item.n, verdict, after.row(), several or problem])
     await work.log("verified", rows)
     work.tell_verified(items)
 

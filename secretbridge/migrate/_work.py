@@ -153,7 +153,7 @@ class Work:
 
     def counts(self, phase: EventPhase, items: Sequence[Item], done: int) -> None:
         """Begin to count the secrets of a phase, of which some are done already."""
-        if self.teller is not None:
+        if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it is no phase
             self.teller.begin(phase, len(items), done)
 
     def tell(
@@ -173,6 +173,6 @@ class Work:
 
     def tell_verified(self, items: Sequence[Item]) -> None:
         """Tell of secrets what reading them back has shown."""
-        if self.teller is not None:
+        if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it verifies nothing
             for item in items:
                 self.tell(item.verified if item.verified in {"verified", "unverifiable"} else "failed", item)
