@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -24,8 +23,6 @@ __all__ = ["Channel", "Closeable", "Watch"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Closeable")
-
-logger = logging.getLogger("secretbridge")
 
 #: A refusal that is sometimes false (Request.doubtful_codes) is believed at the third time.
 _DOUBTS: Final = 2
@@ -242,15 +239,18 @@ class Channel:
             state.worked = True
             if pacer is not None:
                 pacer.went_well()
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s of %s: %s at try %d",
-                request.operation,
-                request.secret,
-                _sort_of(outcome),
-                number,
-            )
+        _log(request, outcome, number)
         return outcome
+
+
+def _log(request: Request, outcome: Reply | SecretBridgeError, number: int) -> None:
+    import logging  # late: a vault, which sends nothing, opens sooner without it
+
+    logger = logging.getLogger("secretbridge")
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug(
+            "%s of %s: %s at try %d", request.operation, request.secret, _sort_of(outcome), number
+        )
 
 
 def _sort_of(outcome: Reply | SecretBridgeError) -> str:
