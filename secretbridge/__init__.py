@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         connect_vault_async,
         connection_names,
         connections,
+        secret_names,
     )
     from secretbridge._credentials import (
         AccountKey,
@@ -273,6 +274,7 @@ __all__ = [
     "resume_rotation_async",
     "rotate",
     "rotate_async",
+    "secret_names",
     "update_everywhere",
     "update_everywhere_async",
     "update_secret",
@@ -290,6 +292,7 @@ _PLACES = {
     "connection_names": "_config",
     "Connection": "_config",
     "connections": "_config",
+    "secret_names": "_config",
     "resume_everywhere": "_everywhere",
     "resume_everywhere_async": "_everywhere",
     "Rotation": "_rotate_run",

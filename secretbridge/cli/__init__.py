@@ -9,6 +9,7 @@ terminal.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+#: What the completion scripts set.
+_COMPLETE: Final = "_SECRETBRIDGE_COMPLETE"
 #: Objects that are made before cycles are looked for; Python's own is 700.
 _SELDOM: Final = 100_000
 
@@ -31,24 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; docs/cli.md lists them.
     """
     try:
-        import click as _  # noqa: F401 - asked for here so that its absence can be told in a sentence
-    except ModuleNotFoundError:
-        sys.stderr.write(
-            "Error: the command line is not installed.\n"
-            "Why: it needs the libraries of the extra 'cli'.\n"
-            "Do: pip install 'secretbridge[cli]'\n"
-        )
-        return 2
-    try:
         return _as_a_process() if arguments is None else _called(arguments)
     except KeyboardInterrupt:  # before or after the command itself, which tells more
         return 130
-
-
-def _called(arguments: Sequence[str] | None) -> int:
-    from secretbridge.cli._run import run
-
-    return run(arguments)
 
 
 def _as_a_process() -> int:
@@ -64,3 +52,23 @@ def _as_a_process() -> int:
         return _called(None)
     finally:
         gc.freeze()
+
+
+def _called(arguments: Sequence[str] | None) -> int:
+    if _COMPLETE in os.environ:
+        from secretbridge.cli._quick import answered
+
+        if answered():
+            return 0
+    try:
+        import click as _  # noqa: F401 - asked for here so that its absence can be told in a sentence
+    except ModuleNotFoundError:
+        sys.stderr.write(
+            "Error: the command line is not installed.\n"
+            "Why: it needs the libraries of the extra 'cli'.\n"
+            "Do: pip install 'secretbridge[cli]'\n"
+        )
+        return 2
+    from secretbridge.cli._run import run
+
+    return run(arguments)
