@@ -51,9 +51,7 @@ def secret_names(connection: str, *, config: str | os.PathLike[str] | None = Non
     return _in_full(connection, config)
 
 
-def _plain_vault(
-    connection: str, config: str | os.PathLike[str] | None
-) -> tuple[Path, str, Path] | None:
+def _plain_vault(connection: str, config: str | os.PathLike[str] | None) -> tuple[Path, str, Path] | None:
     """Give file, environment and key file of a vault that is plainly named; None for all that is not."""
     chosen = _search.explicit(config)
     for path in [chosen] if chosen else _search.search():

@@ -4,8 +4,8 @@ From the bottom up: ``_crypto`` (the only one that imports ``cryptography``), ``
 slots), ``_keys``, ``_records`` and ``_sealed`` (what is encrypted), ``_schema``, ``_sqlite``, ``_rows``,
 ``_lock``, ``_fork`` and ``_store`` (where it lies), ``_policy``, ``_permissions``, ``_principals`` and
 ``_decisions`` (who may do what), ``_change``, ``_shared``, ``_reads``, ``_decided`` (every operation goes
-through it), ``_access`` (what the verbs mean) and ``_glance`` (the names alone), ``_history``, ``_audit``, ``_verify``, ``_backup``,
-``_slots``, ``_governed`` and ``_administered`` (what looks after it).
+through it), ``_access`` (what the verbs mean) and ``_glance`` (the names alone), ``_history``, ``_audit``,
+``_verify``, ``_backup``, ``_slots``, ``_governed`` and ``_administered`` (what looks after it).
 """
 
 from __future__ import annotations
