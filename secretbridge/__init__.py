@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         update_everywhere,
         update_everywhere_async,
     )
+    from secretbridge._everywhere_forget import forget_change, forget_change_async
     from secretbridge._everywhere_list import (
         ChangeInfo,
         changes,
@@ -267,6 +268,8 @@ __all__ = [
     "connection_names",
     "connections",
     "errors",
+    "forget_change",
+    "forget_change_async",
     "migrate",
     "resume_everywhere",
     "resume_everywhere_async",
@@ -293,6 +296,8 @@ _PLACES = {
     "Connection": "_config",
     "connections": "_config",
     "secret_names": "_config",
+    "forget_change": "_everywhere_forget",
+    "forget_change_async": "_everywhere_forget",
     "resume_everywhere": "_everywhere",
     "resume_everywhere_async": "_everywhere",
     "Rotation": "_rotate_run",

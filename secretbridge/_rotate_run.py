@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_before import Change
 from secretbridge._everywhere_job import Job, resumed
-from secretbridge._everywhere_ledger import Ledger, folder_of, identities
+from secretbridge._everywhere_ledger import Ledger, folder_of, forgotten, identities, is_forgotten
 from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
@@ -186,6 +186,8 @@ class Rotator:
                 journal = await vault.channel.call(lambda: Journal.open(path, key))
             if journal.begin.get("what") != _WHAT:
                 raise JournalMismatch(f"The journal {path} is not one of a rotation.")
+            if is_forgotten(journal):
+                raise forgotten(run_id)
             given = self._targets if self._targets is not None else journal.begin["targets"]
             targets = given and [tuple(one) if isinstance(one, list) else one for one in given]
             name = str(journal.begin["name"])

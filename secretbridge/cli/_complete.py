@@ -48,7 +48,10 @@ def run_ids() -> list[str]:
     from secretbridge import changes, migrate
 
     with suppress(Exception):
-        return [*(one.id for one in changes() if one.state != "done"), *(one.id for one in migrate.runs())]
+        return [
+            *(one.id for one in changes() if one.state not in {"done", "forgotten"}),
+            *(one.id for one in migrate.runs()),
+        ]
     return []
 
 

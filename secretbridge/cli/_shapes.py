@@ -34,6 +34,7 @@ __all__ = [
     "EverywhereRow",
     "Expiring",
     "ExpiringRow",
+    "Forgotten",
     "Found",
     "History",
     "Init",
@@ -46,6 +47,7 @@ __all__ = [
     "PlaceRow",
     "PlanReport",
     "PlanStep",
+    "PruneRow",
     "PurgedRow",
     "Rekeyed",
     "ReportLoss",
@@ -467,12 +469,21 @@ class RunRow(TypedDict):
     with_vault: bool
 
 
+class PruneRow(TypedDict):
+    """What ``sync --prune`` would do with a secret that a run created and the source has no more."""
+
+    secret: str
+    what: Literal["delete", "look", "leave"]
+    run: str
+
+
 class Synced(TypedDict):
-    """``sync``; a plan with ``--dry-run``, else a run."""
+    """``sync``; with ``--dry-run`` a plan and what would be pruned, else a run, which tells what was."""
 
     plan: PlanReport | None
     run: RunReport | None
     dry_run: bool
+    prunes: list[PruneRow]
 
 
 class ChangeRow(TypedDict):
@@ -480,7 +491,7 @@ class ChangeRow(TypedDict):
 
     id: str
     kind: Literal["update", "rotation"]
-    state: Literal["running", "interrupted", "incomplete", "done", "damaged"]
+    state: Literal["running", "interrupted", "incomplete", "done", "forgotten", "damaged"]
     name: str
     targets: list[str]
     started_at: str
@@ -489,6 +500,15 @@ class ChangeRow(TypedDict):
     revokes: bool
     journal: str
     resume: str | None
+
+
+class Forgotten(TypedDict):
+    """``forget``; ``vault`` is the one that kept the values."""
+
+    run: str
+    name: str
+    vault: str
+    dry_run: bool
 
 
 class RunList(TypedDict):
@@ -546,6 +566,7 @@ class PurgedRow(TypedDict):
     secrets: int
     versions: int
     pending: bool
+    dry_run: bool
 
 
 class RetentionRow(TypedDict):
@@ -705,6 +726,7 @@ SHAPES: dict[str, Any] = {
     "resume": RunReport,
     "resume (change)": ChangeEverywhere,
     "resume (rotation)": Rotated,
+    "forget": Forgotten,
     "undo": RunReport,
     "undo (dry run)": UndoRehearsal,
     "report": RunDocument,
