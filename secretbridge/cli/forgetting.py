@@ -6,10 +6,9 @@ import click
 
 from secretbridge.cli._changes import begun, is_change
 from secretbridge.cli._command import command
-from secretbridge.cli._kinds import RunId
+from secretbridge.cli._kinds import ConnectionName, RunId
 from secretbridge.cli._output import note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._stores import vault_of_values
 from secretbridge.cli.writing import agree
 
 __all__ = ["forget"]
@@ -17,7 +16,12 @@ __all__ = ["forget"]
 
 @command("forget")
 @click.argument("run", type=RunId(), metavar="RUN")
-@vault_of_values()
+@click.option(
+    "--vault",
+    type=ConnectionName(),
+    metavar="CONNECTION",
+    help="The vault that keeps the values; without it the one that the run began with.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def forget(session: Session, run: str, *, vault: str | None, yes: bool, dry_run: bool) -> None:

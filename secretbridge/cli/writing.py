@@ -300,7 +300,7 @@ def tell_change(
 ) -> None:
     """Say what was, or would be, changed."""
     if session.json:
-        from secretbridge.cli._shapes import secret_row
+        from secretbridge.cli._shapes_secrets import secret_row
 
         row = None if secret is None or dry_run else secret_row(secret)
         show_json(
