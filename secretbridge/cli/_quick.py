@@ -69,7 +69,7 @@ def _answer() -> str | None:
             from secretbridge.cli._complete import harmless, secret_names
 
             found = harmless(secret_names(store, None), incomplete)
-            return "".join(_FORMS[shell].format(name) for name in found)
+            return "".join(_FORMS[shell].format(name) for name in found) or "\n"
     return None
 
 
