@@ -220,7 +220,7 @@ def test_a_run_that_is_gone_on_with_shows_nothing(
     told = [failed.out, failed.err, shown, listed.out, listed.err, shown_then]
     told += [resumed.out, resumed.err, shown_last]
     moved = (shell.folder / "moved.env").read_text()
-    assert (failed.code, resumed.code, moved) == (3, 0, f"TOKEN={VALUE}\n")
+    assert (failed.code, resumed.code, moved) == (3, 0, f"TOKEN='{VALUE}'\n")
     assert found_in("\n".join(told)) == []
     kept = [path for path in shell.folder.parent.rglob("*") if path.is_file()]
     kept = [path for path in kept if path.name not in {"key.txt", "moved.env", "value.txt"}]
