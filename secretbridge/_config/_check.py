@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge._config._plain import plain
@@ -38,6 +37,8 @@ class Finding(NamedTuple):
 def nearest(written: str, known: Iterable[str]) -> str:
     """Give the remedy for an unknown word: the nearest known one, or all."""
     choice = sorted(known)
+    from difflib import get_close_matches  # late: mostly nothing is wrong
+
     close = get_close_matches(written.lower(), choice, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(choice)}"
 

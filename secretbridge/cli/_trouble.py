@@ -37,6 +37,7 @@ _WORDS: Final = (
     (r"\bjournal= says", "--journal says"),
     (r"\bresume_(?:everywhere|rotation)\('([^']*)'(?:, …)?\)", r"secretbridge resume \1"),
     (r"\bconsent with accept_unverifiable=True", "consent by --accept-unverifiable"),
+    (r'\bon_conflict="update" or "skip"', "--on-conflict update or --on-conflict skip"),
     (r'\bon_conflict="(\w+)"', r"--on-conflict \1"),
     (r"\bundo\(…, (accept=\[[^\]]*\])\)", r"secretbridge undo with \1"),
     (r"\bvalues_from=", "--values-from"),

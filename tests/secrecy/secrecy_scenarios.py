@@ -392,6 +392,7 @@ def everywhere(ground: Ground, face: str) -> None:
     async def main() -> None:
         change: Any = sb.update_everywhere if face == "blocking" else sb.update_everywhere_async
         go_on: Any = sb.resume_everywhere if face == "blocking" else sb.resume_everywhere_async
+        forget: Any = sb.forget_change if face == "blocking" else sb.forget_change_async
         turn: Any = sb.rotate if face == "blocking" else sb.rotate_async
         turn_on: Any = sb.resume_rotation if face == "blocking" else sb.resume_rotation_async
         bridges: list[Any] = [
@@ -449,6 +450,8 @@ def everywhere(ground: Ground, face: str) -> None:
         await tried(turn, "EXISTING", obtain=["sh", "-c", "exit 3"], **told)
         for run in [*dict.fromkeys(runs), "none"]:
             await tried(turn_on, run, obtain=obtain, revoke=lambda _: None, **told)
+            await tried(forget, run, **common)
+        await tried(forget, "none", vault=VALUE, journal=journal)
         ground.watch.look(sb.changes(journal=journal), "what was begun")
         for bridge in bridges:
             await _all_of(bridge.close())
@@ -505,6 +508,7 @@ def migrations(ground: Ground, face: str) -> None:
         _looked_at(ground, made, source, target)
         await tried(getattr(made, "moved" if blocking else "moved_async"))
         apply = getattr(made, "apply" if blocking else "apply_async")
+        await tried(getattr(made, "orphans" if blocking else "orphans_async"), journal=journal)
         standin.script(
             *[testing.Pass()] * 3, testing.Reply(400, ECHO), testing.Lost(), testing.Reply(500, ECHO)
         )
@@ -597,6 +601,8 @@ def connections(ground: Ground, face: str) -> None:
     )
     file.chmod(0o600)
     ground.watch.look(sb.connection_names(file), "names")
+    for name in ("vault", "prod", "none"):
+        ground.tried(lambda n=name: sb.secret_names(n, config=file))
     ground.watch.look(sb.connections(file), "connections")
     blocking = face == "blocking"
     connect: Any = sb.connect if blocking else sb.connect_async
@@ -609,6 +615,7 @@ def connections(ground: Ground, face: str) -> None:
     file.write_text(f'[connections.prod]\nprovider = "insforge"\napi_key = "{CREDENTIAL}"\nx = "{VALUE}"\n')
     for call in (sb.connections, sb.connection_names):
         ground.tried(lambda c=call: c(file))
+    ground.tried(lambda: sb.secret_names("prod", config=file))
     for call in (connect, vault):
         ground.tried(lambda c=call: c("prod", config=file))
     file.unlink()
