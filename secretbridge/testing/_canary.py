@@ -37,6 +37,8 @@ def forms(secret: str) -> Mapping[str, str]:
         "in hexadecimal": data.hex(),
         "its first half": secret[:half],
         "its last half": secret[-half:] if half else "",
+        "its first half reversed": secret[:half][::-1],
+        "its last half reversed": secret[-half:][::-1] if half else "",
         "its first characters": secret[:_FIRST],
     }
     for shift in range(3):

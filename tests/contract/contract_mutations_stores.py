@@ -176,7 +176,7 @@ class Consenting(Larder):
     capabilities = replace(
         Larder.capabilities,
         update=Larder.capabilities.update | {"protected"},
-        one_way=frozenset({"protected"}),
+        one_way={"protected": "it is protected for good"},
         why_not={**Larder.capabilities.why_not, "protected": "it is protected for good"},
     )
 
@@ -187,7 +187,7 @@ class Consenting(Larder):
     "protected: it came to",
 )
 class AsksForNoConsent(SaysOtherwise, Consenting):
-    other: ClassVar[dict[str, Any]] = {"one_way": frozenset()}
+    other: ClassVar[dict[str, Any]] = {"one_way": {}}
 
     async def update(self, channel: Any, target: Any, changes: Any, **more: Any) -> Secret:
         kept = {name: given for name, given in changes.items() if name in WIRE}

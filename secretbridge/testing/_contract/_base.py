@@ -220,7 +220,7 @@ class ContractBase:
 
     def calls(self) -> dict[str, Call]:
         """Give a call for every operation that is recorded, on a store that holds the first name."""
-        known = self.recording and self.recording.calls
+        known = None if self.recording is None else self.recording.calls
         return {name: call for name, call in self.every_call().items() if known is None or name in known}
 
     def every_call(self) -> dict[str, Call]:

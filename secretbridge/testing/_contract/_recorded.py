@@ -53,15 +53,15 @@ class RecordedTests(ContractBase):
         def update(recorded: str, **fields: Any) -> Call:
             return Call("update_secret", (self.names[0],), fields, recorded)
 
-        fields = [name for name in SETTABLE if name in of.update]
+        fields = [field for field in SETTABLE if field in of.update]
         for name in fields:
             if name != "value":
                 yield update(f"update {name}", **{name: self.sample(name, 1)}, allow_one_way=True)
         last = {"protected", *of.one_way}  # what comes with these may be refused
         if len(together := [name for name in fields if name not in last]) > 1:
             yield update("update everything", **{name: self.sample(name, 1) for name in together})
-        for name in sorted(of.clear):
-            yield update(f"clear {name}", **{name: None})
+        for cleared in sorted(of.clear):
+            yield update(f"clear {cleared}", **{cleared: None})
 
     def _misses(self) -> Iterator[_Wanted]:
         """Calls to a secret that is not there, and the making of one that is."""
@@ -139,6 +139,6 @@ class RecordedTests(ContractBase):
         )
         promised = of.list_tells if name == "list" else of.get_tells | of.list_tells
         for secret in found:
-            for field in sorted(promised & {*self.kept, *([] if hidden else ["value"])}):
-                same = plain(getattr(secret, field)) == plain(self.sample(field))
-                noted.unless(same, f"{name}: {field} is told otherwise than it was recorded")
+            for one in sorted(promised & {*self.kept, *([] if hidden else ["value"])}):
+                same = plain(getattr(secret, one)) == plain(self.sample(one))
+                noted.unless(same, f"{name}: {one} is told otherwise than it was recorded")
