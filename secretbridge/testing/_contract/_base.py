@@ -61,13 +61,17 @@ _ERRORS: Final[Mapping[int, tuple[type[SecretBridgeError], ...]]] = MappingProxy
         401: (AuthenticationError,),
         403: (PermissionDenied,),
         404: (SecretNotFound, WrongAddress),
+        408: (ProviderUnavailable,),
         409: (ProviderError,),
+        413: (ProviderError,),
         422: (Rejected,),
+        425: (ProviderUnavailable,),
         429: (RateLimited,),
         500: (ProviderUnavailable,),
         502: (ProviderUnavailable,),
         503: (ProviderUnavailable,),
         504: (ProviderUnavailable,),
+        507: (ProviderError,),
     }
 )
 _SAMPLES: Final[Mapping[str, tuple[object, object]]] = MappingProxyType(

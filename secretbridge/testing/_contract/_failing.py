@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FailingTests"]
 
 #: After these the server may have begun.
-_UNKNOWN: Final = frozenset({408, 500, 502, 503, 504})
+_UNKNOWN: Final = frozenset({408, 500, 502, 503, 504, 507})
 _ELSEWHERE: Final = (("Location", "https://elsewhere.invalid/secrets"),)
 _PAGE: Final = Reply(
     200, body="<!doctype html><title>Sign in</title>", headers=[("Content-Type", "text/html")]
