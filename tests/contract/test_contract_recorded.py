@@ -105,6 +105,24 @@ def test_what_a_recording_cannot_hold_is_not_collected_and_told() -> None:
     }
 
 
+def test_a_test_that_a_class_has_itself_or_switches_off_stays_so() -> None:
+    class Mine(TestLarderRecorded):
+        recording = None
+
+        def test_calls_side_by_side_do_not_mix(self, face: Any) -> None:
+            del face
+
+        test_the_provider_itself_shows_no_credential: ClassVar = None
+
+    own = vars(Mine)["test_calls_side_by_side_do_not_mix"]
+    assert (own.__qualname__.split(".")[-2], Mine.test_the_provider_itself_shows_no_credential) == (
+        "Mine",
+        None,
+    )
+    assert Mine.test_put_replaces_a_secret_as_if_newly_created is not None  # which its base left out
+    assert Mine.left_out == {}
+
+
 SUITE = """
 from pathlib import Path
 from secretbridge.testing import ProviderContract, Recording, Subject

@@ -108,6 +108,13 @@ def stateful(why: str) -> Callable[[F], F]:
     return mark
 
 
+def _tests_of(cls: type) -> Iterator[tuple[str, object]]:
+    """Give each test as the class itself has it, also one that a class above did not collect."""
+    for name in {name: None for kind in reversed(cls.__mro__) for name in vars(kind)}:
+        if name.startswith("test_") and vars(cls).get(name, ...) is not None:
+            yield name, next((vars(kind)[name] for kind in cls.__mro__ if vars(kind).get(name)), None)
+
+
 class Complaints:
     """Gathers everything that is wrong, so that an author sees all of it at once."""
 
@@ -161,14 +168,13 @@ class ContractBase:
         if not hasattr(cls, "capabilities"):
             return  # a part of the contract, or the contract itself
         left_out: dict[str, str] = {}
-        for kind in reversed(cls.__mro__):
-            for name, test in list(vars(kind).items()):
-                question, why = getattr(test, "applies", None), getattr(test, "stateful", "")
-                said = question(cls) if callable(question) else True
-                if said and why and cls.recording is not None:
-                    left_out[name] = why
-                if callable(question) or why:
-                    setattr(cls, name, test if said and name not in left_out else None)
+        for name, test in _tests_of(cls):
+            question, why = getattr(test, "applies", None), getattr(test, "stateful", "")
+            said = question(cls) if callable(question) else True
+            if said and why and cls.recording is not None:
+                left_out[name] = why
+            if callable(question) or why:
+                setattr(cls, name, test if said and name not in left_out else None)
         cls.left_out = left_out if cls.recording is None else {**left_out, **cls.not_recorded}
 
     @pytest.fixture(autouse=True)
