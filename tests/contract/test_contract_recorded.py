@@ -44,7 +44,7 @@ class TestLarderRecorded(ProviderContract):
     """The adapter of the example keeps what recorded replies can hold."""
 
     capabilities = Larder.capabilities
-    recording = RECORDING
+    recording: ClassVar[Recording | None] = RECORDING
 
     def make(self) -> Subject:
         return from_recording(Larder)
@@ -112,7 +112,7 @@ def test_a_test_that_a_class_has_itself_or_switches_off_stays_so() -> None:
         def test_calls_side_by_side_do_not_mix(self, face: Any) -> None:
             del face
 
-        test_the_provider_itself_shows_no_credential: ClassVar = None
+        test_the_provider_itself_shows_no_credential: ClassVar = None  # type: ignore[assignment]  # the point
 
     own = vars(Mine)["test_calls_side_by_side_do_not_mix"]
     assert (own.__qualname__.split(".")[-2], Mine.test_the_provider_itself_shows_no_credential) == (

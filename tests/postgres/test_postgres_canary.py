@@ -70,7 +70,7 @@ def test_neither_psycopgs_loggers_nor_any_error_show_a_value(
     with SecretBridge(Local(spot.url(), key_file=spot.key)) as bridge:
         bridge.create_secret("EXISTING", value=MARKED)
         things: list[object] = [bridge, bridge.get_secret("EXISTING"), bridge.list_secrets()]
-        for call in (
+        calls: list[Callable[[], object]] = [
             lambda: bridge.create_secret("EXISTING", value=MARKED),
             lambda: bridge.update_secret("ABSENT", value=MARKED),
             lambda: bridge.update_secret("EXISTING", value=MARKED, if_version=9),
@@ -84,7 +84,8 @@ def test_neither_psycopgs_loggers_nor_any_error_show_a_value(
                 spot.sql("ALTER TABLE log ADD CHECK (sequence < 2) NOT VALID") or bridge.get_secret("NONE")
             ),
             lambda: bridge.put_secret("EXISTING", value=MARKED),
-        ):
+        ]
+        for call in calls:
             try:
                 things.append(call())
             except SecretBridgeError as error:

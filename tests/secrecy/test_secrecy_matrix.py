@@ -20,6 +20,7 @@ import threading
 import tomllib
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,10 @@ def _by_the_process(command: str, **variables: str) -> None:
     subprocess.run([sys.executable, "-c", "", command], env={**os.environ, **variables}, check=True)
 
 
+def _logged(name: str, _: Ground) -> None:
+    logging.getLogger(name).debug("%s", VALUE)
+
+
 def _looked(wrap: Callable[[str], object]) -> Callable[[Ground], None]:
     return lambda ground: ground.watch.look(wrap(VALUE), "planting")
 
@@ -224,16 +229,13 @@ CHANNELS: dict[str, tuple[str, Callable[[Ground], object]]] = {
     "json": ("by json_of_what_has_none", _looked(lambda text: {"a": text})),
     "pickle": ("by a_pickle", _looked(lambda text: Showing("pickle", text))),
     "copy": ("by a_copy", _looked(lambda text: Showing("copy", text))),
-    **{
-        f"logging of {name}": ("a log", lambda _, name=name: logging.getLogger(name).debug("%s", VALUE))
-        for name in LOGGERS
-    },
+    **{f"logging of {name}": ("a log", partial(_logged, name)) for name in LOGGERS},
     "tracebacks": ("by a_traceback", _looked(lambda text: _noted(ValueError("x"), text))),
     "sys.excepthook": ("by a hook", _looked(lambda text: _noted(sb.SecretBridgeError("x"), text))),
     "faulthandler": ("faulthandler", _in_a_frame),
     "warnings": ("a warning", lambda _: warnings.warn(VALUE, UserWarning, stacklevel=1)),
     "ResourceWarning": ("a warning", lambda _: warnings.warn(VALUE, ResourceWarning, stacklevel=1)),
-    "unraisable hooks": ("an exception that nobody could catch", lambda _: Loud(VALUE) and None),
+    "unraisable hooks": ("an exception that nobody could catch", lambda _: [Loud(VALUE)].clear()),
     "exception groups": ("by a hook", _looked(lambda text: ExceptionGroup("several", [ValueError(text)]))),
     "task names": ("names of threads and tasks", _in_a_task),
     "task names of trio": ("names of threads and tasks", _in_a_task_of_trio),
