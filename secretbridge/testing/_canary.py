@@ -53,7 +53,12 @@ def found_in(text: str, secret: str) -> list[str]:
     if not text or not secret:
         return []
     folded = text.casefold()
-    return [how for how, piece in forms(secret).items() if piece.casefold() in folded]
+    return [how for how, piece in _folded(secret) if piece in folded]
+
+
+@lru_cache(maxsize=64)
+def _folded(secret: str) -> tuple[tuple[str, str], ...]:
+    return tuple((how, piece.casefold()) for how, piece in forms(secret).items())
 
 
 def told_by(thing: object) -> str:
