@@ -85,7 +85,7 @@ def test_nothing_public_shows_a_value_or_a_credential_and_nothing_public_is_left
     leaks: set[str] = set()
     called: set[str] = set()
     for number, name in enumerate(SCENARIOS):
-        for face in FACES:
+        for face in FACES if name != "credentials" else FACES[:1]:  # they have no face
             with monkeypatch.context() as patch:
                 watch = run(name, face, tmp_path / f"{number}-{face}", patch)
             leaks |= {f"{name} on {face}: {leak}" for leak in watch.leaks}
