@@ -62,6 +62,8 @@ class InsForgeStandIn(StandIn):
         **options: See `StandInOptions`.
     """
 
+    _vendor = "insforge"
+
     FALSE_401: ClassVar[Reply]
 
     def __init__(

@@ -53,6 +53,8 @@ class WixStandIn(StandIn):
         **options: See `StandInOptions`; the documented limit is ``rate_limit=(200, 60)``.
     """
 
+    _vendor = "wix"
+
     def __init__(
         self,
         *,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-FACES = ("blocking", "asyncio")
+FACES = ("blocking", "asyncio", "trio")
 #: Files that hold values on purpose: a store in the clear, what was written with --out, and keys.
 IN_THE_CLEAR = {"plain.env", "plain.json", "target.env", "vault.key", "second.key", "other.key", "marked.key"}
 LATER = datetime(2031, 1, 1, tzinfo=UTC)

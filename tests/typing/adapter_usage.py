@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import ClassVar, assert_type
 
 from secretbridge import IoNet
 from secretbridge.adapter import (
@@ -15,7 +15,15 @@ from secretbridge.adapter import (
     Secret,
     Target,
 )
-from secretbridge.testing import IoNetStandIn, ProviderContract, Reply, ScriptedRuntime, Subject
+from secretbridge.testing import (
+    Exchange,
+    IoNetStandIn,
+    ProviderContract,
+    Recording,
+    Reply,
+    ScriptedRuntime,
+    Subject,
+)
 
 
 class Mine(HttpProvider):
@@ -49,7 +57,17 @@ class TestMine(ProviderContract):
         )
 
 
+class TestRecorded(ProviderContract):
+    capabilities = Mine.capabilities
+    recording = Recording({"list": [Exchange("GET /secrets", Reply(200))], "get": ["list"]})
+    not_recorded: ClassVar[dict[str, str]] = {"delete": "our account may not"}
+
+    def make(self) -> Subject:
+        return Subject(provider=Mine(), credential="k")
+
+
 def use(contract: TestMine) -> None:
+    assert_type(Recording.load("recording.json"), Recording)
     assert_type(contract.make(), Subject)
     assert_type(contract.make().provider, Provider)
     assert_type(ScriptedRuntime(), ScriptedRuntime)
