@@ -350,4 +350,4 @@ def microseconds(when: datetime) -> int:
 
 def moment(since_1970: int) -> datetime:
     """The aware moment, in UTC, of :func:`microseconds`."""
-    return _EPOCH + timedelta(microseconds=since_1970)
+    return _EPOCH + timedelta(0, 0, since_1970)

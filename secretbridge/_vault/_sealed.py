@@ -179,8 +179,8 @@ def open_policy(keyring: Keyring, policy_epoch: int, key_epoch: int, sealed: byt
 
 def value_element(keys: DataKeys, row: ValueRow) -> int:
     """What a value row adds to the set digest: bound to its ciphertext by nonce and tag."""
-    *columns, sealed = row
-    clear = _crypto.packed(_VALUE_ELEMENT, 1, *columns)
+    sealed = row[-1]
+    clear = _crypto.packed(_VALUE_ELEMENT, 1, *row[:-1])
     return int.from_bytes(keys.digest.mac(clear + sealed[:_NONCE] + sealed[-_TAG:]), "big")
 
 
