@@ -111,12 +111,12 @@ PAGE: Final = """SELECT secret, version, epoch, sealed, environment, (SELECT pol
 STATE: Final = "SELECT sequence, epoch, sealed FROM state"
 _VALUE: Final = "SELECT secret, environment, version, epoch, sequence, sealed FROM value"
 _NAME: Final = "SELECT name_index, id, epoch, flags FROM secret"
-_NAMED_AT: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed,
+_NAMED_IN: Final = """SELECT s.name_index, s.id, s.epoch, s.flags, v.version, v.epoch, v.sequence, v.sealed,
     v.environment
     FROM secret AS s LEFT JOIN value AS v
     ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
-    WHERE s.name_index"""
-_NAMED: Final = f"{_NAMED_AT} = ?"
+    WHERE s.name_index IN"""
+_NAMED: Final = f"{_NAMED_IN} (?)"
 _HELD: Final = """SELECT v.secret, v.environment, v.version, v.epoch, v.sequence, v.sealed
     FROM secret AS s JOIN value AS v
     ON v.secret = s.id AND v.environment = CASE WHEN (s.flags & 2) = 2 THEN 0 ELSE ? END
@@ -420,7 +420,7 @@ class Rows:
         listed = list(name_indexes)
         if not listed:
             return []
-        query = f"{_NAMED_AT} IN ({', '.join('?' * len(listed))})"
+        query = f"{_NAMED_IN} ({', '.join('?' * len(listed))})"
         found = {bytes(row[0]): row for row in self._execute(query, (environment, *listed)).fetchall()}
         return [_named(found.get(index)) for index in listed]
 
