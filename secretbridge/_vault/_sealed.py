@@ -143,7 +143,7 @@ def seal_state(keyring: Keyring, state: State) -> StateRow:
     sealed = _crypto.seal(
         keyring.block_cipher(keys.state, state.sequence), _records.encode_state(state), place
     )
-    return StateRow(state.sequence, keys.epoch, sealed)
+    return new_tuple(StateRow, (state.sequence, keys.epoch, sealed))
 
 
 def open_state(keyring: Keyring, row: StateRow | None) -> State:
