@@ -54,7 +54,7 @@ class Change:
         rows: the transaction's rows.
         keyring: the vault's keys.
         environment: the number of the environment.
-        known: the state as this process wrote it last, or None.
+        known: the state as this process wrote it last, from now on this change's; or None.
 
     Attributes:
         policy: the rules that hold in the transaction.
@@ -86,7 +86,7 @@ class Change:
             keyring.learn(rows.data_keys())
         self._keys = keyring.current
         if known is not None and known.row == row:
-            self.state = known.state.copy()
+            self.state = known.state
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
@@ -288,7 +288,7 @@ class Change:
         """Write the state back."""
         row = _sealed.seal_state(self._keyring, self.state)
         self.rows.save_state(row)
-        return Known(row, self.state)
+        return new_tuple(Known, (row, self.state))
 
     # Renaming; see _rename
 

@@ -229,6 +229,7 @@ class Decided:
         self._store.transact(operation_id, inside)
 
     def _change(self, rows: Rows) -> Change:
-        change = Change(rows, self._keyring, self._environment, self._last_state)
+        known, self._last_state = self._last_state, None  # what fails half-way must not leave it changed
+        change = Change(rows, self._keyring, self._environment, known)
         change.principal = self._principal
         return change

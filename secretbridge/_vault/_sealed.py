@@ -143,7 +143,7 @@ def seal_state(keyring: Keyring, state: State) -> StateRow:
     sealed = _crypto.seal(
         keyring.block_cipher(keys.state, state.sequence), _records.encode_state(state), place
     )
-    return StateRow(state.sequence, keys.epoch, sealed)
+    return new_tuple(StateRow, (state.sequence, keys.epoch, sealed))
 
 
 def open_state(keyring: Keyring, row: StateRow | None) -> State:
@@ -179,8 +179,8 @@ def open_policy(keyring: Keyring, policy_epoch: int, key_epoch: int, sealed: byt
 
 def value_element(keys: DataKeys, row: ValueRow) -> int:
     """What a value row adds to the set digest: bound to its ciphertext by nonce and tag."""
-    *columns, sealed = row
-    clear = _crypto.packed(_VALUE_ELEMENT, 1, *columns)
+    sealed = row[-1]
+    clear = _crypto.packed(_VALUE_ELEMENT, 1, *row[:-1])
     return int.from_bytes(keys.digest.mac(clear + sealed[:_NONCE] + sealed[-_TAG:]), "big")
 
 
