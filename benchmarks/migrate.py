@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 VALUE = "sk_live_" + "x" * 32
 KEY = "ionet-key"
+_MEGABYTES = ("mb of one", "mb of plan", "mb")  # after one secret was migrated, after the plan, in the end
 
 
 def memory() -> float:
@@ -128,7 +129,7 @@ def measured(how: str, pair: str, folder: str) -> None:
     kinds = pair.split(":")
     warm(kinds, place)
     source, target = store(kinds[0], place, "source"), store(kinds[1], place, "target")
-    began, planned = time.perf_counter(), 0.0
+    began, planned, of_one = time.perf_counter(), 0.0, memory() - before
     if how == "hand":
         with SecretBridge(source) as mine, SecretBridge(target, pace=None) as theirs:
             if kinds[0] == "dotenv":
@@ -147,7 +148,8 @@ def measured(how: str, pair: str, folder: str) -> None:
         planned, peak_of_plan = time.perf_counter() - began, memory() - before
         plan.apply(journal=place / "runs")
     took = time.perf_counter() - began
-    told = {"seconds": took, "planned": planned, "mb": memory() - before, "mb of plan": peak_of_plan}
+    told = {"seconds": took, "planned": planned, "mb of one": of_one, "mb of plan": peak_of_plan}
+    told["mb"] = memory() - before
     print(json.dumps(told))
 
 
@@ -179,8 +181,8 @@ def scene(pair: str, size: int, *, there: bool = False) -> Iterator[Path]:
 
 def cost(options: argparse.Namespace) -> None:
     """Print time and memory for each pair and size: medians of the rounds."""
-    print("| pair | secrets | by hand | migrated | of by hand | plan | apply | memory of the plan | memory |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| pair | secrets | by hand | migrated | of by hand | plan | apply | memory: one | plan | run |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for pair in options.pairs:
         for size in options.sizes:
             short = size <= options.most_by_hand
@@ -192,14 +194,14 @@ def cost(options: argparse.Namespace) -> None:
                         hand.append(run("hand", pair, folder)["seconds"] / size * 1e6)
                 with scene(pair, size) as folder:
                     told.append(run("whole", pair, folder))
-            each = median([one["seconds"] / size * 1e6 for one in told])
-            plan = median([one["planned"] / size * 1e6 for one in told])
+            each = median([done["seconds"] / size * 1e6 for done in told])
+            plan = median([done["planned"] / size * 1e6 for done in told])
             ratio = f"{each / median(hand):.2f}" if hand else "-"
             by_hand = f"{median(hand):.0f} µs" if hand else "-"
-            peak, whole = (median([one[part] for one in told]) for part in ("mb of plan", "mb"))
+            one, peak, whole = (median([done[part] for done in told]) for part in _MEGABYTES)
             print(
                 f"| {pair.replace(':', ' → ')} | {size:,} | {by_hand} | {each:.0f} µs | {ratio}"
-                f" | {plan:.0f} µs | {each - plan:.0f} µs | {peak:.0f} MB | {whole:.0f} MB |",
+                f" | {plan:.0f} µs | {each - plan:.0f} µs | {one:.0f} MB | {peak:.0f} MB | {whole:.0f} MB |",
                 flush=True,
             )
 
