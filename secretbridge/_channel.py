@@ -94,6 +94,7 @@ class Channel:
         self.retry = retry
         self.pace = pace
         self.watch: Watch | None = None
+        self.even = False
         self._max_in_flight = max_in_flight
         self._first = runtime
         self.blocks = isinstance(runtime, BlockingRuntime)
@@ -106,6 +107,16 @@ class Channel:
         other = Channel.__new__(Channel)
         other.__dict__.update(self.__dict__)
         other.timeout, other.retry, other.pace = timeout, retry, pace
+        return other
+
+    def evenly(self) -> Channel:
+        """Give a channel over the same connections that sends no bursts: for work of many requests.
+
+        A store may count its rate by the second; then a burst at the beginning is answered with 429, and the
+        pace that this slows down comes back only little by little.
+        """
+        other = self.with_options(timeout=self.timeout, retry=self.retry, pace=self.pace)
+        other.even = True
         return other
 
     def watched(self, watch: Watch) -> Channel:
@@ -214,7 +225,7 @@ class Channel:
         self, state: _State, request: Request, judge: Judge, number: int
     ) -> Reply | SecretBridgeError:
         pacer = state.pacer(self.pace)
-        if pacer is not None and (wait := pacer.reserve()) > 0:
+        if pacer is not None and (wait := pacer.reserve(evenly=self.even)) > 0:
             if self.watch is not None:
                 self.watch.waits(wait)
             await state.runtime.sleep(wait)

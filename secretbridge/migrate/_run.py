@@ -207,10 +207,11 @@ def _touched(item: Item) -> bool:
 
 
 def run_of(
-    path: Path, begin: Mapping[str, Any], items: Sequence[Item], state: RunState, ended: str | None
+    path: Path, begin: Mapping[str, Any], items: list[Item], state: RunState, ended: str | None
 ) -> Run:
-    """Give a run as callers see it."""
+    """Give a run as callers see it; lets go of each item as its outcome is made: there may be very many."""
     plan = begin["plan"]
+    items.reverse()
     return Run(
         id=begin["run"],
         plan=plan["fingerprint"],
@@ -222,7 +223,7 @@ def run_of(
         source=str(info_of(plan["source"])),
         target=str(info_of(plan["target"])),
         warnings=tuple(begin["warnings"]),
-        outcomes=tuple(item.outcome() for item in items),
+        outcomes=tuple(items.pop().outcome() for _ in range(len(items))),
     )
 
 

@@ -108,10 +108,10 @@ class Work:
     def __post_init__(self) -> None:
         self.place = 1 + max((item.kept for item in self.items if item.kept is not None), default=-1)
 
-    async def log(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Write an entry about items, and then move them as it says."""
+    async def log(self, kind: str, rows: Sequence[Sequence[Any]], *, waits: bool = True) -> None:
+        """Write an entry about items, and then move them as it says; ``waits`` as for the journal."""
         if rows:
-            await self.target.call(partial(self.journal.append, kind, rows))
+            await self.target.call(partial(self.journal.append, kind, rows, waits=waits))
             self.moved(kind, rows)
 
     def moved(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -136,13 +136,13 @@ class Full(Journal):
 
     room = 0
 
-    def append(self, kind: str, data: object) -> None:
+    def append(self, kind: str, data: object, *, waits: bool = True) -> None:
         if Full.room == 0:
             pages = self._database.execute("PRAGMA page_count").fetchone()[0]
             self._database.execute(f"PRAGMA max_page_count={pages}")
             data = [*data, "x" * 10_000] if isinstance(data, list) else {"state": "x" * 10_000}
         Full.room -= 1
-        super().append(kind, data)
+        super().append(kind, data, waits=waits)
 
 
 @pytest.mark.parametrize("room", range(5))

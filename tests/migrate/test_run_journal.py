@@ -275,3 +275,13 @@ def test_what_is_no_id_of_a_run_names_no_file(run_id: object, tmp_path: Path) ->
 def test_a_journal_folder_is_a_path() -> None:
     with pytest.raises(InvalidRequest):
         partial(journal_folder, 3)()  # type: ignore[arg-type]
+
+
+def test_an_entry_that_need_not_wait_is_on_the_disk_with_the_next_one(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path / "20260101-000000-abcdef01.db", BEGIN, [], None)
+    found = []
+    for waits in (False, True, False):
+        journal.append("verified", [], waits=waits)
+        found.append(journal._database.execute("PRAGMA synchronous").fetchone())
+    journal.close()
+    assert found == [(1,), (2,), (1,)]  # 1: at the next checkpoint or full commit; 2: at each commit
