@@ -41,7 +41,7 @@ from secretbridge.migrate._written import step_of, step_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Iterator, Sequence
     from pathlib import Path
 
     from secretbridge._core import Core
@@ -88,7 +88,7 @@ class Asked:
     options: Options
 
     @contextmanager
-    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Iterator[Teller]:
+    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Generator[Teller]:
         """Give what tells the caller of events; what it shows on a terminal is gone at the end."""
         with shown_progress(self.progress) as progress:
             yield Teller(progress, now, phase)
@@ -146,7 +146,7 @@ def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) 
 @asynccontextmanager
 async def _locked(
     call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     locks = Locks(folder, await call(partial(lock_folder, folder)))
     await call(partial(locks.take, run_id, writes=writes, reads=reads))
     try:
@@ -284,7 +284,7 @@ def _listed(names: Sequence[str]) -> str:
 @asynccontextmanager
 async def taken_up(
     asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
-) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
+) -> AsyncGenerator[tuple[Journal, list[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
 
     Raises:

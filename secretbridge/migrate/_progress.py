@@ -14,7 +14,7 @@ from secretbridge.errors import Violation
 from secretbridge.migrate._table import duration, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from secretbridge.migrate._types import Event, EventPhase, Progress, WaitReason
 
@@ -54,7 +54,7 @@ def misgiven(progress: object) -> list[Violation]:
 
 
 @contextmanager
-def shown_progress(given: Progress | bool | None) -> Iterator[Progress | None]:  # noqa: FBT001 - as the verbs take it
+def shown_progress(given: Progress | bool | None) -> Generator[Progress | None]:  # noqa: FBT001 - as the verbs take it
     """Give the function that is told of events: the caller's, one that shows them, or None."""
     if not isinstance(given, bool):
         yield given
@@ -203,7 +203,7 @@ class Lines:
 
 
 @contextmanager
-def _display(stream: TextIO) -> Iterator[Progress]:
+def _display(stream: TextIO) -> Generator[Progress]:
     """Show it in the way that the stream allows."""
     tally = Tally(time.monotonic)
     drawn = _live(stream, tally)

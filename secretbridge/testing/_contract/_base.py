@@ -24,7 +24,7 @@ from secretbridge.errors import (
 from secretbridge.testing._contract._place import Call, open_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     from secretbridge._capabilities import Capabilities
@@ -111,7 +111,7 @@ class Complaints:
 
 
 @contextmanager
-def complaints() -> Iterator[Complaints]:
+def complaints() -> Generator[Complaints]:
     """Fail at the end with everything that was noted."""
     __tracebackhide__ = True
     noted = Complaints()
@@ -159,13 +159,13 @@ class ContractBase:
     # Cases.
 
     @contextmanager
-    def place(self, face: Face, *, retry: Retry | None = None) -> Iterator[Place]:
+    def place(self, face: Face, *, retry: Retry | None = None) -> Generator[Place]:
         """Give an empty store and a bridge to it."""
         with open_place(self.make(), face, retry) as place:
             yield place
 
     @contextmanager
-    def holding(self, face: Face, *fields: str, retry: Retry | None = None) -> Iterator[Place]:
+    def holding(self, face: Face, *fields: str, retry: Retry | None = None) -> Generator[Place]:
         """Give a store that holds one secret with the first samples of these fields, and a bridge to it."""
         with self.place(face, retry=retry) as place:
             place.seed(self.names[0], {name: self.sample(name) for name in {"value", *fields}})
