@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 __all__ = ["ENVIRONMENT", "SCHEMES", "TIME_LIMIT", "Malformed", "Reference", "reference"]
 
@@ -62,7 +62,7 @@ def reference(written: object) -> Reference:
     if not isinstance(written, str):
         raise Malformed("is not a reference", _remedy())
     name, colon, rest = written.partition(":")
-    scheme = cast("Scheme", name) if name in SCHEMES else None
+    scheme = name if name in SCHEMES else None
     if not colon or scheme is None:
         raise Malformed(
             "is written in clear, or is no reference",

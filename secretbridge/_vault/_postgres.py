@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from secretbridge._location import PostgresUrl
+    from secretbridge._vault._create import Creation
     from secretbridge._vault._postgres_session import Session
-    from secretbridge._vault._storage import Creation
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from secretbridge._location import PostgresUrl
 from secretbridge._vault import _files
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from secretbridge._vault._create import Creation
     from secretbridge._vault._rows import Rows
-
-    #: Called, under the lock, only where there is no vault yet; gives what writes the first rows.
-    Creation: TypeAlias = Callable[[], Callable[[Rows], None]]
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
     from pathlib import Path
 
-    from secretbridge._vault._storage import Creation
+    from secretbridge._vault._create import Creation
 
 T = TypeVar("T")
 

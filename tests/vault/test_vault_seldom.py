@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 pytest_plugins = ("vault_place",)
 
 
-def a_key_below_a_file(place: Place) -> None:
-    (place.folder / "file").write_text("")
-    Vault.open(place.file, environment="test", credential=KeyFile(place.folder / "file" / "sub" / "key"))
+def a_key_where_no_folder_can_be_made(place: Place) -> None:
+    Vault.open(place.file, environment="test", credential=KeyFile(Path("/proc/nothing/key")))
 
 
 def a_pipe(place: Place) -> None:
@@ -41,7 +41,7 @@ def a_copy_with_too_long_a_name(place: Place) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (a_key_below_a_file, "creating the folder"),
+        (a_key_where_no_folder_can_be_made, "creating the folder"),
         (a_pipe, "is not a regular file"),
         (a_copy_with_too_long_a_name, "writing the backup"),
     ],
