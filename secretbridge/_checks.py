@@ -147,9 +147,8 @@ def _clear_remedy(of: Capabilities, name: str) -> str:
 
 
 def _content(of: Capabilities, name: str, argument: object) -> Iterable[Violation]:
-    text = (
-        argument.get_secret_value() if name == "value" and hasattr(argument, "get_secret_value") else argument
-    )
+    reveal = getattr(argument, "get_secret_value", None) if name == "value" else None
+    text = argument if reveal is None else reveal()
     if not isinstance(text, str):
         return ()
     if name == "new_name":

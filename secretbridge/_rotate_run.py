@@ -30,7 +30,7 @@ from secretbridge.migrate._place import Locks, journal_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -308,7 +308,7 @@ class Rotator:
 
 
 @contextmanager
-def _broken_off(run_id: str) -> Iterator[None]:
+def _broken_off(run_id: str) -> Generator[None]:
     try:
         yield
     except RotationIncomplete:  # it says so itself

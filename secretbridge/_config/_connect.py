@@ -74,7 +74,8 @@ def connect(
     from secretbridge._sync import SecretBridge
 
     provider, settings = _opened(name, config)
-    return SecretBridge(provider, **{**settings, **options})
+    given: dict[str, Any] = {**settings, **options}
+    return SecretBridge(provider, **given)
 
 
 def connect_async(
@@ -96,7 +97,8 @@ def connect_async(
     from secretbridge._async import AsyncSecretBridge
 
     provider, settings = _opened(name, config)
-    return AsyncSecretBridge(provider, **{**settings, **options})
+    given: dict[str, Any] = {**settings, **options}
+    return AsyncSecretBridge(provider, **given)
 
 
 def connect_vault(name: str = "vault", *, config: str | os.PathLike[str] | None = None) -> Vault:

@@ -471,6 +471,7 @@ def find_named(
     rows: Rows, keyring: Keyring, name: str, environment: int
 ) -> tuple[SecretRow | None, ValueRow | None]:
     """The row of a name, whatever data key it is under, and its value in one environment."""
+    found: tuple[SecretRow | None, ValueRow | None] = (None, None)
     for index in keyring.name_indexes(name):
         found = rows.named(index, environment)
         if found[0] is not None:

@@ -142,32 +142,32 @@ class Decided:
             return result
 
         written = False
-        refusal: SecretBridgeError | None = None
+        refusal: SecretBridgeError
         try:
             result = self._store.transact(operation_id, inside)
             written = True
         except _outcomes.REFUSALS as error:
             refusal = error
+        else:
+            return result
         finally:
             if not written:
                 self._waiting.give_back(lines, self._flush)
-        if refusal is not None:
-            self._refused(act, refusal)
-            raise refusal
-        return result
+        self._refused(act, refusal)
+        raise refusal
 
     def _decided(self, act: Act, work: Callable[[], T], *, noted: bool = True) -> T:
-        refusal: SecretBridgeError | None = None
+        refusal: SecretBridgeError
         try:
             result = work()
         except _outcomes.REFUSALS as error:
             refusal = error
-        if refusal is not None:
-            self._refused(act, refusal)
-            raise refusal
-        if noted and self._policy.audit_reads != "off":
-            self._keep([self._line(act, result if isinstance(result, Record) else None)])
-        return result
+        else:
+            if noted and self._policy.audit_reads != "off":
+                self._keep([self._line(act, result if isinstance(result, Record) else None)])
+            return result
+        self._refused(act, refusal)
+        raise refusal
 
     # The audit trail
 

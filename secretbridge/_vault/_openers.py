@@ -284,7 +284,7 @@ def opener(credential: Credential, *, new: bool) -> Opener:
         return ExternalOpener(credential.wrapper, credential.name)
     if isinstance(credential, _credentials.KeyFile):
         return opener_of_file(Path(credential.path), new=new)
-    kinds = {_credentials.EnvironmentKey: ENVIRONMENT, _credentials.KeyringKey: KEYRING}
+    kinds: dict[type, int] = {_credentials.EnvironmentKey: ENVIRONMENT, _credentials.KeyringKey: KEYRING}
     return Opener(kinds.get(type(credential), ACCOUNT), credential.key())
 
 

@@ -198,7 +198,8 @@ def decode_record(plain: bytes, secret: bytes, environment: int, *, with_value: 
             _RECORD.unpack_from(plain)
         )
     except error:
-        encoding = 0
+        encoding = flags = where = version = expires = created = updated = 0
+        name_len = value_len = description_len = 0
     if not encoding or where != environment:
         raise damaged()
     value_at = _RECORD.size + name_len

@@ -16,7 +16,7 @@ from secretbridge.cli._telling import progress
 from secretbridge.migrate import CONSENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from click.shell_completion import CompletionItem
 
@@ -197,7 +197,7 @@ class Stores(NamedTuple):
 @contextmanager
 def stores(
     session: Session, source: str, target: str, *, values: str | None, vault: str | None
-) -> Iterator[Stores]:
+) -> Generator[Stores]:
     """Open them; they are closed at the end."""
     with ExitStack() as stack:
         yield Stores(*(

@@ -74,7 +74,8 @@ def update(
     the previous ones are kept in a vault until it has been changed in all: resume goes on with it.
     """
     what = called(name, id)
-    several = len(to) > 1 or to[0].name is not None
+    first, *others = to
+    several = bool(others) or first.name is not None
     source = source_of(options)
     fields = fields_of(options)
     if options["new_name"] is not None:
@@ -95,10 +96,10 @@ def update(
 
         change_everywhere(session, name, to, fields, options)
         return
-    how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
+    how: dict[str, Any] = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
     how["verify"] = how["verify"] and not options["dry_run"]  # there is nothing to read back
     _change(
-        session, "update", to[0].store, what, fields, name=name, id=id, dry_run=options["dry_run"],
+        session, "update", first.store, what, fields, name=name, id=id, dry_run=options["dry_run"],
         call=lambda bridge: bridge.update_secret(name, id=id, **fields, **how),
     )  # fmt: skip
 
@@ -216,7 +217,10 @@ def _protect(
     id: str | None,
 ) -> None:
     what = called(name, id)
-    how = {"protected": operation == "lock", "allow_one_way": options.get("allow_one_way", False)}
+    how: dict[str, Any] = {
+        "protected": operation == "lock",
+        "allow_one_way": options.get("allow_one_way", False),
+    }
     _change(
         session, operation, store, what, {"protected": how["protected"]}, name=name, id=id,
         dry_run=options["dry_run"], call=lambda bridge: bridge.update_secret(name, id=id, **how),

@@ -11,7 +11,7 @@ from secretbridge.errors import JournalMismatch, SecretBridgeError
 from secretbridge.migrate._begin import apply, taken_up
 from secretbridge.migrate._history import History, unmoved
 from secretbridge.migrate._keep import keeper
-from secretbridge.migrate._observe import marks
+from secretbridge.migrate._orphans import present_at
 from secretbridge.migrate._place import journal_folder
 from secretbridge.migrate._planning import ends_of, make, refuse
 from secretbridge.migrate._reach import identity_of
@@ -86,7 +86,7 @@ async def sync(
         else:
             run = _nothing(plan, folder)
         if prune:
-            present, wanted = await _present(source, plan)
+            present, wanted = await present_at(source, plan)
             run = replace(run, pruned=await _pruned(history.orphans(present, wanted), ends, asked))
     if asked.check:
         require_done(run, "", "resume")
@@ -153,20 +153,6 @@ def _nothing(plan: Plan, folder: Path) -> Run:
         warnings=plan.warnings,
         outcomes=tuple(item.outcome() for item in items_of(plan.steps)),
     )
-
-
-async def _present(source: Core, plan: Plan) -> tuple[set[str], set[str]]:
-    """Give the names that the source has, and those that its secrets bear at the target.
-
-    What is inactive there and left behind by consent is not had any more: at InsForge a deletion leaves no
-    other sign. What is inactive and refused keeps its copy.
-    """
-    behind = {step.source for step in plan.steps if (step.action, step.reason) == ("skip", "inactive")}
-    present = {
-        mark.name async for mark in marks(source) if mark.active is not False or mark.name not in behind
-    }
-    kept = (step for step in plan.steps if step.source not in behind or step.source in present)
-    return present, {step.target for step in kept}
 
 
 async def _pruned(orphans: Mapping[str, Sequence[Item]], ends: Ends, asked: Asked) -> tuple[Outcome, ...]:

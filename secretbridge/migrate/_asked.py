@@ -14,7 +14,7 @@ from secretbridge.migrate._work import Options
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from secretbridge.migrate._types import EventPhase, Progress
 
@@ -49,7 +49,7 @@ class Asked:
     options: Options
 
     @contextmanager
-    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Iterator[Teller]:
+    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Generator[Teller]:
         """Give what tells the caller of events; what it shows on a terminal is gone at the end."""
         with shown_progress(self.progress) as progress:
             yield Teller(progress, now, phase)

@@ -37,7 +37,7 @@ from secretbridge.migrate._work import Work
 from secretbridge.migrate._written import step_of, step_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
     from pathlib import Path
 
     from secretbridge._core import Core
@@ -59,7 +59,7 @@ __all__ = ["apply", "resume", "taken_up", "undo"]
 @asynccontextmanager
 async def _locked(
     call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     locks = Locks(folder, await call(partial(lock_folder, folder)))
     await call(partial(locks.take, run_id, writes=writes, reads=reads))
     try:
@@ -153,7 +153,7 @@ def _ended(work: Work, state: RunState, asked: Asked, verb: str) -> Run:
 @asynccontextmanager
 async def taken_up(
     asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
-) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
+) -> AsyncGenerator[tuple[Journal, list[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
 
     Raises:

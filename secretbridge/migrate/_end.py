@@ -13,7 +13,7 @@ from secretbridge.errors import Violation
 from secretbridge.migrate._types import EndInfo
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from secretbridge._capabilities import Capabilities
 
@@ -74,7 +74,7 @@ class End:
         return Violation(argument, "is an AsyncSecretBridge", "give a SecretBridge or the provider itself")
 
     @asynccontextmanager
-    async def opened(self, *, waits: bool) -> AsyncIterator[Core]:
+    async def opened(self, *, waits: bool) -> AsyncGenerator[Core]:
         """Give the bridge's core, without bursts; for a provider one that is closed at the end."""
         if self._core is not None:
             yield _evenly(self._core)

@@ -21,7 +21,7 @@ from secretbridge._durable import sync_folder
 from secretbridge.errors import JournalFailed, JournalMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["FORMAT", "Entry", "Journal"]
@@ -289,7 +289,7 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+def _transaction(database: sqlite3.Connection) -> Generator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

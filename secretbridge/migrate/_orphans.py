@@ -12,6 +12,7 @@ from secretbridge.migrate._history import History, unmoved
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._place import journal_folder
+from secretbridge.migrate._reach import identity_of
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._plan import Plan
 
-__all__ = ["Orphan", "orphans"]
+__all__ = ["Orphan", "orphans", "present_at"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +64,32 @@ async def orphans(plan: Plan, journal: str | os.PathLike[str] | None, *, waits: 
                 return ()
         folder = await source.channel.call(partial(journal_folder, journal))
         transform = plan.rules.document()["transform"]
-        read = partial(History, folder, plan.source, plan.target, transform=transform, keep=keep)
+        stores = [await identity_of(source, plan.source), await identity_of(target, plan.target)]
+        read = partial(History, folder, stores, transform=transform, keep=keep)
         history = await source.channel.call(read)
-        present = {mark.name async for mark in marks(source)}
+        present, wanted = await present_at(source, plan)
         there = {mark.name: mark async for mark in marks(target)}
-    found = history.orphans(present, {step.target for step in plan.steps})
+    found = history.orphans(present, wanted)
     return tuple(
         Orphan(name=item.step.target, run=run, unchanged=unmoved(item, there[item.step.target]))
         for run, items in found.items()
         for item in items
         if item.step.target in there
     )
+
+
+async def present_at(source: Core, plan: Plan) -> tuple[set[str], set[str]]:
+    """Give the names that the source has, and those that its secrets bear at the target.
+
+    What is inactive there and left behind by consent is not had any more: at InsForge a deletion leaves no
+    other sign. What is inactive and refused keeps its copy.
+    """
+    behind = {step.source for step in plan.steps if (step.action, step.reason) == ("skip", "inactive")}
+    present = {
+        mark.name async for mark in marks(source) if mark.active is not False or mark.name not in behind
+    }
+    kept = (step for step in plan.steps if step.source not in behind or step.source in present)
+    return present, {step.target for step in kept}
 
 
 async def _keep_of(vault: Core) -> Keep | None:

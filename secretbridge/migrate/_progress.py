@@ -14,7 +14,7 @@ from secretbridge.errors import Violation
 from secretbridge.migrate._table import duration, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from secretbridge.migrate._types import Event, EventPhase, Progress, WaitReason
 
@@ -56,7 +56,7 @@ def misgiven(progress: object) -> list[Violation]:
 
 
 @contextmanager
-def shown_progress(given: Progress | bool | None) -> Iterator[Progress | None]:  # noqa: FBT001 - as the verbs take it
+def shown_progress(given: Progress | bool | None) -> Generator[Progress | None]:  # noqa: FBT001 - as the verbs take it
     """Give the function that is told of events: the caller's, one that shows them, or None."""
     if not isinstance(given, bool):
         yield given
@@ -209,7 +209,7 @@ class Lines:
 @contextmanager
 def _display(
     stream: TextIO, now: Callable[[], float] = time.monotonic, wait: Wait = threading.Event.wait
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Show it in the way that the stream allows."""
     tally = Tally(now)
     drawn = _live(stream, tally)

@@ -107,7 +107,7 @@ class Side:
     @property
     def bulk(self) -> bool:
         """Whether many secrets are written at once: where they are values and nothing else."""
-        return hasattr(self.core.provider, "write_many") and self.of.create == {"value"}
+        return hasattr(self.core.provider, "write_many") and self.of.create == frozenset({"value"})
 
     @property
     def together(self) -> bool:

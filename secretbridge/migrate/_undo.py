@@ -186,7 +186,7 @@ def _wanting(item: Item, same: bool | None, accept: Collection[str], *, inferred
     words: list[UndoConsent] = ["inferred"] if inferred else []
     if same is not True:
         words.append("unseen" if same is None else "changed")
-    wanting = [word for word in words if word not in accept]
+    wanting: list[UndoConsent] = [word for word in words if word not in accept]
     if not wanting:
         return ""
     why = "; ".join(UNDO_CONSENTS[word] for word in wanting)

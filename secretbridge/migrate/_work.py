@@ -175,4 +175,4 @@ class Work:
         """Tell of secrets what reading them back has shown."""
         if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it verifies nothing
             for item in items:
-                self.tell(item.verified if item.verified in {"verified", "unverifiable"} else "failed", item)
+                self.tell(item.verified if item.verified in ("verified", "unverifiable") else "failed", item)

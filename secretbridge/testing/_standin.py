@@ -27,7 +27,7 @@ from secretbridge.testing._exchange import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     import httpx
 
@@ -157,7 +157,7 @@ class StandIn(ABC):
         return self.transport().handle_request(request)
 
     @contextmanager
-    def serve(self, *, ssl_context: ssl.SSLContext | None = None) -> Iterator[str]:
+    def serve(self, *, ssl_context: ssl.SSLContext | None = None) -> Generator[str]:
         """Serve on a free port of 127.0.0.1 while the block runs; gives the base URL, vendor's path included.
 
         Args:
@@ -200,7 +200,7 @@ class StandIn(ABC):
             return self._answer(method, raw_path, headers, body, number)
 
     @contextmanager
-    def _under_way(self) -> Iterator[int]:
+    def _under_way(self) -> Generator[int]:
         with self._lock:
             self._arrivals += 1
             number = self._arrivals

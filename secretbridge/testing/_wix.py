@@ -135,7 +135,7 @@ class WixStandIn(StandIn):
         path = request.route.removeprefix(self._prefix).removeprefix(_LONG_PREFIX)
         if not path.startswith(_SECRETS):
             return None, ""
-        found: tuple[_Operation | None, str] = (None, "")
+        found: tuple[_Operation | None, str]
         match request.method, [unquote(part) for part in path.removeprefix(_SECRETS).split("/")]:
             case "GET", [""]:
                 found = self._list, ""
@@ -147,6 +147,8 @@ class WixStandIn(StandIn):
                 found = self._update, key
             case "DELETE", ["", key]:
                 found = self._delete, key
+            case _:
+                found = None, ""
         return found
 
     def _owner(self, request: RecordedRequest) -> str | StandInReply:

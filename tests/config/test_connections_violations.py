@@ -26,6 +26,13 @@ PROVIDERS = "known are appfarm, dotenv, environ, insforge, ionet, jsonfile, loca
 NAMES = "give it 1 to 64 letters, digits, - and _; with dots, in quotes"
 
 
+def test_what_names_no_environment_of_a_vault_is_told(project: Project) -> None:
+    project.write('[connections.one]\nprovider = "local"\nenvironment = "a b"\n')
+    assert project.refused() == [
+        "secretbridge.toml:3: environment names no environment of a vault (for example production)"
+    ]
+
+
 def test_all_violations_of_a_file_are_told_at_once_in_the_order_of_its_lines(project: Project) -> None:
     project.write(
         f"""

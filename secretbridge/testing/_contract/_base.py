@@ -25,7 +25,7 @@ from secretbridge.testing._contract._place import Call, open_place
 from secretbridge.testing._recording import Replay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     from secretbridge._capabilities import Capabilities
@@ -134,7 +134,7 @@ class Complaints:
 
 
 @contextmanager
-def complaints() -> Iterator[Complaints]:
+def complaints() -> Generator[Complaints]:
     """Fail at the end with everything that was noted."""
     __tracebackhide__ = True
     noted = Complaints()
@@ -192,14 +192,14 @@ class ContractBase:
     # Cases.
 
     @contextmanager
-    def place(self, face: Face, *, retry: Retry | None = None) -> Iterator[Place]:
+    def place(self, face: Face, *, retry: Retry | None = None) -> Generator[Place]:
         """Give an empty store and a bridge to it."""
         replay = None if self.recording is None else Replay(self.recording, self.changes_state)
         with open_place(self.make(), face, retry, replay) as place:
             yield place
 
     @contextmanager
-    def holding(self, face: Face, *fields: str, retry: Retry | None = None) -> Iterator[Place]:
+    def holding(self, face: Face, *fields: str, retry: Retry | None = None) -> Generator[Place]:
         """Give a store that holds one secret with the first samples of these fields, and a bridge to it."""
         with self.place(face, retry=retry) as place:
             place.seed(self.names[0], {name: self.sample(name) for name in {"value", *fields}})

@@ -14,7 +14,7 @@ from secretbridge.testing._contract._probe import Probe
 from secretbridge.testing._contract._watch import AsyncWatched, BlockingWatched, Stepped, Watch, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from secretbridge._models import Retry
     from secretbridge.testing._contract._subject import Subject
@@ -63,8 +63,8 @@ def plain(field: object) -> object:
     """Give a field so that it can be compared: no text is an empty text, times count in milliseconds."""
     if isinstance(field, datetime):
         return (field - _EPOCH) // timedelta(milliseconds=1)
-    if hasattr(field, "get_secret_value"):
-        return field.get_secret_value()
+    if (reveal := getattr(field, "get_secret_value", None)) is not None:
+        return reveal()
     return None if field == "" else field
 
 
@@ -196,7 +196,8 @@ class Place:
     def cancelled(self, call: Call, step: int, when: Literal["before", "after"]) -> str:
         """Break a call off at one of its waits; say what went wrong, "" where nothing did."""
         self._about(call)
-        self.watch.steps, self.watch.stop = 0, (step, when)
+        self.watch.steps = 0
+        self.watch.stop = (step, when)
         try:
             return self._interrupted(call) if self.face == "sync" else self._broken_off(call)
         finally:
@@ -252,7 +253,7 @@ class Place:
 @contextmanager
 def open_place(
     subject: Subject, face: Face, retry: Retry | None, replay: Replay | None = None
-) -> Iterator[Place]:
+) -> Generator[Place]:
     """Give a place and close it again."""
     place = Place(subject, face, retry=retry, replay=replay)
     try:

@@ -19,7 +19,7 @@ from secretbridge.testing._contract._place import Call, Outcome
 from secretbridge.testing._exchange import Lost, Pass, Refused, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from secretbridge.testing._contract._base import Complaints
     from secretbridge.testing._contract._place import Face, Place
@@ -161,9 +161,10 @@ class QuietTests(ContractBase):
         """No sleep of its own, no file or socket on the event loop: what blocks goes through channel.call."""
         with complaints() as noted:
             for operation, call in self.calls().items():
-                for _ in range(2):  # what is imported late, or opened once, is there the second time
-                    with self.holding(face) as place:
-                        outcome = place.outcome(call)
+                with self.holding(face) as place:
+                    place.outcome(call)  # what is imported late, or opened once, is there the second time
+                with self.holding(face) as place:
+                    outcome = place.outcome(call)
                 noted.unless(outcome.error is None, f"{operation} came to {outcome}")
                 noted.unless(not place.watch.foreign, f"{operation} awaited something other than its channel")
                 slept = [what for what in place.watch.blocked if what.startswith("time.sleep")]
@@ -263,7 +264,7 @@ def _echoing(secret: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def overheard() -> Iterator[Callable[[], str]]:
+def overheard() -> Generator[Callable[[], str]]:
     """Listen to every logger at DEBUG, to warnings and to the standard streams."""
     stream, printed = io.StringIO(), io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -274,10 +275,8 @@ def overheard() -> Iterator[Callable[[], str]]:
     levels = {logger: logger.level for logger in loggers}
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
-    others, root.handlers = (
-        root.handlers,
-        [handler],
-    )  # else pytest keeps it all, and prints it where a test fails
+    others = root.handlers
+    root.handlers = [handler]  # else pytest keeps it all, and prints it where a test fails
     with warnings.catch_warnings(record=True) as warned, redirect_stdout(printed), redirect_stderr(printed):
         warnings.simplefilter("always")
         try:

@@ -61,8 +61,11 @@ class VerbTests(ContractBase):
                 return "" if done else f"the store holds {names} afterwards, or another value"
             case "delete":
                 return "" if self._gone(place, first) else "it is still in the store"
-        changed = "value" not in self.capabilities.update or (row is not None and row["value"] == value)
-        return "" if changed and names.count(first) == 1 else "the store does not hold the new value"
+            case _:
+                changed = "value" not in self.capabilities.update or (
+                    row is not None and row["value"] == value
+                )
+                return "" if changed and names.count(first) == 1 else "the store does not hold the new value"
 
     def _gone(self, place: Place, name: str) -> bool:
         row = place.row(name)
