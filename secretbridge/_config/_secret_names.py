@@ -78,11 +78,12 @@ def _placed(table: Any, folder: Path | None) -> tuple[Path, str, Path] | None:  
         return None
     if not all(isinstance(value, str) and value and "://" not in value for value in table.values()):
         return None
+    from secretbridge._location import PostgresUrl
     from secretbridge._vault._places import default_key_file, default_location
 
     key_file = _path(table, "key_file", folder) or default_key_file()
     location = _path(table, "location", folder) or default_location()
-    if not hasattr(location, "exists"):  # on PostgreSQL
+    if isinstance(location, PostgresUrl):
         return None
     return location, table.get("environment", _ENVIRONMENT), key_file
 

@@ -37,7 +37,7 @@ class Named(NamedTuple):
 
 
 #: Those commands; a test holds them to what click makes of the commands themselves.
-NAMED: Final = {
+NAMED: Final[dict[tuple[str, ...], Named]] = {
     **dict.fromkeys([("get",), ("delete",), ("lock",), ("unlock",)], Named(_IN)),
     **dict.fromkeys([("update",), ("create",), ("put",), ("rotate",)], Named(_IN_OR_TO)),
     **dict.fromkeys([("history",), ("restore",), ("undelete",)], Named(_IN, "vault")),
