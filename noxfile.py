@@ -136,16 +136,17 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check rules and format; `nox -s lint -- fix` repairs what can be repaired."""
+    """Check rules and format, and look for known dangers; `nox -s lint -- fix` repairs what can be repaired."""
     install(session, *group("lint"))
     fix = session.posargs == ["fix"]
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    session.run("bandit", "-q", "-c", "pyproject.toml", "-r", "secretbridge")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check all code with mypy, and what an editor sees of the public names with pyright."""
+    """Check all code with mypy, and the package and its public names with pyright, both strict."""
     install(session, *group("dev"))
     session.run("mypy")
     session.run("pyright")

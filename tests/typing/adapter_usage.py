@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, assert_type
+from typing import TYPE_CHECKING, ClassVar, assert_type
 
 from secretbridge import IoNet
 from secretbridge.adapter import (
@@ -24,6 +24,9 @@ from secretbridge.testing import (
     ScriptedRuntime,
     Subject,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Mine(HttpProvider):
@@ -58,12 +61,12 @@ class TestMine(ProviderContract):
 
 
 class TestRecorded(ProviderContract):
-    capabilities = Mine.capabilities
+    capabilities = IoNet.capabilities
     recording = Recording({"list": [Exchange("GET /secrets", Reply(200))], "get": ["list"]})
-    not_recorded: ClassVar[dict[str, str]] = {"delete": "our account may not"}
+    not_recorded: ClassVar[Mapping[str, str]] = {"delete": "our account may not"}
 
     def make(self) -> Subject:
-        return Subject(provider=Mine(), credential="k")
+        return Subject(provider=IoNet(api_key="k"), credential="k")
 
 
 def use(contract: TestMine) -> None:
