@@ -136,7 +136,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check rules and format, and look for known dangers; `nox -s lint -- fix` repairs what can be repaired."""
+    """Check rules, format and known dangers; `nox -s lint -- fix` repairs what can be repaired."""
     install(session, *group("lint"))
     fix = session.posargs == ["fix"]
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
