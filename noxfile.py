@@ -21,6 +21,9 @@ nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 # A process for each core; the examples of a document stay together. `-- -n 0` takes one process for all.
+# Tests start many processes; without cached bytecode each of them would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # In CI the same tree gets the same answer; other orders are tried wherever CI is not set.
 ORDER = ("--randomly-seed", "1") if os.environ.get("CI") else ()
 PYTEST = ("pytest", "-m", "not system", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", *ORDER)
