@@ -166,6 +166,7 @@ def test_a_secret_of_a_store_that_lists_nothing_is_asked_for_itself(shell: Shell
 
 def test_a_rotation_whose_write_was_not_answered_ends_as_unknown(shell: Shell, services: Services) -> None:
     services.insforge.seed("TOKEN", "old")
+    shell.put("TOKEN", "old")
     services.insforge.script(*[Pass()] * 2, *[Lost()] * 9)
     done = shell.run("rotate", "TOKEN", "--to", "prod-insforge", "--to", "vault", "--obtain", "echo new")
     assert (done.code, "resume" in done.err) == (4, True), done.err

@@ -451,7 +451,7 @@ def everywhere(ground: Ground, face: str) -> None:
         for run in [*dict.fromkeys(runs), "none"]:
             await tried(turn_on, run, obtain=obtain, revoke=lambda _: None, **told)
             await tried(forget, run, **common)
-        await tried(forget, "none", vault=VALUE, journal=journal)
+        await tried(forget, "none", vault="none", journal=journal)
         ground.watch.look(sb.changes(journal=journal), "what was begun")
         for bridge in bridges:
             await _all_of(bridge.close())
@@ -508,7 +508,6 @@ def migrations(ground: Ground, face: str) -> None:
         _looked_at(ground, made, source, target)
         await tried(getattr(made, "moved" if blocking else "moved_async"))
         apply = getattr(made, "apply" if blocking else "apply_async")
-        await tried(getattr(made, "orphans" if blocking else "orphans_async"), journal=journal)
         standin.script(
             *[testing.Pass()] * 3, testing.Reply(400, ECHO), testing.Lost(), testing.Reply(500, ECHO)
         )
@@ -540,6 +539,13 @@ def migrations(ground: Ground, face: str) -> None:
         into = sb.Dotenv(ground.folder / "target.env")
         shared = {"accept": ["versions"], "journal": ground.folder / "syncs", "vault": undoing}
         await tried(sync, source, into, **shared)
+        with sb.SecretBridge(source) as bridge:
+            bridge.delete_secret("C")
+        less = await tried(plan, source, into, accept=["versions"], on_conflict="skip", vault=undoing)
+        left = await tried(
+            getattr(less, "orphans" if blocking else "orphans_async"), journal=shared["journal"]
+        )
+        ground.watch.look([*left], "what a sync would delete")
         standin.script(testing.Reply(403, ECHO))
         await tried(sync, source, target, **shared)
         await _all_of(target.close())

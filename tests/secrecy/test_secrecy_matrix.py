@@ -116,7 +116,8 @@ def test_what_users_test_with_is_named_here() -> None:
 
 
 def test_every_command_goes_through_the_search_of_the_command_line() -> None:
-    assert commands() == {command_of(step) for step in STEPS}
+    # "forget" needs a run that was not finished, and has a test of its own there.
+    assert commands() == {"forget", *(command_of(step) for step in STEPS)}
 
 
 def test_there_is_no_tracing_that_could_be_told_a_value() -> None:
