@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,13 @@ _ENVIRONMENT = (
     "WIX_API_KEY",
     "WIX_SITE_ID",
 )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be Ctrl-C, for the programs that tests start too: a shell ignores it in what runs behind."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 _BEFORE: Final = pytest.StashKey[dict[str, str]]()
 

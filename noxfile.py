@@ -21,9 +21,12 @@ nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 # A process for each core; the examples of a document stay together. `-- -n 0` takes one process for all.
-PYTEST = ("pytest", "-m", "not system", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile")
-if os.environ.get("CI"):  # the same tree, the same answer; other orders are tried wherever CI is not set
-    PYTEST += ("--randomly-seed", "1")
+# Tests start many processes; without cached bytecode each of them would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# In CI the same tree gets the same answer; other orders are tried wherever CI is not set.
+ORDER = ("--randomly-seed", "1") if os.environ.get("CI") else ()
+PYTEST = ("pytest", "-m", "not system", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", *ORDER)
 
 
 def group(name: str) -> list[str]:
@@ -136,16 +139,17 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check rules and format; `nox -s lint -- fix` repairs what can be repaired."""
+    """Check rules, format and known dangers; `nox -s lint -- fix` repairs what can be repaired."""
     install(session, *group("lint"))
     fix = session.posargs == ["fix"]
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    session.run("bandit", "-q", "-c", "pyproject.toml", "-r", "secretbridge")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check all code with mypy, and what an editor sees of the public names with pyright."""
+    """Check all code with mypy, and the package and its public names with pyright, both strict."""
     install(session, *group("dev"))
     session.run("mypy")
     session.run("pyright")

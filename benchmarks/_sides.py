@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from _floor import Floor
+
 from secretbridge import Local, SecretBridge
 from secretbridge import Vault as Administration
 from secretbridge._vault import KeyFile, Vault, _crypto, _rows, _schema, _sealed
@@ -36,6 +38,7 @@ FIND = """SELECT s.id, v.version, v.epoch, v.sealed
 RECORD, AUDIT, STATE = 168, 213, 156
 #: The sides, in the order in which they are printed; each has a file of its own.
 RAW: Final = "raw SQLite"
+FLOOR: Final = "raw SQLite with the vault's cryptography"
 ITSELF: Final = "vault itself"
 FACE: Final = "SecretBridge(Local)"
 BATCHED: Final = "SecretBridge(Local), reads batched"
@@ -208,8 +211,10 @@ def sides_of(folder: Path, size: int, names: list[str], stack: ExitStack) -> dic
     vault = stack.enter_context(closing(opened(copy("itself"), key)))
     change = {"value": Text(VALUE)}
     by_hand, history, bare = raw("by-hand"), raw("history"), raw("bare")
+    floor = stack.enter_context(closing(Floor(copy("floor"), key)))
     sides = {
         RAW: Side(by_hand.update, by_hand.get),
+        FLOOR: Side(lambda name: floor.update(name, VALUE), by_hand.get, gets=0),
         ITSELF: Side(lambda name: vault.update(change, name=name), lambda name: vault.get(name=name)),
         FACE: Side(*of_face(face("face"))),
         RAW_HISTORY: Side(lambda name: history.update(name, 0), history.get, gets=0),

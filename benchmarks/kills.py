@@ -5,6 +5,7 @@ is), mends it, and compares what the target truly holds with what it should hold
 cell is wrong.
 
     python benchmarks/kills.py [--sample N] [--seed N] [--secrets N] [--part I/N] [--pairs wix:insforge …]
+        [--modes "sync, sync" …]
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--secrets", type=int, default=2)
     asked.add_argument("--pairs", nargs="*", default=[":".join(pair) for pair in place.PAIRS])
+    asked.add_argument("--modes", nargs="*", choices=list(place.MODES), default=list(place.MODES))
     asked.add_argument("--part", default="1/1", help="2/5: the second fifth of the pairs")
     given = asked.parse_args()
     part, parts = map(int, given.part.split("/"))
@@ -59,8 +61,8 @@ def main() -> int:
     chance = random.Random(given.seed)  # noqa: S311 - a sample, no secret
     wrong: list[str] = []
     totals: Counter[str] = Counter()
-    print(f"| source → target | {' | '.join(place.MODES)} | wrong | seconds |")
-    print(f"|---|{'---|' * len(place.MODES)}---|---|")
+    print(f"| source → target | {' | '.join(given.modes)} | wrong | seconds |")
+    print(f"|---|{'---|' * len(given.modes)}---|---|")
     with (
         tempfile.TemporaryDirectory(dir=place.memory_folder()) as folder,
         served(any("postgres" in pair for pair in pairs)) as server,
@@ -72,7 +74,7 @@ def main() -> int:
             began = time.monotonic()
             bad = 0
             cells = []
-            for mode in place.MODES:
+            for mode in given.modes:
                 if not place.fits(mode, source, target):
                     cells.append("none")
                     continue

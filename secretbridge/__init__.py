@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         connect_vault_async,
         connection_names,
         connections,
+        secret_names,
     )
     from secretbridge._credentials import (
         AccountKey,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         update_everywhere,
         update_everywhere_async,
     )
+    from secretbridge._everywhere_forget import forget_change, forget_change_async
     from secretbridge._everywhere_list import (
         ChangeInfo,
         changes,
@@ -266,6 +268,8 @@ __all__ = [
     "connection_names",
     "connections",
     "errors",
+    "forget_change",
+    "forget_change_async",
     "migrate",
     "resume_everywhere",
     "resume_everywhere_async",
@@ -273,6 +277,7 @@ __all__ = [
     "resume_rotation_async",
     "rotate",
     "rotate_async",
+    "secret_names",
     "update_everywhere",
     "update_everywhere_async",
     "update_secret",
@@ -290,6 +295,9 @@ _PLACES = {
     "connection_names": "_config",
     "Connection": "_config",
     "connections": "_config",
+    "secret_names": "_config",
+    "forget_change": "_everywhere_forget",
+    "forget_change_async": "_everywhere_forget",
     "resume_everywhere": "_everywhere",
     "resume_everywhere_async": "_everywhere",
     "Rotation": "_rotate_run",

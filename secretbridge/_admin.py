@@ -351,7 +351,12 @@ class Vault:
         self._vault().set_retention(versions, days)
 
     def purge(
-        self, name: str | None = None, *, older_versions: bool = False, deleted: bool = False
+        self,
+        name: str | None = None,
+        *,
+        older_versions: bool = False,
+        deleted: bool = False,
+        dry_run: bool = False,
     ) -> Purged:
         """Remove for good what retention does not keep and what is asked for, in this environment.
 
@@ -364,6 +369,7 @@ class Vault:
             older_versions: every version but the newest; of a deleted secret, but what ``undelete()`` brings
                 back.
             deleted: deleted secrets, with everything known of them but their lines in the audit trail.
+            dry_run: remove nothing, and give what would be.
 
         Returns:
             What was removed.
@@ -377,7 +383,9 @@ class Vault:
                 purging again goes on with the rest.
         """
         _refuse([] if name is None else _text("name", name))
-        return self._vault().purge(name, older_versions=bool(older_versions), deleted=bool(deleted))
+        return self._vault().purge(
+            name, older_versions=bool(older_versions), deleted=bool(deleted), dry_run=bool(dry_run)
+        )
 
     def location(self) -> Path | None:
         """Give the vault's file, be it there or not; None where it is on PostgreSQL. Nothing is opened."""

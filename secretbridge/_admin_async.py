@@ -318,7 +318,12 @@ class AsyncVault:
         await _in_thread(partial(self._blocking.set_retention, versions=versions, days=days))
 
     async def purge(
-        self, name: str | None = None, *, older_versions: bool = False, deleted: bool = False
+        self,
+        name: str | None = None,
+        *,
+        older_versions: bool = False,
+        deleted: bool = False,
+        dry_run: bool = False,
     ) -> Purged:
         """Remove for good what retention does not keep and what is asked for, in this environment.
 
@@ -331,6 +336,7 @@ class AsyncVault:
             older_versions: every version but the newest; of a deleted secret, but what ``undelete()`` brings
                 back.
             deleted: deleted secrets, with everything known of them but their lines in the audit trail.
+            dry_run: remove nothing, and give what would be.
 
         Returns:
             What was removed.
@@ -343,7 +349,8 @@ class AsyncVault:
             VaultError: the vault cannot be opened or written. Where ``applied`` is None a part was removed;
                 purging again goes on with the rest.
         """
-        work = partial(self._blocking.purge, name, older_versions=older_versions, deleted=deleted)
+        given = {"older_versions": older_versions, "deleted": deleted, "dry_run": dry_run}
+        work = partial(self._blocking.purge, name, **given)
         return await _in_thread(work)
 
     def location(self) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -15,6 +14,7 @@ from secretbridge.errors import ProviderError, RateLimited, SecretBridgeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
+    from logging import Logger
 
     from secretbridge._exchange import Judge, Reply, Request
     from secretbridge._models import Retry, Timeout
@@ -25,8 +25,7 @@ __all__ = ["Channel", "Closeable", "Watch"]
 T = TypeVar("T")
 R = TypeVar("R", bound="Closeable")
 
-logger = logging.getLogger("secretbridge")
-
+_DEBUG: Final = 10  # logging.DEBUG
 #: A refusal that is sometimes false (Request.doubtful_codes) is believed at the third time.
 _DOUBTS: Final = 2
 
@@ -95,6 +94,7 @@ class Channel:
         self.retry = retry
         self.pace = pace
         self.watch: Watch | None = None
+        self.even = False
         self._max_in_flight = max_in_flight
         self._first = runtime
         self.blocks = isinstance(runtime, BlockingRuntime)
@@ -107,6 +107,16 @@ class Channel:
         other = Channel.__new__(Channel)
         other.__dict__.update(self.__dict__)
         other.timeout, other.retry, other.pace = timeout, retry, pace
+        return other
+
+    def evenly(self) -> Channel:
+        """Give a channel over the same connections that sends no bursts: for work of many requests.
+
+        A store may count its rate by the second; then a burst at the beginning is answered with 429, and the
+        pace that this slows down comes back only little by little.
+        """
+        other = self.with_options(timeout=self.timeout, retry=self.retry, pace=self.pace)
+        other.even = True
         return other
 
     def watched(self, watch: Watch) -> Channel:
@@ -191,7 +201,7 @@ class Channel:
         raise outcome
 
     def _repeats(self, request: Request, error: SecretBridgeError, tries: int, seconds: float) -> None:
-        logger.info(
+        _logger().info(
             "%s of %s: %s at try %d, next in %.2f s",
             request.operation,
             request.secret,
@@ -215,7 +225,7 @@ class Channel:
         self, state: _State, request: Request, judge: Judge, number: int
     ) -> Reply | SecretBridgeError:
         pacer = state.pacer(self.pace)
-        if pacer is not None and (wait := pacer.reserve()) > 0:
+        if pacer is not None and (wait := pacer.reserve(evenly=self.even)) > 0:
             if self.watch is not None:
                 self.watch.waits(wait)
             await state.runtime.sleep(wait)
@@ -242,15 +252,20 @@ class Channel:
             state.worked = True
             if pacer is not None:
                 pacer.went_well()
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s of %s: %s at try %d",
-                request.operation,
-                request.secret,
-                _sort_of(outcome),
-                number,
-            )
+        _log(request, outcome, number)
         return outcome
+
+
+def _log(request: Request, outcome: Reply | SecretBridgeError, number: int) -> None:
+    logger = _logger()
+    if logger.isEnabledFor(_DEBUG):
+        logger.debug("%s of %s: %s at try %d", request.operation, request.secret, _sort_of(outcome), number)
+
+
+def _logger() -> Logger:
+    import logging  # late: a vault, which sends nothing, opens sooner without it
+
+    return logging.getLogger("secretbridge")
 
 
 def _sort_of(outcome: Reply | SecretBridgeError) -> str:

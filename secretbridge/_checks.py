@@ -25,6 +25,7 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_IN_NAMES: Final = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _BOOLEANS: Final = frozenset({"active", "protected", "default_for_tool"})
+_ANY: Final = Limit()
 
 
 class Lacking(Violation):
@@ -146,16 +147,18 @@ def _clear_remedy(of: Capabilities, name: str) -> str:
 
 
 def _content(of: Capabilities, name: str, argument: object) -> Iterable[Violation]:
-    text = (
-        argument.get_secret_value() if name == "value" and hasattr(argument, "get_secret_value") else argument
-    )
+    reveal = getattr(argument, "get_secret_value", None) if name == "value" else None
+    text = argument if reveal is None else reveal()
     if not isinstance(text, str):
-        return
+        return ()
     if name == "new_name":
-        yield from _name(text, of.name, "new_name")
-        return
-    yield from _length(name, text, of.limits.get(name, Limit()))
-    yield from _surrogates(name, text)
+        return _name(text, of.name, "new_name")
+    limit = of.limits.get(name, _ANY)
+    longest = limit.max_length
+    plain = text.isascii() and not limit.pattern
+    if plain and limit.min_length <= len(text) and (longest is None or len(text) <= longest):
+        return ()  # nearly every text: an update of the vault is too quick for more checks
+    return (*_length(name, text, limit), *_surrogates(name, text))
 
 
 def _length(name: str, text: str, limit: Limit, *, pattern: bool = True) -> Iterable[Violation]:
@@ -193,14 +196,18 @@ def target_violations(
     of: Capabilities, operation: Operation, name: object, id_: object
 ) -> Iterable[Violation]:
     """Find what is wrong with how a secret is named."""
-    longest = of.name.max_length
-    limited = operation in {"create", "put"} or not of.finds_any_name
-    plain = isinstance(name, str) and name.isidentifier() and name.isascii()
-    if id_ is None and plain and not (limited and of.name.pattern) and isinstance(name, str):
+    if id_ is None and isinstance(name, str) and name.isidentifier() and name.isascii():
         # Nearly every name is plain like this: looking one up in the vault is too quick for more checks.
-        if longest is not None and len(name) > longest:
-            yield from _length("name", name, Limit(max_length=longest))
-        return
+        longest = of.name.max_length
+        limited = of.name.pattern and (operation in {"create", "put"} or not of.finds_any_name)
+        if not limited and (longest is None or len(name) <= longest):
+            return ()
+    return _target_violations(of, operation, name, id_)
+
+
+def _target_violations(
+    of: Capabilities, operation: Operation, name: object, id_: object
+) -> Iterable[Violation]:
     if (name is None) == (id_ is None):
         given = "name and id are both given" if name is not None else "neither name nor id is given"
         yield Violation("name", given, "name the secret by one of the two")
@@ -209,7 +216,8 @@ def target_violations(
         if not isinstance(name, str):
             yield _no_text("name", name)
             return
-        yield from _name(name, of.name if limited else Limit(max_length=longest), "name")
+        limited = operation in {"create", "put"} or not of.finds_any_name
+        yield from _name(name, of.name if limited else Limit(max_length=of.name.max_length), "name")
         return
     if "list" not in of.operations and of.addressed_by.get(operation) == "name":
         yield Lacking("id", f"{of.title} tells no ids", of.why_not.get("id", "name the secret by its name"))

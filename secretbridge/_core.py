@@ -76,7 +76,8 @@ class Core:
         if self._get_blocking is None:
             return finish(self.get(name, id_, metadata=metadata))
         require_operation(self.capabilities, "get")
-        refuse(self.capabilities, "get", target_violations(self.capabilities, "get", name, id_))
+        if wrong := target_violations(self.capabilities, "get", name, id_):
+            refuse(self.capabilities, "get", wrong)
         return self._get_blocking(self.channel, name, id_)
 
     def update_blocking(
@@ -212,7 +213,8 @@ class Core:
             wrong += [one for one in found if one.field not in spoken_of]
         else:
             wrong += self.provider.check("update", Target(name, id_), changes)
-        refuse(of, "update", wrong)
+        if wrong:
+            refuse(of, "update", wrong)
         return changes
 
     async def change_many(

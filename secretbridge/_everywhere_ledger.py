@@ -2,7 +2,7 @@
 
 Values are kept in a vault, under names of the run. What is written down, in this order: "begin" with the
 targets; "kept", when the vault has the change; "intended", when it has the previous state too; "outcome" for
-each target; "end".
+each target; "end"; or "forgotten", where it was given up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import Place
     from secretbridge._models import Fields
 
-__all__ = ["Ledger", "folder_of", "identities"]
+__all__ = ["Ledger", "folder_of", "forgotten", "identities", "is_forgotten"]
 
 _BEGIN_ANEW: Final = "Make the change anew."
 _WHAT: Final = "one change in many places"
@@ -140,6 +140,9 @@ class Ledger:
         if journal.begin.get("what") != _WHAT:
             ledger.close()
             raise JournalMismatch(f"The journal {path} is not one of a change in many places.")
+        if is_forgotten(journal):
+            ledger.close()
+            raise forgotten(run_id)
         return ledger
 
     def hold(self, places: Sequence[Place], fields: Fields) -> None:
@@ -305,6 +308,16 @@ class Ledger:
 
     def _name(self, what: str | int) -> str:
         return f"change.{self.run_id}.{what}"
+
+
+def is_forgotten(journal: Journal) -> bool:
+    """Say whether a run was given up."""
+    return any(entry.kind == "forgotten" for entry in journal.entries())
+
+
+def forgotten(run_id: str) -> JournalMismatch:
+    """Give the error for a run that was given up."""
+    return JournalMismatch(f"The run {run_id} was given up, and what it kept is deleted.", advice=_BEGIN_ANEW)
 
 
 def _stands_for(place: Place, step: Mapping[str, str]) -> bool:

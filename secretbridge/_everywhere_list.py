@@ -29,8 +29,8 @@ class ChangeInfo:
         id: for ``resume_everywhere`` or ``resume_rotation``.
         kind: ``"update"`` or ``"rotation"``.
         state: ``"running"``: some process works on it at this moment. ``"interrupted"``: it was broken off.
-            ``"incomplete"``: it ended, and did not do all. ``"done"``. ``"damaged"``: its journal cannot be
-            read.
+            ``"incomplete"``: it ended, and did not do all. ``"done"``. ``"forgotten"``: it was given up.
+            ``"damaged"``: its journal cannot be read.
         name: the secret's name.
         targets: where; of a rotation only where all targets were named connections.
         started_at: ISO 8601, in UTC.
@@ -42,7 +42,7 @@ class ChangeInfo:
 
     id: str
     kind: Literal["update", "rotation"]
-    state: Literal["running", "interrupted", "incomplete", "done", "damaged"]
+    state: Literal["running", "interrupted", "incomplete", "done", "forgotten", "damaged"]
     name: str
     targets: tuple[str, ...]
     started_at: str
@@ -116,6 +116,8 @@ def _state(folder: Path, run: str, read: Journal) -> Any:  # noqa: ANN401 - one 
         return "running"
     state = "interrupted"
     for kind, data in read.entries():
+        if kind == "forgotten":
+            return kind
         if kind == "end":
             state = "done" if data.get("complete", True) else "incomplete"
     return state

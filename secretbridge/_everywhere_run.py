@@ -22,7 +22,7 @@ from secretbridge._rehearsal import rehearsing
 from secretbridge.errors import Conflict, SecretBridgeError, Unverified
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 
     from secretbridge._everywhere_before import Change
     from secretbridge._everywhere_ledger import Ledger
@@ -86,7 +86,7 @@ class Run:
             verify=False,
         )
         _, error = await _guarded(trying)
-        about = {**_about(place), "seconds": now() - started}
+        about: dict[str, Any] = {**_about(place), "seconds": now() - started}
         if error is None:
             self._results[place] = WouldUpdate(**about)
         else:
@@ -143,7 +143,7 @@ class Run:
             await self._runtime.sleep(max(0.0, min(SETTLE, max(since) + SETTLE - time.time())))
 
     @contextmanager
-    def _broken_off(self) -> Iterator[None]:
+    def _broken_off(self) -> Generator[None]:
         try:
             yield
         except BaseException as ended:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from secretbridge._connect import DEFAULT_RETRY, DEFAULT_TIMEOUT, connected
 from secretbridge._provider import Provider
@@ -13,7 +14,7 @@ from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from secretbridge._async import AsyncSecretBridge
     from secretbridge._core import Core
@@ -93,7 +94,7 @@ class Places:
             name: the secret's name where a target has no other one.
             new_name: the name it is to have; anything but a text is none.
         """
-        if isinstance(targets, (str, bytes)) or not hasattr(targets, "__iter__"):
+        if isinstance(targets, (str, bytes)) or not isinstance(targets, Iterable):
             self.wrong.append(
                 Violation("targets", "is not a list of targets", 'for example ["prod-wix", "vault"]')
             )
@@ -126,7 +127,8 @@ class Places:
         """Give the name and the core of a target, opened where it is not open yet."""
         face = self._face
         if isinstance(target, face.bridge):
-            core: Core = target._core  # noqa: SLF001 - the faces are ours
+            bridge = cast("SecretBridge | AsyncSecretBridge", target)
+            core: Core = bridge._core  # noqa: SLF001 - the faces are ours
             return core.capabilities.title, core
         if isinstance(target, str):
             return target, self._connected(field, target)

@@ -115,7 +115,7 @@ class Secret:
     verified: bool | None = None
     extra: Mapping[str, object] = field(default_factory=dict, hash=False)
 
-    if not TYPE_CHECKING:  # type checkers see the signature that the fields make
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers see the signature that the fields make
 
         def __init__(self, **given: object) -> None:
             # Only what is given is stored, the rest are the class's defaults: reading a secret from the

@@ -61,7 +61,8 @@ def rotate(
     Raises:
         InvalidRequest: a target cannot hold a token, or an argument is malformed; nothing was done.
         RotationIncomplete: a step failed; ``step`` says which.
-        SecretBridgeError: the old token could not be read, or the vault failed.
+        SecretBridgeError: something is in the way at a target, such as that it has no such secret; or the
+            old token could not be read, or the vault failed. No token was obtained.
     """
     steps = Steps(obtain=obtain, revoke=revoke, variable=revoke_variable, time_limit=time_limit)
     work = Rotator(blocking(), steps, targets=targets, vault=vault, journal=journal, config=config)
@@ -147,7 +148,8 @@ async def rotate_async(
     Raises:
         InvalidRequest: a target cannot hold a token, or an argument is malformed; nothing was done.
         RotationIncomplete: a step failed; ``step`` says which.
-        SecretBridgeError: the old token could not be read, or the vault failed.
+        SecretBridgeError: something is in the way at a target, such as that it has no such secret; or the
+            old token could not be read, or the vault failed. No token was obtained.
     """
     steps = Steps(obtain=obtain, revoke=revoke, variable=revoke_variable, time_limit=time_limit)
     work = Rotator(asynchronous(), steps, targets=targets, vault=vault, journal=journal, config=config)

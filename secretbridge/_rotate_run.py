@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_before import Change
 from secretbridge._everywhere_job import Job, resumed
-from secretbridge._everywhere_ledger import Ledger, folder_of, identities
+from secretbridge._everywhere_ledger import Ledger, folder_of, forgotten, identities, is_forgotten
 from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
@@ -30,7 +30,7 @@ from secretbridge.migrate._place import Locks, journal_path
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -100,16 +100,21 @@ class Rotator:
     async def first(self, name: str, *, accept_unverifiable: bool, dry_run: bool) -> Rotation:
         """Check everything, begin a journal, and go through all steps; a dry run ends after the check.
 
+        What a target's listing shows to be in the way is found before a token is obtained: an issuer may take
+        the old one back, or count the new one, as soon as it is asked.
+
         Raises:
             InvalidRequest: something is wrong; nothing was done.
+            SecretBridgeError: something is in the way at a target; nothing was done.
             RotationIncomplete: a step failed.
         """
         try:
             found, vault = self._checked(name, accept_unverifiable=accept_unverifiable)
+            change = Change(fields={"value": secret_str()(_ANY)})
+            tried = await Run(self._face.runtime(), found, change).rehearsed()
             if dry_run:
-                change = Change(fields={"value": secret_str()(_ANY)})
-                tried = await Run(self._face.runtime(), found, change).rehearsed()
                 return Rotation(run_id="", results=tried, verified=(), revoked=0)
+            _require_all(tried)
             run_id = f"rotation-{secrets.token_hex(8)}"
             named = [(one.connection, one.secret) for one in found]
             begin = {
@@ -181,6 +186,8 @@ class Rotator:
                 journal = await vault.channel.call(lambda: Journal.open(path, key))
             if journal.begin.get("what") != _WHAT:
                 raise JournalMismatch(f"The journal {path} is not one of a rotation.")
+            if is_forgotten(journal):
+                raise forgotten(run_id)
             given = self._targets if self._targets is not None else journal.begin["targets"]
             targets = given and [tuple(one) if isinstance(one, list) else one for one in given]
             name = str(journal.begin["name"])
@@ -301,7 +308,7 @@ class Rotator:
 
 
 @contextmanager
-def _broken_off(run_id: str) -> Iterator[None]:
+def _broken_off(run_id: str) -> Generator[None]:
     try:
         yield
     except RotationIncomplete:  # it says so itself
@@ -333,6 +340,22 @@ def _unfit(place: Place) -> list[Violation]:
         told = refused.violations or (Violation("value", f"{place.core.capabilities.title} has no update"),)
         return [Violation(f"{place.target}: {one.field}", one.problem, one.remedy) for one in told]
     return []
+
+
+def _require_all(tried: EverywhereResult) -> None:
+    """Refuse a rotation that could not be written everywhere, as its rehearsal found.
+
+    Raises:
+        SecretBridgeError: of the first target where something is in the way; the others are named with it.
+    """
+    failed = [(one.target, one.error) for one in tried.not_applied]
+    if not failed:
+        return
+    _, first = failed[0]
+    first.message = "; ".join(f"{target}: {error.message.rstrip('.')}" for target, error in failed) + "."
+    first.args = (first.message,)
+    first.applied = False
+    raise first.with_traceback(None)
 
 
 async def _verified(

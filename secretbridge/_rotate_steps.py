@@ -96,7 +96,7 @@ class Steps:
         try:
             if callable(self.revoke):
                 self.revoke(old)
-            elif self.revoke is not None:
+            elif self.revoke is not None:  # pragma: no branch - asked only where there is one
                 text = old.get_secret_value()
                 output_of(
                     self.revoke,

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config import _access
-from secretbridge._config._command import output_of
 from secretbridge._config._references import Malformed
 from secretbridge._location import is_postgres
 from secretbridge._models import secret_str
@@ -99,7 +98,13 @@ def asker(reference: Reference, folder: Path, place: str) -> Asker:
         return Asker(lambda: _keyring(*words), place, KEPT)
     if reference.scheme == "vault":
         return Asker(lambda: _vault(*words), place, KEPT)
-    return Asker(lambda: decoded(output_of(words, folder, reference.time_limit, MOST)), place, KEPT)
+
+    def ask() -> str:
+        from secretbridge._config._command import output_of  # late: few credentials come from a command
+
+        return decoded(output_of(words, folder, reference.time_limit, MOST))
+
+    return Asker(ask, place, KEPT)
 
 
 def missing_library(reference: Reference) -> tuple[str, str]:

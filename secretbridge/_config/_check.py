@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge._config._plain import plain
@@ -38,6 +37,8 @@ class Finding(NamedTuple):
 def nearest(written: str, known: Iterable[str]) -> str:
     """Give the remedy for an unknown word: the nearest known one, or all."""
     choice = sorted(known)
+    from difflib import get_close_matches  # late: mostly nothing is wrong
+
     close = get_close_matches(written.lower(), choice, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(choice)}"
 
@@ -115,12 +116,13 @@ def _finding(where: Path, kind: type[ConnectionTable], row: Mapping[str, Any]) -
 
     keys = tuple(part for part in row["loc"] if isinstance(part, str) and part not in TAGS)
     path = (*where, *keys)
+    last = keys[-1]
     known: Mapping[str, Any] = kind.model_fields
     if len(keys) > 1 and keys[0] in {"retry", "timeout"}:
         known = (RetryTable if keys[0] == "retry" else TimeoutTable).model_fields
     if row["type"] == "extra_forbidden":
-        return Finding(path, "unknown key", nearest(keys[-1], known))
-    key = keys[-1] if keys[-1] in known else "an entry"
+        return Finding(path, "unknown key", nearest(last, known))
+    key = last if last in known else "an entry"
     if row["type"] == "missing":
         return Finding(path, f"{key} is missing", "add it; see docs/connections.md")
     cause = row.get("ctx", {}).get("error")

@@ -47,7 +47,6 @@ def output_of(
         Malformed: it could not be started, took too long, wrote too much, or failed.
     """
     until = time.monotonic() + time_limit
-    reason = ""
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own command, not through a shell
             words,
@@ -60,8 +59,14 @@ def output_of(
         )
     except (OSError, ValueError) as failure:
         reason = (failure.strerror if isinstance(failure, OSError) else "") or "malformed"
-    if reason:
-        raise Malformed(f"the command cannot be started ({reason})", "check the program's name and PATH")
+    else:
+        return _answered(process, fed, until, time_limit, most)
+    raise Malformed(f"the command cannot be started ({reason})", "check the program's name and PATH")
+
+
+def _answered(
+    process: subprocess.Popen[bytes], fed: bytes, until: float, time_limit: float, most: int
+) -> bytes:
     try:
         _feed(process, fed)
         content = _bounded(process, until, time_limit, most)
@@ -111,7 +116,7 @@ def _too_long(time_limit: float) -> Malformed:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the command and what it started, unless it has ended by itself."""
-    if process.stdout is not None:
+    if process.stdout is not None:  # pragma: no branch - a pipe was asked for
         process.stdout.close()
     if process.returncode is None:  # not asked anew: until it is reaped nobody else can have its number
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from secretbridge._config import _file, _search
-from secretbridge._config._environment import BUILT_IN, from_environment
+from secretbridge._config._environment import BUILT_IN, from_environment, options_told
 from secretbridge._config._provider import provider_of
 from secretbridge.errors import InvalidRequest, Violation
 
@@ -74,7 +74,8 @@ def connect(
     from secretbridge._sync import SecretBridge
 
     provider, settings = _opened(name, config)
-    return SecretBridge(provider, **{**settings, **options})
+    given: dict[str, Any] = {**settings, **options}
+    return SecretBridge(provider, **given)
 
 
 def connect_async(
@@ -96,7 +97,8 @@ def connect_async(
     from secretbridge._async import AsyncSecretBridge
 
     provider, settings = _opened(name, config)
-    return AsyncSecretBridge(provider, **{**settings, **options})
+    given: dict[str, Any] = {**settings, **options}
+    return AsyncSecretBridge(provider, **given)
 
 
 def connect_vault(name: str = "vault", *, config: str | os.PathLike[str] | None = None) -> Vault:
@@ -160,6 +162,7 @@ def _opened(name: str, config: str | os.PathLike[str] | None) -> tuple[Provider,
     if chosen is None:
         if name in BUILT_IN:
             return from_environment(name), {}
-        known += [f"{each} (environment variables)" for each in sorted(BUILT_IN)]
+        told = [each for each in sorted(BUILT_IN) if options_told(each) is not None]
+        known += [f"{each} (environment variables)" for each in told]
     remedy = f"known are {', '.join(known)}" if known else _ADD
     raise InvalidRequest(violations=[Violation("name", "no connection has this name", remedy)])

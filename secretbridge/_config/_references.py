@@ -62,7 +62,7 @@ def reference(written: object) -> Reference:
     if not isinstance(written, str):
         raise Malformed("is not a reference", _remedy())
     name, colon, rest = written.partition(":")
-    scheme = next((scheme for scheme in SCHEMES if scheme == name), None)
+    scheme = name if name in SCHEMES else None
     if not colon or scheme is None:
         raise Malformed(
             "is written in clear, or is no reference",

@@ -21,8 +21,10 @@ __all__ = ["OWN", "TAGS", "ConnectionTable", "Other", "json_schema"]
 
 
 def _pace(written: object) -> float | Literal["provider", "off"]:
-    if written == "provider" or written == "off":  # noqa: PLR1714 - mypy narrows to the two texts
-        return written
+    if written == "provider":
+        return "provider"
+    if written == "off":
+        return "off"
     if isinstance(written, (int, float)) and not isinstance(written, bool) and 0 < written < float("inf"):
         return float(written)
     raise Malformed("is not a rate", 'write "provider", "off" or requests a minute')
@@ -99,11 +101,11 @@ _Create = Annotated[bool, Field(description="Whether an absent file reads as emp
 _Allow = Annotated[bool, Field(description="Allow a base_url without TLS beyond loopback.")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+class _Table(BaseModel, frozen=True):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class RetryTable(_Table):
+class RetryTable(_Table, frozen=True):
     """When an exchange is repeated."""
 
     attempts: Annotated[int, Field(ge=1, le=100, description="Tries in all; 1 repeats nothing.")] = 4
@@ -113,7 +115,7 @@ class RetryTable(_Table):
     max_retry_after: Annotated[_Seconds, Field(description="Seconds that a provider may ask for.")] = 60.0
 
 
-class TimeoutTable(_Table):
+class TimeoutTable(_Table, frozen=True):
     """How long each step of an exchange may take."""
 
     connect: Annotated[_Limit, Field(description="Seconds for the connection, TLS included.")] = 5.0
@@ -133,7 +135,7 @@ _TimeoutOption = Annotated[
 ]
 
 
-class ConnectionTable(_Table):
+class ConnectionTable(_Table, frozen=True):
     """What every connection may hold besides its provider's own options."""
 
     provider: str
@@ -142,7 +144,7 @@ class ConnectionTable(_Table):
     pace: Pace = _LEFT_OUT
 
 
-class IoNetTable(ConnectionTable):
+class IoNetTable(ConnectionTable, frozen=True):
     """io.net: exactly one of api_key, bearer and token."""
 
     model_config = ConfigDict(
@@ -156,7 +158,7 @@ class IoNetTable(ConnectionTable):
     allow_http: _Allow = _LEFT_OUT
 
 
-class WixTable(ConnectionTable):
+class WixTable(ConnectionTable, frozen=True):
     """Wix: exactly one of site_id and account_id."""
 
     model_config = ConfigDict(
@@ -170,7 +172,7 @@ class WixTable(ConnectionTable):
     allow_http: _Allow = _LEFT_OUT
 
 
-class InsForgeTable(ConnectionTable):
+class InsForgeTable(ConnectionTable, frozen=True):
     """One InsForge project."""
 
     provider: Literal["insforge"]
@@ -179,7 +181,7 @@ class InsForgeTable(ConnectionTable):
     allow_http: _Allow = _LEFT_OUT
 
 
-class AppfarmTable(ConnectionTable):
+class AppfarmTable(ConnectionTable, frozen=True):
     """One endpoint of an Appfarm solution, in one environment."""
 
     provider: Literal["appfarm"]
@@ -190,7 +192,7 @@ class AppfarmTable(ConnectionTable):
     allow_http: _Allow = _LEFT_OUT
 
 
-class LocalTable(ConnectionTable):
+class LocalTable(ConnectionTable, frozen=True):
     """The embedded vault, in one environment; relative paths start from the file's folder."""
 
     provider: Literal["local"]
@@ -201,7 +203,7 @@ class LocalTable(ConnectionTable):
     account_key: Credential = _LEFT_OUT
 
 
-class DotenvTable(ConnectionTable):
+class DotenvTable(ConnectionTable, frozen=True):
     """A dotenv file; a relative path starts from the folder of this configuration."""
 
     provider: Literal["dotenv"]
@@ -209,7 +211,7 @@ class DotenvTable(ConnectionTable):
     create: _Create = _LEFT_OUT
 
 
-class JsonFileTable(ConnectionTable):
+class JsonFileTable(ConnectionTable, frozen=True):
     """A JSON file of names and texts; a relative path starts from the folder of this configuration."""
 
     provider: Literal["jsonfile"]
@@ -217,7 +219,7 @@ class JsonFileTable(ConnectionTable):
     create: _Create = _LEFT_OUT
 
 
-class EnvironTable(ConnectionTable):
+class EnvironTable(ConnectionTable, frozen=True):
     """The environment variables of the process, to read from."""
 
     provider: Literal["environ"]
@@ -239,7 +241,7 @@ OWN: Final[dict[str, type[ConnectionTable]]] = {
 }
 
 
-class Other(ConnectionTable):
+class Other(ConnectionTable, frozen=True):
     """A provider of another package: its credentials apart, its other options as it calls them."""
 
     model_config = ConfigDict(extra="allow")
@@ -252,7 +254,7 @@ def _kind(table: Any) -> str:  # noqa: ANN401 - pydantic hands in whatever stand
     return provider if provider in OWN else "other"
 
 
-class _File(_Table):
+class _File(_Table, frozen=True):
     """Named connections of secretbridge."""
 
     connections: dict[

@@ -390,33 +390,31 @@ class Vault(Decided):
         """
 
         def work(change: Change, operation_id: bytes) -> Record:
-            return self._update(change, operation_id, changes, name=name, id=id, if_version=if_version)
+            return self._update(change, operation_id, changes, act, if_version)
 
-        mask = _mask(changes)
-        return self._write(work, Act(_records.UPDATE, "update", (), name, id, mask))
+        act = Act(_records.UPDATE, "update", (), name, id, _mask(changes))
+        return self._write(work, act)
 
     def _update(
         self,
         change: Change,
         operation_id: bytes,
         changes: Mapping[str, object],
-        *,
-        name: str | None,
-        id: str | None,
+        act: Act,
         if_version: int | None,
     ) -> Record:
-        held = self._held(change, "update", name, id)
+        held = self._held(change, "update", act.name, act.id)
         record = held.record
         _decisions.check_update(change.rights, record, changes, shared=held.shared)
         if if_version is not None and if_version != record.version:
             raise _refusals.conflict(record, if_version)
         updated = _changed(record, changes, version=record.version + 1, at=change.now)
         if updated.name == record.name:
-            change.save(_records.UPDATE, operation_id, updated, held, _mask(changes))
+            change.save(_records.UPDATE, operation_id, updated, held, act.fields)
             return updated
         if _rename.taken(change, updated.name, held):
             raise _refusals.exists("update", updated.name)
-        return _rename.rename(change, operation_id, held, updated, _mask(changes))
+        return _rename.rename(change, operation_id, held, updated, act.fields)
 
     def delete(self, *, name: str | None = None, id: str | None = None) -> None:
         """Delete the value of this environment; the version counter and the history stay.
@@ -501,7 +499,8 @@ class Vault(Decided):
             if write.creates:
                 _decisions.require(change.rights, "create", CREATE, name=name)
                 return self._create(change, operation_id, name, fields)
-            return self._update(change, operation_id, fields, name=name, id=None, if_version=write.if_version)
+            act = Act(_records.UPDATE, "update", (), name, None, _mask(fields))
+            return self._update(change, operation_id, fields, act, write.if_version)
         except _outcomes.REFUSALS as error:
             return error.with_traceback(None)  # whose frames hold what was being written
 
@@ -597,15 +596,15 @@ def _changed(record: Record, changes: Mapping[str, Any], *, version: int, at: in
     given = changes.get
     value: SecretValue | None = given("value")
     expires_at: datetime | None = given("expires_at", record.expires_at)
-    return Record(
-        id=record.id,
-        name=given("new_name", record.name),
-        value=value.get_secret_value() if value is not None else record.value,
-        description=given("description", record.description),
-        active=given("active", record.active),
-        protected=given("protected", record.protected),
-        expires_at=expires_at.astimezone(UTC) if expires_at is not None else None,
-        created_at=record.created_at,
-        updated_at=_records.moment(at),
-        version=version,
+    return Record(  # in the order of its fields, as decode_record() does
+        record.id,
+        given("new_name", record.name),
+        value.get_secret_value() if value is not None else record.value,
+        given("description", record.description),
+        given("active", record.active),
+        given("protected", record.protected),
+        expires_at.astimezone(UTC) if expires_at is not None else None,
+        record.created_at,
+        _records.moment(at),
+        version,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -326,20 +327,26 @@ class AdministeredVault(GovernedVault):
 
         self._write(work, Act(_records.RETENTION_SET, "set the retention", (ADMINISTER,), said))
 
-    def purge(self, name: str | None, *, older_versions: bool, deleted: bool) -> Purged:
+    def purge(
+        self, name: str | None, *, older_versions: bool, deleted: bool, dry_run: bool = False
+    ) -> Purged:
         """Remove for good, a few hundred values to a transaction, and bring it to the file at once.
+
+        A dry run goes the same way, and takes each transaction back before its end.
 
         Raises:
             SecretNotFound: there never was a secret of this name here.
             SecretExists: it is to be removed as deleted, and is not deleted.
         """
-        removal = _purge.Removal(older_versions=older_versions, deleted=deleted)
+        removal = _purge.Removal(older_versions=older_versions, deleted=deleted, dry_run=dry_run)
         if name is not None:
             act = Act(_records.PURGED, "purge", (ADMINISTER,), name)
-            self._write(lambda change, id_: self._purge_one(change, id_, name, removal), act)
+            with suppress(_purge.TakenBack):
+                self._write(lambda change, id_: self._purge_one(change, id_, name, removal), act)
         else:
             self._purge_all(removal)
-        return Purged(removal.secrets, removal.versions, pending=not self._store.wipe())
+        pending = not dry_run and not self._store.wipe()
+        return Purged(removal.secrets, removal.versions, pending=pending)
 
     def _purge_one(self, change: Change, operation_id: bytes, name: str, removal: _purge.Removal) -> None:
         change.spare_id = operation_id
@@ -349,6 +356,7 @@ class AdministeredVault(GovernedVault):
         _decisions.check_reach(change.rights, held.record, shared=held.shared, word="purge")
         removal.one(change, held)
         removal.beside(change, held)
+        removal.end(None)
 
     def _purge_all(self, removal: _purge.Removal) -> None:
         act = Act(_records.PURGED, "purge", (ADMINISTER,))
@@ -356,13 +364,15 @@ class AdministeredVault(GovernedVault):
 
         def work(change: Change, operation_id: bytes) -> _purge.Place | None:
             change.spare_id = operation_id
-            return removal.next_batch(change, after) if after is not None else None
+            return removal.end(removal.next_batch(change, after) if after is not None else None)
 
         begun = False
         while after is not None:
             try:
                 after = self._write(work, act)
                 begun = True
+            except _purge.TakenBack as rehearsed:
+                after = rehearsed.following
             except SecretBridgeError as error:
                 if begun:
                     error.applied = None  # a part was removed; purging again goes on with the rest

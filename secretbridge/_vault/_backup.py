@@ -54,7 +54,7 @@ def backup(
     folder = Path(os.path.realpath(path.expanduser().parent))
     target = folder / path.name
     vault = store.path if isinstance(store, SqliteStore) else None
-    failure: VaultError | None = None
+    failure: VaultError
     placed = False
     try:
         _check_target(target, vault, overwrite=overwrite)
@@ -81,9 +81,9 @@ def backup(
         failure = _files.os_failure(problem, f"writing the backup {target}")
         if placed:
             failure.applied = None  # it is there; whether a power failure leaves it there is not known
-    if failure is not None:
-        raise failure
-    return verified
+    else:
+        return verified
+    raise failure
 
 
 def _check_target(target: Path, vault: Path | None, *, overwrite: bool) -> None:

@@ -54,7 +54,7 @@ class Change:
         rows: the transaction's rows.
         keyring: the vault's keys.
         environment: the number of the environment.
-        known: the state as this process wrote it last, or None.
+        known: the state as this process wrote it last, from now on this change's; or None.
 
     Attributes:
         policy: the rules that hold in the transaction.
@@ -86,7 +86,7 @@ class Change:
             keyring.learn(rows.data_keys())
         self._keys = keyring.current
         if known is not None and known.row == row:
-            self.state = known.state.copy()
+            self.state = known.state
         else:
             self.state = _sealed.open_state(keyring, row)
         self.now = _sealed.now()
@@ -288,7 +288,7 @@ class Change:
         """Write the state back."""
         row = _sealed.seal_state(self._keyring, self.state)
         self.rows.save_state(row)
-        return Known(row, self.state)
+        return new_tuple(Known, (row, self.state))
 
     # Renaming; see _rename
 
@@ -471,6 +471,7 @@ def find_named(
     rows: Rows, keyring: Keyring, name: str, environment: int
 ) -> tuple[SecretRow | None, ValueRow | None]:
     """The row of a name, whatever data key it is under, and its value in one environment."""
+    found: tuple[SecretRow | None, ValueRow | None] = (None, None)
     for index in keyring.name_indexes(name):
         found = rows.named(index, environment)
         if found[0] is not None:

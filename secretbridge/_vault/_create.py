@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from secretbridge._durable import sync_folder
 from secretbridge._vault import _crypto, _files, _keys, _policy, _records, _rows, _sealed, _sqlite
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from secretbridge._vault._openers import Opener, Slot
+
+    #: Called, under the lock, only where there is no vault yet; gives what writes the first rows.
+    Creation: TypeAlias = Callable[[], Callable[[_rows.Rows], None]]
 
 _FIRST: Final = 1  # the number of the first slot, key epoch, policy epoch and log line
 _JOURNALS: Final = ("-wal", "-shm", "-journal")

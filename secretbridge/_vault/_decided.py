@@ -142,32 +142,32 @@ class Decided:
             return result
 
         written = False
-        refusal: SecretBridgeError | None = None
+        refusal: SecretBridgeError
         try:
             result = self._store.transact(operation_id, inside)
             written = True
         except _outcomes.REFUSALS as error:
             refusal = error
+        else:
+            return result
         finally:
             if not written:
                 self._waiting.give_back(lines, self._flush)
-        if refusal is not None:
-            self._refused(act, refusal)
-            raise refusal
-        return result
+        self._refused(act, refusal)
+        raise refusal
 
     def _decided(self, act: Act, work: Callable[[], T], *, noted: bool = True) -> T:
-        refusal: SecretBridgeError | None = None
+        refusal: SecretBridgeError
         try:
             result = work()
         except _outcomes.REFUSALS as error:
             refusal = error
-        if refusal is not None:
-            self._refused(act, refusal)
-            raise refusal
-        if noted and self._policy.audit_reads != "off":
-            self._keep([self._line(act, result if isinstance(result, Record) else None)])
-        return result
+        else:
+            if noted and self._policy.audit_reads != "off":
+                self._keep([self._line(act, result if isinstance(result, Record) else None)])
+            return result
+        self._refused(act, refusal)
+        raise refusal
 
     # The audit trail
 
@@ -229,6 +229,7 @@ class Decided:
         self._store.transact(operation_id, inside)
 
     def _change(self, rows: Rows) -> Change:
-        change = Change(rows, self._keyring, self._environment, self._last_state)
+        known, self._last_state = self._last_state, None  # what fails half-way must not leave it changed
+        change = Change(rows, self._keyring, self._environment, known)
         change.principal = self._principal
         return change

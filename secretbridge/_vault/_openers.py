@@ -12,7 +12,6 @@ from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
-from secretbridge import _credentials
 from secretbridge._vault import _crypto, _files
 from secretbridge._vault._crypto import ARGON2_DEFAULT, NOWHERE, Argon2, Cipher, damaged
 from secretbridge.errors import VaultError, VaultLocked
@@ -277,14 +276,21 @@ def opener(credential: Credential, *, new: bool) -> Opener:
         VaultLocked: there is no key where the credential says, or none that is whole.
         VaultError: others can read or change it, or what keeps it failed.
     """
+    from secretbridge import _credentials  # late: a glance at the names needs a key file's opener alone
+
     if isinstance(credential, _credentials.Passphrase):
         return Opener(PASSPHRASE, credential.encoded())
     if isinstance(credential, _credentials.ExternalKey):
         return ExternalOpener(credential.wrapper, credential.name)
     if isinstance(credential, _credentials.KeyFile):
-        return Opener(KEY_FILE, _key_in_file(Path(credential.path), new=new))
-    kinds = {_credentials.EnvironmentKey: ENVIRONMENT, _credentials.KeyringKey: KEYRING}
+        return opener_of_file(Path(credential.path), new=new)
+    kinds: dict[type, int] = {_credentials.EnvironmentKey: ENVIRONMENT, _credentials.KeyringKey: KEYRING}
     return Opener(kinds.get(type(credential), ACCOUNT), credential.key())
+
+
+def opener_of_file(path: Path, *, new: bool) -> Opener:
+    """The opener of a key file; arguments and errors as for :func:`opener`."""
+    return Opener(KEY_FILE, _key_in_file(path, new=new))
 
 
 def _key_in_file(path: Path, *, new: bool) -> bytes:

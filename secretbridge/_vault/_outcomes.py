@@ -43,7 +43,7 @@ _REFUSALS: Final[tuple[tuple[type[SecretBridgeError], int, str], ...]] = (
     (InvalidRequest, 12, "invalid"),
     (SlotNeeded, 14, "slot needed"),
 )
-REFUSALS: Final = tuple(kind for kind, _, _ in _REFUSALS)
+REFUSALS: Final[tuple[type[SecretBridgeError], ...]] = tuple(kind for kind, _, _ in _REFUSALS)
 #: Refused to whoever asked: in the trail whether reads are audited or not.
 DENIALS: Final = (GrantMissing, OutOfScope, AccountExpired, VaultLocked)
 _WORDS: Final = {number: word for _, number, word in _REFUSALS} | {

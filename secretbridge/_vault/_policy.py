@@ -111,11 +111,10 @@ def decode(plain: bytes) -> Policy:
 
 
 def _principal(found: dict[str, Any]) -> Principal:
-    return Principal(
-        **{
-            **found,
-            "roles": tuple(found["roles"]),
-            "permissions": tuple(found["permissions"]),
-            "environments": None if found["environments"] is None else tuple(found["environments"]),
-        }
-    )
+    whole: dict[str, Any] = {
+        **found,
+        "roles": tuple(found["roles"]),
+        "permissions": tuple(found["permissions"]),
+        "environments": None if found["environments"] is None else tuple(found["environments"]),
+    }
+    return Principal(**whole)

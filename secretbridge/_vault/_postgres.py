@@ -22,11 +22,11 @@ from secretbridge._vault._rows import FIND, FIND_ID, PAGE, Rows
 from secretbridge.errors import VaultBusy, VaultDamaged, VaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from secretbridge._location import PostgresUrl
+    from secretbridge._vault._create import Creation
     from secretbridge._vault._postgres_session import Session
-    from secretbridge._vault._storage import Creation
 
 T = TypeVar("T")
 
@@ -342,7 +342,7 @@ class PostgresStore:
             time.sleep(random.uniform(0.5, 1) * _PAUSE)  # noqa: S311 - jitter, no secret
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self) -> Generator[None]:
         """Keep this process's other threads from writing."""
         if not self._writer.using.acquire(timeout=self._busy_timeout):
             raise VaultBusy("Another thread held the vault for longer than we wait.", advice="Try again.")

@@ -22,6 +22,14 @@ class Place(NamedTuple):
     secret: bytes
 
 
+class TakenBack(Exception):
+    """Ends the transaction of a dry run before its commit; it says where to go on."""
+
+    def __init__(self, following: Place | None) -> None:
+        super().__init__()
+        self.following = following
+
+
 @dataclass(slots=True, kw_only=True)
 class Removal:
     """What is to be removed, and what has been.
@@ -29,10 +37,12 @@ class Removal:
     Args:
         older_versions: every version but the newest one with a content, and not just what retention drops.
         deleted: deleted secrets too.
+        dry_run: only count; each transaction is taken back.
     """
 
     older_versions: bool
     deleted: bool
+    dry_run: bool = False
     secrets: int = 0
     versions: int = 0
 
@@ -54,6 +64,16 @@ class Removal:
         if after.environment != EVERYWHERE and change.rights.environments is None:
             return Place(EVERYWHERE, b"")
         return None
+
+    def end(self, following: Place | None) -> Place | None:
+        """End a transaction: gives where to go on, or takes back what a dry run did.
+
+        Raises:
+            TakenBack: it is a dry run.
+        """
+        if self.dry_run:
+            raise TakenBack(following)
+        return following
 
     def one(self, change: Change, held: Held) -> None:
         """Remove what is to be removed of one value."""

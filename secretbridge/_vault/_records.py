@@ -74,7 +74,7 @@ _NO_SECRET: Final = bytes(16)
 _EVERYWHERE: Final = 0  # where the values of shared secrets stand
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Record:
     """A secret as the vault holds it in one environment, or for all of them. Nobody changes one.
 
@@ -152,20 +152,6 @@ class State:
     digest: int
     version_floor: int
 
-    def copy(self) -> State:
-        """A state to change, while this one stays."""
-        return State(
-            self.vault,
-            self.key_epoch,
-            self.policy_epoch,
-            self.sequence,
-            self.chain,
-            self.secrets,
-            self.values,
-            self.digest,
-            self.version_floor,
-        )
-
 
 def encode_record(record: Record, environment: int, *, deleted: bool = False) -> bytes:
     """The plaintext of a record. A deleted one keeps its name and version and nothing else to keep."""
@@ -212,31 +198,27 @@ def decode_record(plain: bytes, secret: bytes, environment: int, *, with_value: 
             _RECORD.unpack_from(plain)
         )
     except error:
-        encoding = 0
+        encoding = flags = where = version = expires = created = updated = 0
+        name_len = value_len = description_len = 0
     if not encoding or where != environment:
         raise damaged()
     value_at = _RECORD.size + name_len
     description_at = value_at + value_len
     if encoding != FORMAT or len(plain) != description_at + description_len:
         raise damaged()
-    return Record(
-        id=secret.hex(),
-        name=plain[_RECORD.size : value_at].decode("utf-8", "surrogatepass"),
-        value=(
-            plain[value_at:description_at].decode("utf-8", "surrogatepass")
-            if with_value and flags & _HAS_VALUE
-            else None
-        ),
-        description=(
-            plain[description_at:].decode("utf-8", "surrogatepass") if flags & _HAS_DESCRIPTION else None
-        ),
-        active=flags & _ACTIVE != 0,
-        protected=flags & _PROTECTED != 0,
-        expires_at=moment(expires) if flags & _HAS_EXPIRY else None,
-        created_at=_EPOCH + timedelta(0, 0, created),
-        updated_at=_EPOCH + timedelta(0, 0, updated),
-        version=version,
-        elsewhere=flags & _ELSEWHERE != 0,
+    told = with_value and flags & _HAS_VALUE
+    return Record(  # in the order of its fields: keywords would take as long again
+        secret.hex(),
+        plain[_RECORD.size : value_at].decode("utf-8", "surrogatepass"),
+        plain[value_at:description_at].decode("utf-8", "surrogatepass") if told else None,
+        plain[description_at:].decode("utf-8", "surrogatepass") if flags & _HAS_DESCRIPTION else None,
+        flags & _ACTIVE != 0,
+        flags & _PROTECTED != 0,
+        moment(expires) if flags & _HAS_EXPIRY else None,
+        _EPOCH + timedelta(0, 0, created),
+        _EPOCH + timedelta(0, 0, updated),
+        version,
+        flags & _ELSEWHERE != 0,
     )
 
 
@@ -350,4 +332,4 @@ def microseconds(when: datetime) -> int:
 
 def moment(since_1970: int) -> datetime:
     """The aware moment, in UTC, of :func:`microseconds`."""
-    return _EPOCH + timedelta(microseconds=since_1970)
+    return _EPOCH + timedelta(0, 0, since_1970)

@@ -100,6 +100,6 @@ PRAGMAS: Final = (
     ("cell_size_check", "ON", 1),
     ("mmap_size", "0", 0),
     ("temp_store", "MEMORY", 2),
-    # Large enough that finding one of 100,000 entries costs what finding one of 1,000 does; taken as used.
-    ("cache_size", "-65536", -65536),
+    # KiB, taken as used. With 100,000 entries eight times as much makes a get 4 % faster, and an update not.
+    ("cache_size", "-8192", -8192),
 )

@@ -180,9 +180,9 @@ def build(path: Path, fill: Callable[[Rows], None]) -> None:
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN")  # before the tables: else each of them waits for the disk by itself
         for statement in _schema.CREATE:
             connection.execute(statement)
-        connection.execute("BEGIN")
         fill(Rows(connection))
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from secretbridge._location import PostgresUrl
 from secretbridge._vault import _files
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from secretbridge._vault._create import Creation
     from secretbridge._vault._rows import Rows
-
-    #: Called, under the lock, only where there is no vault yet; gives what writes the first rows.
-    Creation: TypeAlias = Callable[[], Callable[[Rows], None]]
 
 T = TypeVar("T")
 
@@ -30,6 +28,7 @@ class Store(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether nothing can be written here."""
+        raise NotImplementedError
 
     def connect(self, create: Creation | None = None) -> None:
         """Open the store; where there is no vault, ``create`` makes one."""
@@ -42,9 +41,11 @@ class Store(Protocol):
 
     def page(self, after: bytes, environment: int, limit: int) -> list[tuple[Any, ...]]:
         """The same for the next values of an environment, in the order the secrets were made."""
+        raise NotImplementedError
 
     def snapshot(self, work: Callable[[Rows], T]) -> T:
         """Run ``work``, which only reads, on rows that nothing changes meanwhile."""
+        raise NotImplementedError
 
     def transact(self, operation_id: bytes, work: Callable[[Rows], T]) -> T:
         """Run ``work`` in one durable transaction, alone of all writers, or not at all.
@@ -52,9 +53,11 @@ class Store(Protocol):
         The operation's id is in the log row that ``work`` appends; it settles a commit of unknown outcome.
         What is raised has ``applied`` False, or None where the outcome could not be settled.
         """
+        raise NotImplementedError
 
     def wipe(self) -> bool:
         """Bring what was removed out of the store's journal; False where it cannot be, or not yet."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Close it; twice is once."""

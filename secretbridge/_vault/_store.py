@@ -19,10 +19,10 @@ from secretbridge._vault._rows import FIND, FIND_ID, PAGE, Rows
 from secretbridge.errors import VaultBusy, VaultError, VaultReadOnly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Generator
     from pathlib import Path
 
-    from secretbridge._vault._storage import Creation
+    from secretbridge._vault._create import Creation
 
 T = TypeVar("T")
 
@@ -156,6 +156,7 @@ class SqliteStore:
         if connection is not None:
             return connection
         failure: VaultError | None = None
+        frozen = False
         try:
             if not self._exists() and create is not None:
                 _create.check_vacant(self.path)
@@ -281,16 +282,16 @@ class SqliteStore:
             _roll_back(connection)  # of no effect where the commit was made; Ctrl-C may come just before it
 
     def _attempt(self, connection: sqlite3.Connection, operation_id: bytes, work: Callable[[Rows], T]) -> T:
-        failure: VaultError | None = None
+        failure: VaultError
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = work(Rows(connection))
         except _sqlite.FAILURES as problem:
             failure = _sqlite.translated(problem, self.path)
-        if failure is not None:
-            raise failure
-        self._commit(connection, operation_id)
-        return result
+        else:
+            self._commit(connection, operation_id)
+            return result
+        raise failure
 
     def _commit(self, connection: sqlite3.Connection, operation_id: bytes) -> None:
         try:
@@ -342,7 +343,7 @@ class SqliteStore:
         return self.exclusively(emptied)
 
     @contextmanager
-    def _exclusive(self) -> Iterator[None]:
+    def _exclusive(self) -> Generator[None]:
         self._enter()
         try:
             yield

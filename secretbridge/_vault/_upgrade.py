@@ -105,6 +105,7 @@ def _environments(plain: bytes) -> dict[str, int]:
         VaultDamaged: it is none.
     """
     found: dict[str, int] = {}
+    at = 0
     try:
         (count,) = _COUNT.unpack_from(plain)
         at = _COUNT.size

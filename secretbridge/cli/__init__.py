@@ -9,13 +9,19 @@ terminal.
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
+
+#: What the completion scripts set.
+_COMPLETE: Final = "_SECRETBRIDGE_COMPLETE"
+#: Objects that are made before cycles are looked for; Python's own is 700.
+_SELDOM: Final = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +34,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; docs/cli.md lists them.
     """
     try:
+        return _as_a_process() if arguments is None else _called(arguments)
+    except KeyboardInterrupt:  # before or after the command itself, which tells more
+        return 130
+
+
+def _as_a_process() -> int:
+    """Run what this process was started for.
+
+    Most commands live for a moment: looking for cycles while modules load, and once more in everything at
+    the end, is a fifth of what a listing takes. A long migration is looked through all the same.
+    """
+    import gc
+
+    gc.set_threshold(_SELDOM)
+    try:
+        return _called(None)
+    finally:
+        gc.freeze()
+
+
+def _called(arguments: Sequence[str] | None) -> int:
+    if _COMPLETE in os.environ:
+        from secretbridge.cli._quick import answered
+
+        if answered():
+            return 0
+    try:
         import click as _  # noqa: F401 - asked for here so that its absence can be told in a sentence
     except ModuleNotFoundError:
         sys.stderr.write(
@@ -36,9 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Do: pip install 'secretbridge[cli]'\n"
         )
         return 2
-    try:
-        from secretbridge.cli._run import run
+    from secretbridge.cli._run import run
 
-        return run(arguments)
-    except KeyboardInterrupt:  # before or after the command itself, which tells more
-        return 130
+    return run(arguments)

@@ -12,7 +12,7 @@ from secretbridge.cli._stores import vault_given
 if TYPE_CHECKING:
     from secretbridge import ChangeInfo
 
-__all__ = ["UNFINISHED", "change_row", "go_on_with", "is_change", "refuse_change", "to_go_on"]
+__all__ = ["UNFINISHED", "begun", "change_row", "go_on_with", "is_change", "refuse_change", "to_go_on"]
 
 UNFINISHED: Final = frozenset({"interrupted", "incomplete"})
 _CHANGE: Final = re.compile("(?:change|rotation)-[0-9a-f]+")
@@ -58,11 +58,11 @@ def to_go_on(one: ChangeInfo) -> str:
     return f"secretbridge resume {one.id}{vault_given(one.vault)} --obtain COMMAND{revoke}"
 
 
-def go_on_with(session: Session, run: str, vault: str | None, steps: dict[str, Any]) -> None:
-    """Go on with a change or a rotation.
+def begun(session: Session, run: str) -> ChangeInfo:
+    """Give what the journals tell of a change or a rotation.
 
     Raises:
-        Stop: there is no such run, or it is not done after that either.
+        Stop: there is no such run.
     """
     from secretbridge import changes
 
@@ -75,6 +75,16 @@ def go_on_with(session: Session, run: str, vault: str | None, steps: dict[str, A
             do="secretbridge runs --all lists them.",
             code=Code.FAILED,
         )
+    return found
+
+
+def go_on_with(session: Session, run: str, vault: str | None, steps: dict[str, Any]) -> None:
+    """Go on with a change or a rotation.
+
+    Raises:
+        Stop: there is no such run, or it is not done after that either.
+    """
+    found = begun(session, run)
     if not found.named:
         raise Stop(
             "The run was not begun here; nothing was changed.",

@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-__all__ = ["connection_names", "offered", "run_ids", "secret_names"]
+__all__ = ["connection_names", "harmless", "offered", "run_ids", "secret_names"]
 
 #: What no shell takes for anything else. Other names are not offered: a shell puts them on the line as
 #: they are.
 _HARMLESS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@%+/-]*")
-_MOST: Final = 1000
-_FILES: Final = frozenset({"dotenv", "jsonfile", "environ"})
 
 
 def offered(words: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:
     """Give the words that begin so and are harmless on a command line."""
     from click.shell_completion import CompletionItem
 
-    return [
-        CompletionItem(word) for word in words if word.startswith(incomplete) and _HARMLESS.fullmatch(word)
-    ]
+    return [CompletionItem(word) for word in harmless(words, incomplete)]
+
+
+def harmless(words: Iterable[str], incomplete: str) -> list[str]:
+    """Give the words that begin so and that no shell takes for anything else."""
+    return [word for word in words if word.startswith(incomplete) and _HARMLESS.fullmatch(word)]
 
 
 def connection_names(config: str | None) -> list[str]:
@@ -47,31 +48,19 @@ def run_ids() -> list[str]:
     from secretbridge import changes, migrate
 
     with suppress(Exception):
-        return [*(one.id for one in changes() if one.state != "done"), *(one.id for one in migrate.runs())]
+        return [
+            *(one.id for one in changes() if one.state not in {"done", "forgotten"}),
+            *(one.id for one in migrate.runs()),
+        ]
     return []
 
 
 def secret_names(store: str, config: str | None) -> list[str]:
     """Give the names in a store that opens without a prompt and without a network."""
+    from secretbridge import secret_names as names
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with suppress(Exception):
-            return _names(store, config)
+            return names(store, config=config)
     return []
-
-
-def _names(store: str, config: str | None) -> list[str]:
-    from secretbridge import connect, connect_vault, connections
-
-    meant = next((one for one in connections(config=config) if one.name == store), None)
-    if meant is None:
-        return []
-    if meant.provider == "local":
-        location = connect_vault(store, config=config).location()
-        if "passphrase" in meant.options or location is None or not location.exists():
-            return []
-    elif meant.provider not in _FILES:
-        return []
-    with connect(store, config=config) as bridge:
-        names = (secret.name for secret in bridge.iter_secrets(page_size=_MOST))
-        return [name for name, _ in zip(names, range(_MOST), strict=False)]

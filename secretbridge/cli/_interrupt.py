@@ -15,7 +15,7 @@ from secretbridge.cli._session import Code, Session
 from secretbridge.cli._trouble import of_interrupt, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["patient", "run_of"]
 
@@ -24,7 +24,7 @@ _RUN: Final = re.compile(r"resume_(?:everywhere|rotation)\('([a-z0-9-]+)'")
 
 
 @contextmanager
-def patient(session: Session) -> Iterator[None]:
+def patient(session: Session) -> Generator[None]:
     """Let Ctrl-C end a run in order: nothing new begins, and what is under way comes to its end.
 
     That is said at once. A second Ctrl-C ends the process, as a kill would: what the journal holds is on the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -15,7 +16,7 @@ from secretbridge.cli._telling import progress
 from secretbridge.migrate import CONSENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from click.shell_completion import CompletionItem
 
@@ -81,8 +82,8 @@ def vault_option() -> Callable[[F], F]:
     )
 
 
-def journal_option() -> Callable[[F], F]:
-    """Add the option that says where the journals of runs are."""
+def journal_option(*, there: bool = True) -> Callable[[F], F]:
+    """Add the option that says where the journals of runs are; without ``there``, where they are to be."""
 
     def folders(_ctx: click.Context, _param: click.Parameter, text: str) -> list[CompletionItem[str]]:
         from click.shell_completion import CompletionItem
@@ -93,8 +94,20 @@ def journal_option() -> Callable[[F], F]:
         "--journal",
         metavar="FOLDER",
         shell_complete=folders,
+        callback=_there if there else None,
         help="The folder of the journals; in the user's state folder without it.",
     )
+
+
+def _there(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    """Give the folder, if there is one: a folder that was mistyped is not to be made.
+
+    Raises:
+        BadParameter: there is none; what was written is not repeated.
+    """
+    if given is not None and not ctx.resilient_parsing and not os.path.isdir(os.path.expanduser(given)):  # noqa: PTH111, PTH112 - pathlib would load for this alone
+        raise click.BadParameter("names no folder, so nothing was begun with a journal there", ctx, param)
+    return given
 
 
 def rules_of(options: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +197,7 @@ class Stores(NamedTuple):
 @contextmanager
 def stores(
     session: Session, source: str, target: str, *, values: str | None, vault: str | None
-) -> Iterator[Stores]:
+) -> Generator[Stores]:
     """Open them; they are closed at the end."""
     with ExitStack() as stack:
         yield Stores(*(

@@ -6,6 +6,7 @@ Names and descriptions come from elsewhere: control characters in them never rea
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from typing import TYPE_CHECKING, Final
@@ -39,7 +40,7 @@ def prepare() -> None:
     """Let no character that the terminal's encoding lacks end the program, and no stream that was closed."""
     _occupy()
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -51,10 +52,7 @@ def _occupy() -> None:
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)
-            if opened != number:
-                os.dup2(opened, number, inheritable=False)
-                os.close(opened)
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
     if sys.stdout is None:

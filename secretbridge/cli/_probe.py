@@ -9,7 +9,7 @@ from secretbridge.cli._trouble import of_error
 
 if TYPE_CHECKING:
     from secretbridge import Connection
-    from secretbridge.cli._shapes import Check
+    from secretbridge.cli._shapes_stores import Check
 
 __all__ = ["probed"]
 

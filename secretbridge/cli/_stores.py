@@ -12,7 +12,7 @@ from secretbridge.cli._kinds import ConnectionName, SecretName
 from secretbridge.cli._session import Doing, Session, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from secretbridge import Connection, Secret, SecretBridge, Vault
 
@@ -107,7 +107,7 @@ def called(name: str | None, id: str | None) -> str:
 
 
 @contextmanager
-def opened(session: Session, store: str) -> Iterator[SecretBridge]:
+def opened(session: Session, store: str) -> Generator[SecretBridge]:
     """Open a connection; it is closed at the end."""
     from secretbridge import connect
 
@@ -118,7 +118,7 @@ def opened(session: Session, store: str) -> Iterator[SecretBridge]:
 
 
 @contextmanager
-def opened_vault(session: Session, store: str) -> Iterator[Vault]:
+def opened_vault(session: Session, store: str) -> Generator[Vault]:
     """Open a connection to a vault, for those who look after it."""
     from secretbridge import connect_vault
 

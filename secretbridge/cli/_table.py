@@ -133,6 +133,9 @@ ROOT: Final = Family(
         "runs": Entry("runs", "runs", "List what was begun with a journal, and how to go on with it."),
         "resume": Entry("runs", "resume", "Go on with a run that was interrupted or did not do all."),
         "undo": Entry("runs", "undo", "Take back what a migration did at its target."),
+        "forget": Entry(
+            "forgetting", "forget", "Give up a change or a rotation, and delete the values that it keeps."
+        ),
         "report": Entry("report", "report", "Report what came of a migration, as JSON, Markdown or a page."),
         "vault": _VAULT,
         "doctor": Entry("doctor", "doctor", "Check the installation and every connection, changing nothing."),

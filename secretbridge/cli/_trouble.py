@@ -37,6 +37,7 @@ _WORDS: Final = (
     (r"\bjournal= says", "--journal says"),
     (r"\bresume_(?:everywhere|rotation)\('([^']*)'(?:, …)?\)", r"secretbridge resume \1"),
     (r"\bconsent with accept_unverifiable=True", "consent by --accept-unverifiable"),
+    (r'\bon_conflict="update" or "skip"', "--on-conflict update or --on-conflict skip"),
     (r'\bon_conflict="(\w+)"', r"--on-conflict \1"),
     (r"\bundo\(…, (accept=\[[^\]]*\])\)", r"secretbridge undo with \1"),
     (r"\bvalues_from=", "--values-from"),
@@ -131,11 +132,15 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
         code, ending = Code.FAILED, "; nothing was changed"
     if session.done and code in _NOTHING_APPLIED:
         code = Code.PARTLY
+    remedy = ""
     if violations and isinstance(error, InvalidRequest):
+        if len(violations) == 1 and not error.advice:
+            remedy, violations = violations[0].remedy, (violations[0]._replace(remedy=""),)
         why = tuple(_of_violation(one) for one in violations)
     else:
         why = (in_words(error.message),) if error.message else ()
-    do = in_words(error.advice) or (doing.look if error.applied is None and doing.changes else "")
+    do = in_words(error.advice or _sentence(remedy))
+    do = do or (doing.look if error.applied is None and doing.changes else "")
     return Trouble(
         code,
         f"Could not {doing.what}{ending}.",
@@ -223,6 +228,12 @@ def in_words(text: str) -> str:
     for pattern, words in _WORDS:
         text = re.sub(pattern, words, text)
     return _ACCEPT.sub(lambda found: " ".join(f"--accept {word}" for word in _WORD.findall(found[0])), text)
+
+
+def _sentence(remedy: str) -> str:
+    """Make a sentence of a remedy, which stands in brackets where there are several."""
+    whole = remedy if not remedy or remedy.endswith((".", "?")) else f"{remedy}."
+    return whole[:1].upper() + whole[1:]
 
 
 def _of_violation(one: Violation) -> str:

@@ -97,9 +97,10 @@ def _limit(limit: Limit) -> dict[str, object]:
 def _row(of: Capabilities) -> dict[str, object]:
     plain = ("provider", "title", "compare_and_set", "max_in_flight", "requests_per_minute")
     sets = ("operations", "create", "update", "clear", "list_tells", "get_tells")
-    return (
-        {name: getattr(of, name) for name in plain}
-        | {name: sorted(getattr(of, name)) for name in sets}
-        | {name: dict(getattr(of, name)) for name in ("one_way", "why_not", "notes")}
-        | {"name": _limit(of.name), "limits": {name: _limit(limit) for name, limit in of.limits.items()}}
-    )
+    return {
+        **{name: getattr(of, name) for name in plain},
+        **{name: sorted(getattr(of, name)) for name in sets},
+        **{name: dict(getattr(of, name)) for name in ("one_way", "why_not", "notes")},
+        "name": _limit(of.name),
+        "limits": {name: _limit(limit) for name, limit in of.limits.items()},
+    }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secretbridge import Connection
-    from secretbridge.cli._shapes import Check
+    from secretbridge.cli._shapes_stores import Check
 
 __all__ = ["doctor"]
 

@@ -84,7 +84,7 @@ def plan(session: Session, source: str, target: str, *, out: str | None, **optio
     is_flag=True,
     help="With --delete-source: even where the target never tells a value.",
 )
-@journal_option()
+@journal_option(there=False)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def migrate(session: Session, source: str, target: str, **options: Any) -> int | None:  # noqa: ANN401 - click's own

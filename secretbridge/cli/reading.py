@@ -39,7 +39,7 @@ def listing(session: Session, store: str) -> None:
         session.doing = Doing(f"list {store}")
         found_here = list(bridge.iter_secrets())
     if session.json:
-        from secretbridge.cli._shapes import secret_row
+        from secretbridge.cli._shapes_secrets import secret_row
 
         show_json({"connection": store, "secrets": [secret_row(secret) for secret in found_here]})
         return
@@ -102,7 +102,7 @@ def get(
         written(out, value, what="value", overwrite=overwrite, remedy=remedy)
         note(session, f"The value is in {out}, which only you can read.")
     if session.json:
-        from secretbridge.cli._shapes import secret_row
+        from secretbridge.cli._shapes_secrets import secret_row
 
         show_json({"connection": store, "secret": secret_row(secret, value=value if reveal else None)})
     elif reveal and value is not None:
@@ -121,7 +121,7 @@ def _with_value(
 
 
 def _show(secret: Secret) -> None:
-    from secretbridge.cli._shapes import secret_row
+    from secretbridge.cli._shapes_secrets import secret_row
 
     rows = [
         (key.replace("_", " "), stamp(given) if key.endswith("_at") else _word(given))  # type: ignore[arg-type]  # a datetime

@@ -30,14 +30,14 @@ _RUN = click.argument("run", type=RunId(), metavar="RUN")
 
 
 @command("runs")
-@click.option("--all", "whole", is_flag=True, help="Changes and rotations that are done, too.")
+@click.option("--all", "whole", is_flag=True, help="Changes and rotations that are done or given up, too.")
 @journal_option()
 def runs(session: Session, *, whole: bool, journal: str | None) -> None:
     """List what was begun with a journal, and how to go on with it.
 
     Migrations, changes in several stores, and rotations; of the last two those that are not done. The newest
-    first. Columns: run, state (running, interrupted, incomplete, done, undone, damaged), when it began,
-    secrets, source or secret, target.
+    first. Columns: run, state (running, interrupted, incomplete, done, undone, forgotten, damaged), when it
+    began, secrets, source or secret, target. forget gives a change or a rotation up.
     """
     from secretbridge import changes, migrate
 
@@ -45,7 +45,7 @@ def runs(session: Session, *, whole: bool, journal: str | None) -> None:
     found = migrate.runs(journal=journal)
     # A folder that is named is one of migrations; changes have theirs in the user's state folder.
     known = changes() if journal is None else []
-    changed = [one for one in known if whole or one.state != "done"]
+    changed = [one for one in known if whole or one.state not in {"done", "forgotten"}]
     session.doing = None
     if session.json:
         show_json(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -28,9 +28,17 @@ from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from secretbridge.cli._migrating import Stores
-    from secretbridge.migrate import Run
+    from secretbridge.migrate import Plan, Run
 
 __all__ = ["sync"]
+
+#: Whether the target shows it unchanged -> what --prune does about it.
+_WOULD: Final = {True: "delete", None: "look", False: "leave"}
+_IN_WORDS: Final = {
+    "delete": "delete",
+    "look": "look at, and delete unless it was changed since,",
+    "leave": "leave, for it was changed since,",
+}
 
 
 @command("sync")
@@ -44,7 +52,7 @@ __all__ = ["sync"]
 )
 @click.option("--skip-refused", is_flag=True, help="Leave behind what would be refused.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("--dry-run", is_flag=True, help="Say what would be written, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be written and deleted; do nothing.")
 def sync(session: Session, source: str, target: str, **options: Any) -> int | None:  # noqa: ANN401 - click's own
     """Bring a target to where its source is; again, only what has changed.
 
@@ -58,12 +66,7 @@ def sync(session: Session, source: str, target: str, **options: Any) -> int | No
     with stores(session, source, target, values=options["values_from"], vault=keeps) as opened:
         if options["dry_run"]:
             made = planned(session, opened, rules)
-            if session.json:
-                show_json({"plan": plan_report(made), "run": None, "dry_run": True})
-            else:
-                show_plan(session, made)
-                if options["prune"]:
-                    note(session, "Note: what --prune would delete is not looked for in a dry run.")
+            _rehearsed(session, made, target, prune=options["prune"])
             return Code.REFUSED if made.refused and not options["skip_refused"] else Code.DONE
         prunes = (
             " It deletes there what earlier runs created and the source has no more."
@@ -73,7 +76,7 @@ def sync(session: Session, source: str, target: str, **options: Any) -> int | No
         agree(f"This replaces what differs in {target} by what is in {source}.{prunes}", yes=options["yes"])
         run = _done(session, opened, rules, options, (source, target, keeps))
     if session.json:
-        show_json({"plan": None, "run": run_report(run), "dry_run": False})
+        show_json({"plan": None, "run": run_report(run), "dry_run": False, "prunes": []})
     else:
         tell_run(session, run)
     again = how_on(run.id, source, target, keeps, options["values_from"])
@@ -82,6 +85,24 @@ def sync(session: Session, source: str, target: str, **options: Any) -> int | No
         session.changed(f"did the run {run.id}")
     _tell_pruned(session, run, target)
     return None
+
+
+def _rehearsed(session: Session, made: Plan, target: str, *, prune: bool) -> None:
+    """Say what a sync would write and, with --prune, delete."""
+    session.doing = Doing(f"look for what is left at {target}")
+    rows = [
+        {"secret": one.name, "what": _WOULD[one.unchanged], "run": one.run}
+        for one in (made.orphans() if prune else ())
+    ]
+    session.doing = None
+    if session.json:
+        show_json({"plan": plan_report(made), "run": None, "dry_run": True, "prunes": rows})
+        return
+    show_plan(session, made)
+    for one in rows:
+        note(session, f"Dry run: would {_IN_WORDS[one['what']]} {one['secret']!r} at {target}.")
+    if prune and not rows:
+        note(session, f"Dry run: would delete nothing at {target}.")
 
 
 def _tell_pruned(session: Session, run: Run, target: str) -> None:

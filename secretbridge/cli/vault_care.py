@@ -30,9 +30,11 @@ _PASSWORD: Final = re.compile(r"[a-z]+://[^/@]*:[^/]*@|[?&]password=|(?:^|\s)pas
 @click.option("--older-versions", is_flag=True, help="Every version but the newest.")
 @click.option("--deleted", is_flag=True, help="Deleted secrets, with all that is known of them.")
 @_YES
+@click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 def purge(
-    session: Session, store: str, name: str | None, *, older_versions: bool, deleted: bool, yes: bool
-) -> None:
+    session: Session, store: str, name: str | None, *, older_versions: bool, deleted: bool, yes: bool,
+    dry_run: bool,
+) -> None:  # fmt: skip
     """Remove for good what a vault need not keep.
 
     That is what the retention does not keep, and what the options name; of NAME alone, or of all secrets of
@@ -43,17 +45,20 @@ def purge(
     what = " and ".join(
         [*(word for word, given in named.items() if given), "what the retention does not keep"]
     )
-    agree(f"This removes for good, of {whose} in {store}, {what}.", yes=yes)
+    if not dry_run:
+        agree(f"This removes for good, of {whose} in {store}, {what}.", yes=yes)
     with opened_vault(session, store) as vault:
-        session.doing = Doing(
-            f"purge {whose} in {store}", changes=True, look="Purging again goes on with the rest."
-        )
-        gone = vault.purge(name, older_versions=older_versions, deleted=deleted)
-        session.changed(f"purged {whose} in {store}")
+        look = "Purging again goes on with the rest."
+        session.doing = Doing(f"purge {whose} in {store}", changes=not dry_run, look=look)
+        gone = vault.purge(name, older_versions=older_versions, deleted=deleted, dry_run=dry_run)
+        session.doing = None
+        if not dry_run:
+            session.changed(f"purged {whose} in {store}")
     if session.json:
-        show_json({"vault": store, **gone._asdict()})
+        show_json({"vault": store, **gone._asdict(), "dry_run": dry_run})
     values, versions = counted(gone.secrets, "deleted value"), counted(gone.versions, "version")
-    note(session, f"Removed {values} and what {versions} held.")
+    done = "Dry run: would remove" if dry_run else "Removed"
+    note(session, f"{done} {values} and what {versions} held.")
     if gone.pending:
         note(session, "Somebody is reading: the files may still hold it. Purge again later.")
 

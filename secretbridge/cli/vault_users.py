@@ -42,7 +42,7 @@ def add_user(session: Session, store: str, account: str, **options: Any) -> None
     It is named by where it is, or is a passphrase that is asked for; it opens the vault for nobody else.
     """
     credential = one_credential(options)
-    given = {
+    given: dict[str, Any] = {
         "roles": options["roles"],
         "permissions": options["permissions"],
         "environments": options["environments"] or None,

@@ -14,6 +14,7 @@ from secretbridge.cli._output import confirmed, note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened, vault_of_values
 from secretbridge.cli._values import source_of, value_of, value_options
+from secretbridge.errors import SecretNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,8 @@ def update(
     the previous ones are kept in a vault until it has been changed in all: resume goes on with it.
     """
     what = called(name, id)
-    several = len(to) > 1 or to[0].name is not None
+    first, *others = to
+    several = bool(others) or first.name is not None
     source = source_of(options)
     fields = fields_of(options)
     if options["new_name"] is not None:
@@ -94,10 +96,10 @@ def update(
 
         change_everywhere(session, name, to, fields, options)
         return
-    how = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
+    how: dict[str, Any] = {key: options[key] for key in ("if_version", "allow_one_way", "verify")}
     how["verify"] = how["verify"] and not options["dry_run"]  # there is nothing to read back
     _change(
-        session, "update", to[0].store, what, fields, name=name, id=id, dry_run=options["dry_run"],
+        session, "update", first.store, what, fields, name=name, id=id, dry_run=options["dry_run"],
         call=lambda bridge: bridge.update_secret(name, id=id, **fields, **how),
     )  # fmt: skip
 
@@ -147,10 +149,21 @@ def delete(session: Session, store: str, name: str | None, id: str | None, **opt
     if not options["dry_run"]:
         agree(f"This deletes {what} in {store}.", yes=options["yes"])
 
-    def call(bridge: SecretBridge) -> None:
-        bridge.delete_secret(name, id=id, missing_ok=options["missing_ok"])
+    missing = False
 
-    _change(session, "delete", store, what, {}, name=name, id=id, dry_run=options["dry_run"], call=call)
+    def call(bridge: SecretBridge) -> None:
+        nonlocal missing
+        try:
+            bridge.delete_secret(name, id=id)
+        except SecretNotFound:
+            if not options["missing_ok"]:
+                raise
+            missing = True
+
+    _change(
+        session, "delete", store, what, {}, name=name, id=id, dry_run=options["dry_run"], call=call,
+        idle=lambda: missing,
+    )  # fmt: skip
 
 
 @command("lock")
@@ -204,7 +217,10 @@ def _protect(
     id: str | None,
 ) -> None:
     what = called(name, id)
-    how = {"protected": operation == "lock", "allow_one_way": options.get("allow_one_way", False)}
+    how: dict[str, Any] = {
+        "protected": operation == "lock",
+        "allow_one_way": options.get("allow_one_way", False),
+    }
     _change(
         session, operation, store, what, {"protected": how["protected"]}, name=name, id=id,
         dry_run=options["dry_run"], call=lambda bridge: bridge.update_secret(name, id=id, **how),
@@ -245,17 +261,34 @@ def _change(
     id: str | None,
     dry_run: bool,
     call: Callable[[SecretBridge], Secret | None],
+    idle: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Make one change, or rehearse it, and say so."""
+    """Make one change, or rehearse it, and say so; ``idle`` says afterwards that there was nothing to do."""
     with opened(session, store) as bridge:
         address = name if id is None else f"--id {id}"
         look = f"secretbridge get {address} --in {store} shows what is there now."
         session.doing = Doing(f"{operation} {what} in {store}", changes=not dry_run, look=look)
         secret = call(bridge.rehearsal() if dry_run else bridge)
-        if not dry_run:
+        if not dry_run and not idle():
             session.changed(f"did {operation} {what} in {store}")
     session.doing = None
+    if idle():
+        _tell_idle(session, operation, store, name=name, id=id, dry_run=dry_run)
+        return
     tell_change(session, operation, store, list(fields), name=name, id=id, secret=secret, dry_run=dry_run)
+
+
+def _tell_idle(
+    session: Session, operation: str, store: str, *, name: str | None, id: str | None, dry_run: bool
+) -> None:
+    """Say that there was nothing to change."""
+    if session.json:
+        show_json(
+            {"connection": store, "operation": operation, "name": name, "id": id, "fields": []}
+            | {"dry_run": dry_run, "applied": False, "secret": None}
+        )
+    would = "Dry run: nothing would be" if dry_run else "Nothing was"
+    note(session, f"{would} {operation}d: {store} has no {called(name, id)}.")
 
 
 def tell_change(
@@ -271,7 +304,7 @@ def tell_change(
 ) -> None:
     """Say what was, or would be, changed."""
     if session.json:
-        from secretbridge.cli._shapes import secret_row
+        from secretbridge.cli._shapes_secrets import secret_row
 
         row = None if secret is None or dry_run else secret_row(secret)
         show_json(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 # Names load when they are first used, as those of the package itself.
 
 if TYPE_CHECKING:
+    from secretbridge.migrate._orphans import Orphan
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._report import REPORT_VERSION, LossTotal, Moment, Report, report
     from secretbridge.migrate._report_next import NextStep
@@ -56,6 +57,7 @@ __all__ = [
     "Mark",
     "Moment",
     "NextStep",
+    "Orphan",
     "Outcome",
     "Plan",
     "Report",
@@ -88,6 +90,7 @@ _PLACES = {
     "Mark": "_types",
     "Moment": "_report",
     "NextStep": "_report_next",
+    "Orphan": "_orphans",
     "Outcome": "_result",
     "Plan": "_plan",
     "REPORT_VERSION": "_report",

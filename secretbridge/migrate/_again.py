@@ -11,9 +11,10 @@ from secretbridge.errors import JournalMismatch, SecretBridgeError
 from secretbridge.migrate._begin import apply, taken_up
 from secretbridge.migrate._history import History, unmoved
 from secretbridge.migrate._keep import keeper
-from secretbridge.migrate._observe import marks
+from secretbridge.migrate._orphans import present_at
 from secretbridge.migrate._place import journal_folder
 from secretbridge.migrate._planning import ends_of, make, refuse
+from secretbridge.migrate._reach import identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from secretbridge._core import Core
     from secretbridge.errors import Violation
-    from secretbridge.migrate._begin import Asked
+    from secretbridge.migrate._asked import Asked
     from secretbridge.migrate._ends import Ends
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._plan import Plan
@@ -68,7 +69,12 @@ async def sync(
             )
         folder = await source.channel.call(partial(journal_folder, asked.journal))
         transform = whole.document()["transform"]
-        read = partial(History, folder, ends.source.info, ends.target.info, transform=transform, keep=keep)
+        async with ends.target.opened(waits=asked.waits) as target:
+            stores = [
+                await identity_of(source, ends.source.info),
+                await identity_of(target, ends.target.info),
+            ]
+        read = partial(History, folder, stores, transform=transform, keep=keep)
         history = await source.channel.call(read)
         # Where values come from elsewhere, the stores' own marks say nothing about them.
         known = history.known if ends.values is None else None
@@ -80,8 +86,7 @@ async def sync(
         else:
             run = _nothing(plan, folder)
         if prune:
-            present = {mark.name async for mark in marks(source)}
-            wanted = {step.target for step in plan.steps}
+            present, wanted = await present_at(source, plan)
             run = replace(run, pruned=await _pruned(history.orphans(present, wanted), ends, asked))
     if asked.check:
         require_done(run, "", "resume")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from secretbridge._runtime import AsyncRuntime, BlockingRuntime
-from secretbridge.errors import InvalidRequest, JournalMismatch, PlanRefused, PlanStale, Violation
-from secretbridge.migrate._end import End
+from secretbridge.errors import InvalidRequest, JournalMismatch, Violation
+from secretbridge.migrate._asked import ended
+from secretbridge.migrate._before import refusal, stale, unrestorable
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
 from secretbridge.migrate._place import Locks, journal_folder, journal_path, lock_folder, sweep
-from secretbridge.migrate._progress import misgiven, shown_progress
 from secretbridge.migrate._reach import identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
@@ -34,119 +33,33 @@ from secretbridge.migrate._run import (
 )
 from secretbridge.migrate._side import Side
 from secretbridge.migrate._state import items_of, replay
-from secretbridge.migrate._tell import Teller
-from secretbridge.migrate._warnings import hides_value
-from secretbridge.migrate._work import Options, Work
+from secretbridge.migrate._work import Work
 from secretbridge.migrate._written import step_of, step_text
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
     from pathlib import Path
 
     from secretbridge._core import Core
+    from secretbridge.migrate._asked import Asked
+    from secretbridge.migrate._end import End
     from secretbridge.migrate._ends import Opened
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EventPhase, Progress, Step
+    from secretbridge.migrate._tell import Teller
 
 #: How a blocking function is run.
 Call: TypeAlias = "Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]"
 
-__all__ = ["Asked", "apply", "resume", "taken_up", "undo"]
-
-#: Most names that a message lists.
-_SHOWN: Final = 10
-#: Most seconds of patience: a day.
-_LONGEST: Final = 86_400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the caller of a verb asked for, checked.
-
-    Attributes:
-        waits: whether there is an event loop to wait on.
-        journal: the folder of the journals, or None for the default place.
-        vault: where undo values are kept, or None.
-        vault_given: the same as the caller gave it.
-        check: raise where the run does not end as it was wanted.
-        concurrency: most requests at a time at each end, or None.
-        progress: told of each event; True shows them.
-        options: how the run goes.
-    """
-
-    waits: bool
-    journal: str | os.PathLike[str] | None
-    vault: End | None
-    vault_given: object
-    check: bool
-    concurrency: int | None
-    progress: Progress | bool | None
-    options: Options
-
-    @contextmanager
-    def telling(self, phase: EventPhase, now: Callable[[], float]) -> Iterator[Teller]:
-        """Give what tells the caller of events; what it shows on a terminal is gone at the end."""
-        with shown_progress(self.progress) as progress:
-            yield Teller(progress, now, phase)
-
-    @classmethod
-    def of(cls, given: dict[str, Any], *, waits: bool) -> Asked:
-        """Take the arguments of a verb.
-
-        Raises:
-            InvalidRequest: something is wrong with them; all of it is named.
-        """
-        wrong: list[Violation] = []
-        vault_given = given.pop("vault", None)
-        vault = ended("vault", vault_given, wrong, waits=waits)
-        concurrency = given.pop("concurrency", None)
-        if concurrency is not None and (
-            isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1
-        ):
-            wrong.append(Violation("concurrency", "is not a whole number from 1", "leave it out"))
-        progress = given.pop("progress", None)
-        wrong += misgiven(progress)
-        patience = given.get("patience", 0.0)
-        if (
-            isinstance(patience, bool)
-            or not isinstance(patience, (int, float))
-            or not 0 <= patience <= _LONGEST
-        ):
-            wrong.append(Violation("patience", "is not a number of seconds up to a day", "for example 300"))
-        if wrong:
-            raise InvalidRequest("Refused before anything was read", violations=wrong)
-        journal, check = given.pop("journal", None), given.pop("check", True)
-        return cls(
-            waits=waits,
-            journal=journal,
-            vault=vault,
-            vault_given=vault_given,
-            check=check,
-            concurrency=concurrency,
-            progress=progress,
-            options=Options(**given),
-        )
-
-
-def ended(argument: str, given: object, wrong: list[Violation], *, waits: bool) -> End | None:
-    """Take an end that a caller gave; None where there is none, or something is wrong with it."""
-    if given is None:
-        return None
-    end = given if isinstance(given, End) else End.of(argument, given)
-    problem = end if isinstance(end, Violation) else end.misfit(argument, waits=waits)
-    if problem is not None:
-        wrong.append(problem)
-    return end if isinstance(end, End) else None
+__all__ = ["apply", "resume", "taken_up", "undo"]
 
 
 @asynccontextmanager
 async def _locked(
     call: Call, folder: Path, run_id: str, *, writes: Sequence[str], reads: Sequence[str]
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     locks = Locks(folder, await call(partial(lock_folder, folder)))
     await call(partial(locks.take, run_id, writes=writes, reads=reads))
     try:
@@ -160,7 +73,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
     if wrong := plan.ends.misfits(waits=asked.waits):
         raise InvalidRequest(violations=wrong)
     if plan.refused and not skip_refused:
-        raise _refusal(plan.refused)
+        raise refusal(plan.refused)
     vault_end = asked.vault or plan.ends.vault
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -176,9 +89,9 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         writes = ends if ending.delete_source else ends[1:]
         await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
         if found := await moved(plan, opened.source, target):
-            raise _stale(found)
+            raise stale(found)
         keep = None if vault is None else await keeper(vault, make=True)
-        warnings = [*plan.warnings, *_unrestorable(plan.steps, target, keep)]
+        warnings = [*plan.warnings, *unrestorable(plan.steps, target, keep)]
         begin = begin_entry(run_id, _head(plan), ending, vault=keep is not None, warnings=warnings)
         begin["stores"] = ends
         key = None if keep is None else keep.seal_key(run_id)
@@ -202,16 +115,6 @@ def _head(plan: Plan) -> dict[str, Any]:
     head: dict[str, Any] = json.loads(replace(plan, steps=()).to_json())
     head["fingerprint"] = plan.fingerprint()
     return head
-
-
-def _stale(found: Sequence[str]) -> PlanStale:
-    shown = " ".join(found[:_SHOWN]) + (f" And {len(found) - _SHOWN} more." if len(found) > _SHOWN else "")
-    error = PlanStale(
-        f"The stores have moved since the plan was made, and nothing was written: {shown}",
-        advice="Plan the migration anew.",
-    )
-    error.moved = tuple(found)
-    return error
 
 
 async def _run(
@@ -247,44 +150,10 @@ def _ended(work: Work, state: RunState, asked: Asked, verb: str) -> Run:
     return run
 
 
-def _refusal(refused: Sequence[Step]) -> PlanRefused:
-    listed = "; ".join(f"{step.source!r}: {step.reason}" for step in refused[:_SHOWN])
-    more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-    error = PlanRefused(
-        f"The plan refuses {len(refused)} of its secrets, and nothing was written: {listed}{more}.",
-        advice="Change the rules or the secrets and plan anew, or leave these behind with skip_refused=True.",
-    )
-    error.refused = {step.source: step.reason for step in refused}
-    return error
-
-
-def _unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Iterator[str]:
-    """Say which updates undo() could not take back."""
-    updates = [step.target for step in steps if step.action == "update"]
-    if keep is not None and target.capabilities.reads_values:
-        moment = datetime.now(UTC)
-        hidden = [step.target for step in steps if step.action == "update" and hides_value(step, moment)]
-        if hidden:
-            why = (
-                f"{target.capabilities.title} does not hand out the value of what is inactive or has expired"
-            )
-            yield f"undo() could not restore {_listed(hidden)}: {why}."
-        return
-    if not updates:
-        return
-    why = "no vault= was given" if keep is None else f"{target.capabilities.title} never tells a value"
-    yield f"undo() could not restore {_listed(updates)}: {why}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
-    return f"{len(names)} of the secrets that are changed ({shown})"
-
-
 @asynccontextmanager
 async def taken_up(
     asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
-) -> AsyncIterator[tuple[Journal, list[Item], Keep | None]]:
+) -> AsyncGenerator[tuple[Journal, list[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
 
     Raises:
@@ -343,6 +212,8 @@ async def resume(run_id: str, given: dict[str, Any], asked: Asked) -> Run:
         if wrong := plan.ends.misfits(waits=asked.waits):
             raise InvalidRequest(violations=wrong)
         opened = await enter(plan.ends.opened(plan.rules, waits=asked.waits))
+        require_same_end("source", begin, await identity_of(opened.source, plan.ends.source.info))
+        require_same_end("target", begin, await identity_of(opened.target, plan.ends.target.info))
         teller = stack.enter_context(asked.telling("run", opened.target.channel.runtime.now))
         await call(partial(journal.append, "resumed", {"who": who(), "at": now()}))
         ending = Ending(
@@ -370,7 +241,7 @@ def _again(head: dict[str, Any], given: dict[str, Any]) -> Plan:
     """
     problem = ""
     try:
-        return restored({**head, "steps": []}, **given, vault=None)
+        return restored({**head, "steps": []}, **given, vault=None, by_identity=True)
     except InvalidRequest as error:
         problem = "; ".join(map(str, error.violations))
     raise JournalMismatch(
@@ -392,8 +263,7 @@ async def undo(run_id: str, given: object, asked: Asked, accept: Collection[str]
         journal, items, keep = await stack.enter_async_context(
             taken_up(asked, run_id, core.channel.call, vault, alone=True)
         )
-        if journal.begin["stores"][1] != await identity_of(core, target.info):
-            require_same_end("target", journal.begin["plan"]["target"], target.info)
+        require_same_end("target", journal.begin, await identity_of(core, target.info))
         teller = stack.enter_context(asked.telling("undo", core.channel.runtime.now))
         core = teller.watched(core, "target")
         work = Work(

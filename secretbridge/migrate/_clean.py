@@ -6,26 +6,34 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from secretbridge.errors import SecretBridgeError
-from secretbridge.migrate._same import differs, withdrawn
+from secretbridge.migrate._same import withdrawn
 from secretbridge.migrate._side import MOST
 from secretbridge.migrate._state import sentence
 from secretbridge.migrate._undo import still_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
 
     from secretbridge._models import Fields
     from secretbridge.migrate._side import Look, Side
-    from secretbridge.migrate._state import Item
+    from secretbridge.migrate._state import Deletion, Item
     from secretbridge.migrate._work import Work
 
 __all__ = ["blocking", "delete_sources"]
 
 
 def blocking(items: Sequence[Item], *, unverifiable: bool) -> list[Item]:
-    """Give the items that keep every source from being deleted: what is not done and verified."""
+    """Give the items that keep every source from being deleted: what is not done and verified.
+
+    An error of an earlier try to delete does not count.
+    """
     good = {"verified", "unverifiable"} if unverifiable else {"verified"}
-    return [item for item in items if item.writes and not (item.state == "done" and item.verified in good)]
+
+    def settled(item: Item) -> bool:
+        fine = item.error is None or item.deletion != ""
+        return item.state == "done" and item.verified in good and fine
+
+    return [item for item in items if item.writes and not settled(item)]
 
 
 async def delete_sources(work: Work) -> None:
@@ -44,15 +52,16 @@ async def delete_sources(work: Work) -> None:
 
 
 async def _window(work: Work, source: Side, items: Sequence[Item]) -> None:
+    begun = {item.n for item in items if item.deletion == "intended"}
     await work.log("deleting", [[item.n] for item in items])
     work.target.forget()
     source.forget()
     rows: list[list[Any]] = []
     try:
         if source.bulk:  # a file is rewritten whole: once for all of them
-            await _together(work, source, items, rows)
+            await _together(work, source, items, begun, rows)
         else:
-            await source.each([_job(work, source, item, rows) for item in items])
+            await source.each([_job(work, source, item, begun, rows) for item in items])
     except BaseException:
         work.log_now("deleted", rows)
         raise
@@ -61,13 +70,22 @@ async def _window(work: Work, source: Side, items: Sequence[Item]) -> None:
         work.tell("deleted" if item.deletion == "done" else "failed", item)
 
 
-async def _found(work: Work, source: Side, items: Sequence[Item]) -> list[str | None]:
-    """Look at both ends; says why a source must stay, "" where it may go, None where it is gone."""
+async def _settled(
+    work: Work, source: Side, items: Sequence[Item], begun: Collection[int]
+) -> list[tuple[Deletion, str | None] | None]:
+    """Look at both ends; says where a source stands that is gone or must stay, None where it may go.
+
+    Args:
+        work: the run.
+        source: its source.
+        items: what is to be deleted there.
+        begun: the numbers of those that an earlier try may have deleted already.
+    """
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
     there = await source.look_many([(item.step.source, item.step.source_mark.id) for item in items])
-    gone = [not isinstance(look, SecretBridgeError) and look.present is False for look in there]
     # What is gone needs no second look: an earlier try got no answer, or somebody else did it.
-    left = [item for item, absent in zip(items, gone, strict=True) if not absent]
+    early = [_early(work, source, item, look, begun) for item, look in zip(items, there, strict=True)]
+    left = [item for item, known in zip(items, early, strict=True) if known is None]
     arrived = await work.target.look_many([(item.step.target, item.after.id) for item in left])
     # The values are compared even where they were the same already and only other fields were copied; and
     # last of all, for looking at many may take minutes and what changes at the source stands nowhere else.
@@ -75,24 +93,53 @@ async def _found(work: Work, source: Side, items: Sequence[Item]) -> list[str | 
         [replace(item.step, fields=tuple({"value", *item.step.fields})) for item in left]
     )
     seen = iter(zip(left, read, arrived, strict=True))
-    why: list[str | None] = []
-    for look, absent in zip(there, gone, strict=True):
-        if absent:
-            why.append(None)
-        else:
+    settled: list[tuple[Deletion, str | None] | None] = []
+    for known in early:
+        if known is None:
             item, fields, at_target = next(seen)
-            why.append(_problem(work, item, (look, fields, at_target)))
-    return why
+            why = _problem(work, item, fields, at_target)
+            settled.append(("failed", why) if why else None)
+        else:
+            settled.append(known)
+    return settled
 
 
-async def _together(work: Work, source: Side, items: Sequence[Item], rows: list[list[Any]]) -> None:
+def _early(
+    work: Work, source: Side, item: Item, look: Look | SecretBridgeError, begun: Collection[int]
+) -> tuple[Deletion, str | None] | None:
+    """Say where a source stands, as far as a look at it alone tells."""
+    if isinstance(look, SecretBridgeError):
+        work.met(look)
+        # Of what was begun it stays open whether it was done.
+        return "intended" if item.n in begun else "failed", sentence(look)
+    if look.present is False or (item.n in begun and _as_deleted(source, item, look)):
+        return "done", None
+    return None
+
+
+def _as_deleted(source: Side, item: Item, look: Look) -> bool:
+    """Say whether a secret that this run was deleting is as the deletion leaves it: listed and inactive.
+
+    Somebody who only deactivates it leaves the same row, so that the two cannot be told apart; where it is
+    another row, or anything else of it has changed, somebody else was there.
+    """
+    mark, seen = item.step.source_mark, look.secret
+    if not source.soft or seen is None or seen.active is not False:
+        return False
+    same = (mark.id, mark.expires_at, bool(mark.protected))
+    return (seen.id, seen.expires_at, bool(seen.protected)) == same
+
+
+async def _together(
+    work: Work, source: Side, items: Sequence[Item], begun: Collection[int], rows: list[list[Any]]
+) -> None:
     """Delete all that may go in one writing, where values are all there is."""
     going: list[Item] = []
-    for item, why in zip(items, await _found(work, source, items), strict=True):
-        if why is None or why:
-            rows.append([item.n, "failed" if why else "done", why])
-        else:
+    for item, settled in zip(items, await _settled(work, source, items, begun), strict=True):
+        if settled is None:
             going.append(item)
+        else:
+            rows.append([item.n, *settled])
     if not going:
         return
     problem: SecretBridgeError | None = None
@@ -101,48 +148,47 @@ async def _together(work: Work, source: Side, items: Sequence[Item], rows: list[
     except SecretBridgeError as error:
         problem = error
     work.met(problem)
-    state, why = ("done", None) if problem is None else ("failed", sentence(problem))
-    rows += [[item.n, state, why] for item in going]
+    rows += [[item.n, *_after(problem)] for item in going]
 
 
-def _problem(work: Work, item: Item, seen: tuple[object, Fields | SecretBridgeError, object]) -> str:
-    """Say why this source must stay; "" where it may go."""
-    for one in seen:
+def _after(problem: SecretBridgeError | None) -> tuple[Deletion, str | None]:
+    """Say where a source stands after a deletion: open, where it is not known whether that was done."""
+    if problem is None:
+        return "done", None
+    return "intended" if problem.applied is None else "failed", sentence(problem)
+
+
+def _problem(work: Work, item: Item, fields: Fields | SecretBridgeError, arrived: object) -> str:
+    """Say why this source must stay; "" where it may go. A source that has changed was not read."""
+    for one in (fields, arrived):
         if isinstance(one, SecretBridgeError):
+            work.met(one)
             return sentence(one)
-    left: Look = seen[0]  # type: ignore[assignment]  # errors are gone
-    arrived: Look = seen[2]  # type: ignore[assignment]  # likewise
-    fields: Fields = seen[1]  # type: ignore[assignment]  # likewise
-    source = work.source
-    if (
-        source is not None
-        and left.secret is not None
-        and differs(item.step.source_mark, left.secret, steady=source.steady)
-    ):
-        return "The source has changed since it was copied; it is kept."
-    if arrived.value is not None and "value" in fields:
+    there: Look = arrived  # type: ignore[assignment]  # errors are gone
+    read: Fields = fields  # type: ignore[assignment]  # likewise
+    if there.value is not None and "value" in read:
         return (
             ""
-            if arrived.value == fields["value"]
+            if there.value == read["value"]
             else "The target holds another value by now; the source is kept."
         )
-    gone = arrived.secret is not None and withdrawn(item.step, fields, arrived.secret)
-    if gone or arrived.present is False or still_ours(work, item, arrived) is False:
+    gone = there.secret is not None and withdrawn(item.step, read, there.secret)
+    if gone or there.present is False or still_ours(work, item, there) is False:
         return "The target is not as this run left it; the source is kept."
     return ""
 
 
 def _job(
-    work: Work, source: Side, item: Item, rows: list[list[Any]]
+    work: Work, source: Side, item: Item, begun: Collection[int], rows: list[list[Any]]
 ) -> Callable[[], Coroutine[Any, Any, None]]:
     async def run() -> None:
         step = item.step
         if work.stopped:
-            rows.append([item.n, "failed", work.stopped])
+            rows.append([item.n, "intended" if item.n in begun else "failed", work.stopped])
             return
-        (why,) = await _found(work, source, [item])
-        if why is None or why:
-            rows.append([item.n, "failed" if why else "done", why])
+        (settled,) = await _settled(work, source, [item], begun)
+        if settled is not None:
+            rows.append([item.n, *settled])
             return
         by_id = source.of.addressed_by.get("delete") == "id" and step.source_mark.id is not None
         problem: SecretBridgeError | None = None
@@ -153,6 +199,6 @@ def _job(
         except SecretBridgeError as error:
             problem = error
         work.met(problem)
-        rows.append([item.n, "done" if problem is None else "failed", problem and sentence(problem)])
+        rows.append([item.n, *_after(problem)])
 
     return run

@@ -13,7 +13,7 @@ from secretbridge.errors import Violation
 from secretbridge.migrate._types import EndInfo
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from secretbridge._capabilities import Capabilities
 
@@ -74,17 +74,21 @@ class End:
         return Violation(argument, "is an AsyncSecretBridge", "give a SecretBridge or the provider itself")
 
     @asynccontextmanager
-    async def opened(self, *, waits: bool) -> AsyncIterator[Core]:
-        """Give the bridge's core; for a provider one that is opened here and closed at the end."""
+    async def opened(self, *, waits: bool) -> AsyncGenerator[Core]:
+        """Give the bridge's core, without bursts; for a provider one that is closed at the end."""
         if self._core is not None:
-            yield self._core
+            yield _evenly(self._core)
             return
         runtime = AsyncRuntime() if waits else BlockingRuntime()
         core = connected(self.provider, runtime, DEFAULT_TIMEOUT, DEFAULT_RETRY, "provider")
         try:
-            yield core
+            yield _evenly(core)
         finally:
             await core.close()
 
     def __repr__(self) -> str:
         return f"End({self.info})"
+
+
+def _evenly(core: Core) -> Core:
+    return Core(core.provider, core.channel.evenly())

@@ -10,7 +10,7 @@ from secretbridge.migrate._end import End
 from secretbridge.migrate._observe import Transforms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from secretbridge._core import Core
     from secretbridge.errors import Violation
@@ -53,7 +53,7 @@ class Ends:
     vault: End | None = None
 
     @asynccontextmanager
-    async def opened(self, rules: Rules, *, waits: bool) -> AsyncIterator[Opened]:
+    async def opened(self, rules: Rules, *, waits: bool) -> AsyncGenerator[Opened]:
         """Open what was not given open; ``waits`` is True on an event loop."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context

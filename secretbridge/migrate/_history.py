@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._state import items_of, replay
-from secretbridge.migrate._written import info_of, step_of
+from secretbridge.migrate._written import step_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from secretbridge.migrate._decide import Candidate
     from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EndInfo, Mark
+    from secretbridge.migrate._types import Mark
 
 __all__ = ["History", "Written"]
 
@@ -36,35 +36,32 @@ class History:
 
     Args:
         folder: the folder of the journals.
-        source: one store.
-        target: the other.
+        stores: the identities of the two stores, the source's first.
         transform: the names of the transforms that are wanted now: values that were made by others are not
             known.
         keep: the vault, whose key seals the journals: those of runs without it do not count then. Without
             a vault an edited journal is not noticed.
     """
 
-    def __init__(
-        self, folder: Path, source: EndInfo, target: EndInfo, *, transform: object, keep: Keep | None
-    ) -> None:
+    def __init__(self, folder: Path, stores: Sequence[str], *, transform: object, keep: Keep | None) -> None:
         self._transform = transform
         self._last: dict[str, Written] = {}
         self._made: dict[str, Written] = {}
         self.unread: list[Path] = []
         for path in sorted(folder.glob("*.db")):
             try:
-                self._learn(path, (source, target), keep)
+                self._learn(path, stores, keep)
             except JournalMismatch:
                 self.unread.append(path)
 
-    def _learn(self, path: Path, ends: tuple[EndInfo, EndInfo], keep: Keep | None) -> None:
+    def _learn(self, path: Path, stores: Sequence[str], keep: Keep | None) -> None:
         journal = Journal.open(path)
         try:
             begin = journal.begin
             plan = begin.get("plan")
             if plan is None:  # of another kind of run, whose journal lies in the same folder
                 return
-            if (info_of(plan["source"]), info_of(plan["target"])) != ends:
+            if begin["stores"] != [*stores]:
                 return
             if keep is not None:  # a journal without a seal could be anybody's
                 journal.close()

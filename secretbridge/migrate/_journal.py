@@ -1,9 +1,9 @@
 """The journal of one run: an SQLite file that only grows, each entry bound to all before it.
 
-It holds names, marks and states; never a value, and no digest of one. Every commit is on the disk before what
-it announces is done (WAL, synchronous=FULL). Each entry carries a digest over all that came before: damage
-and truncation are noticed at the next opening. Where a vault was given, a key that is kept there seals the
-entries as well, and an edit on purpose is noticed too.
+It holds names, marks and states; never a value, and no digest of one. What announces an effect is on the disk
+before that is begun, and what came of it before the next one is (WAL, synchronous=FULL). Each entry carries a
+digest over all that came before: damage and truncation are noticed at the next opening. Where a vault was
+given, a key that is kept there seals the entries as well, and an edit on purpose is noticed too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from secretbridge._durable import sync_folder
 from secretbridge.errors import JournalFailed, JournalMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["FORMAT", "Entry", "Journal"]
@@ -226,8 +226,14 @@ class Journal:
             rows = self._database.execute("SELECT kind, data FROM entry ORDER BY n").fetchall()
         return (Entry(kind, json.loads(data)) for kind, data in rows)
 
-    def append(self, kind: str, data: object) -> None:
-        """Write an entry; when this returns, the disk has it.
+    def append(self, kind: str, data: object, *, waits: bool = True) -> None:
+        """Write an entry; when this returns, the disk has it, and all before it.
+
+        Args:
+            kind: what kind of entry.
+            data: what JSON can hold.
+            waits: False for what announces no effect: it outlives this process, and the disk has it with the
+                next entry that waits.
 
         Raises:
             JournalFailed: it cannot be written. The run can be resumed once it can.
@@ -235,6 +241,7 @@ class Journal:
         problem = ""
         try:
             with self._lock:
+                self._database.execute(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
                 with _transaction(self._database):
                     written = self._write(kind, data)
                 self._count, self._link = written
@@ -282,7 +289,7 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+def _transaction(database: sqlite3.Connection) -> Generator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -43,15 +43,15 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
             raise _wrong("is not a path", "give the path of a folder")
         folder = Path(given).expanduser().absolute()
-    reason = ""
+    reason, mode = "", 0
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
+        mode = folder.stat().st_mode
     except OSError as problem:
         reason = problem.strerror or "unknown reason"
     if reason:
         raise _wrong(f"cannot be used as the folder of journals: {reason}", "give a folder of your own")
-    if found.st_mode & _OTHERS:
+    if mode & _OTHERS:
         raise _wrong(f"{folder} can be written by others", "run chmod go-w on it, or give another folder")
     return folder
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secretbridge._provider import Provider
     from secretbridge._sync import SecretBridge
     from secretbridge.migrate._ends import Ends
+    from secretbridge.migrate._orphans import Orphan
     from secretbridge.migrate._result import Run
     from secretbridge.migrate._rules import Rules
     from secretbridge.migrate._types import EndInfo, Estimates, Progress, Step
@@ -163,6 +164,40 @@ class Plan:
         async with self.ends.opened(self.rules, waits=waits) as opened:
             return await moved(self, opened.source, opened.target)
 
+    def orphans(self, *, journal: str | os.PathLike[str] | None = None) -> tuple[Orphan, ...]:
+        """Give what ``migrate.sync(…, prune=True)`` would look at and delete, and leave it as it is.
+
+        That is what earlier runs between these stores created, and the source has no more. A sync looks at
+        each once more: what has been changed since is left.
+
+        Args:
+            journal: the folder of the journals, where it is not the default place.
+
+        Raises:
+            InvalidRequest: an end is an AsyncSecretBridge.
+            SecretBridgeError: an end or the vault cannot be reached.
+        """
+        from secretbridge.migrate._orphans import orphans  # late, as the others
+
+        return finish(orphans(self, journal, waits=False))
+
+    async def orphans_async(self, *, journal: str | os.PathLike[str] | None = None) -> tuple[Orphan, ...]:
+        """Give what ``migrate.sync(…, prune=True)`` would look at and delete, and leave it as it is.
+
+        That is what earlier runs between these stores created, and the source has no more. A sync looks at
+        each once more: what has been changed since is left.
+
+        Args:
+            journal: the folder of the journals, where it is not the default place.
+
+        Raises:
+            InvalidRequest: an end is a blocking bridge.
+            SecretBridgeError: an end or the vault cannot be reached.
+        """
+        from secretbridge.migrate._orphans import orphans  # late, as the others
+
+        return await orphans(self, journal, waits=True)
+
     def apply(
         self,
         *,
@@ -203,7 +238,8 @@ class Plan:
             MigrationIncomplete: not all was done; ``run`` says what was.
             SecretBridgeError: an end or the vault cannot be reached at all.
         """
-        from secretbridge.migrate._begin import Asked, apply  # late, as the others
+        from secretbridge.migrate._asked import Asked  # late, as the others
+        from secretbridge.migrate._begin import apply  # likewise
         from secretbridge.migrate._run import Ending
 
         given: dict[str, object] = {"journal": journal, "vault": vault, "check": check, "progress": progress}
@@ -252,7 +288,8 @@ class Plan:
             MigrationIncomplete: not all was done; ``run`` says what was.
             SecretBridgeError: an end or the vault cannot be reached at all.
         """
-        from secretbridge.migrate._begin import Asked, apply  # late, as the others
+        from secretbridge.migrate._asked import Asked  # late, as the others
+        from secretbridge.migrate._begin import apply  # likewise
         from secretbridge.migrate._run import Ending
 
         given: dict[str, object] = {"journal": journal, "vault": vault, "check": check, "progress": progress}

@@ -90,7 +90,7 @@ def _seconds(end: End, requests: int) -> float:
     pacer = Pacer(end.pace, lambda: 0.0)
     wait = 0.0
     for _ in range(requests):
-        wait = pacer.reserve()
+        wait = pacer.reserve(evenly=True)
     return wait
 
 

@@ -8,19 +8,21 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from secretbridge.errors import Violation
 from secretbridge.migrate._table import duration, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from secretbridge.migrate._types import Event, EventPhase, Progress, WaitReason
 
 # rich is the extra [cli]; it loads when a run is shown on a terminal.
 
 __all__ = ["Lines", "Tally", "misgiven", "shown_progress"]
+
+Wait: TypeAlias = "Callable[[threading.Event, float], bool]"
 
 #: Seconds between two lines where there is no terminal.
 _EVERY: Final = 60.0
@@ -54,7 +56,7 @@ def misgiven(progress: object) -> list[Violation]:
 
 
 @contextmanager
-def shown_progress(given: Progress | bool | None) -> Iterator[Progress | None]:  # noqa: FBT001 - as the verbs take it
+def shown_progress(given: Progress | bool | None) -> Generator[Progress | None]:  # noqa: FBT001 - as the verbs take it
     """Give the function that is told of events: the caller's, one that shows them, or None."""
     if not isinstance(given, bool):
         yield given
@@ -170,10 +172,12 @@ class Lines:
         stream: where to.
         tally: what to say.
         every: seconds between two lines.
+        wait: waits for an event so many seconds; says whether it came.
     """
 
-    def __init__(self, stream: TextIO, tally: Tally, every: float) -> None:
+    def __init__(self, stream: TextIO, tally: Tally, every: float, wait: Wait = threading.Event.wait) -> None:
         self._stream = stream
+        self._wait = wait
         self._tally = tally
         self._every = every
         self._ended = threading.Event()
@@ -191,7 +195,7 @@ class Lines:
             self._say(told)
 
     def _write(self) -> None:
-        while not self._ended.wait(self._every):
+        while not self._wait(self._ended, self._every):
             self._spoke = True
             self._say(self._tally.line())
 
@@ -203,12 +207,14 @@ class Lines:
 
 
 @contextmanager
-def _display(stream: TextIO) -> Iterator[Progress]:
+def _display(
+    stream: TextIO, now: Callable[[], float] = time.monotonic, wait: Wait = threading.Event.wait
+) -> Generator[Progress]:
     """Show it in the way that the stream allows."""
-    tally = Tally(time.monotonic)
+    tally = Tally(now)
     drawn = _live(stream, tally)
     if drawn is None:
-        with Lines(stream, tally, _EVERY) as take:
+        with Lines(stream, tally, _EVERY, wait) as take:
             yield take
         return
     with drawn:  # takes itself away at its end, however that comes about

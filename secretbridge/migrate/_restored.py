@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,19 @@ def restored(
     transform: object,
     values_from: object,
     vault: object,
+    by_identity: bool = False,
 ) -> Plan:
     """Give the plan of a document, with its ends.
+
+    Args:
+        document: a plan's JSON.
+        source: as the caller gave it.
+        target: likewise.
+        transform: likewise.
+        values_from: likewise.
+        vault: likewise.
+        by_identity: whether an end that tells which store it is, once it is open, may be named in another way
+            than in the document; the caller then compares what it tells.
 
     Raises:
         InvalidRequest: these are not its stores or functions.
@@ -37,7 +49,7 @@ def restored(
     ends = ends_of(wrong, source, target, values_from, vault, waits=None)
     rules = _rules(document["rules"], transform, wrong)
     if ends is not None:
-        wrong += _strangers(document, ends)
+        wrong += _strangers(document, ends, by_identity=by_identity)
     refuse(wrong)
     assert ends is not None  # noqa: S101 - for the type checker: refused above
     assert rules is not None  # noqa: S101 - likewise
@@ -72,11 +84,13 @@ def _rules(document: Mapping[str, Any], transform: object, wrong: list[Violation
     return rules
 
 
-def _strangers(document: Mapping[str, Any], ends: Ends) -> list[Violation]:
+def _strangers(document: Mapping[str, Any], ends: Ends, *, by_identity: bool) -> list[Violation]:
     """Find the ends that are not those of the plan."""
-    given = {"source": ends.source.info, "target": ends.target.info}
-    return [
-        Violation(name, f"is {end}, and the plan was made for {planned}", "give the plan's own, or plan anew")
-        for name, end in given.items()
-        if end != (planned := info_of(document[name]))
-    ]
+    found: list[Violation] = []
+    for name, end in (("source", ends.source), ("target", ends.target)):
+        planned = info_of(document[name])
+        tells = by_identity and hasattr(end.provider, "identity")
+        if end.info != (replace(planned, store=end.info.store) if tells else planned):
+            problem = f"is {end.info}, and the plan was made for {planned}"
+            found.append(Violation(name, problem, "give the plan's own, or plan anew"))
+    return found

@@ -12,7 +12,7 @@ from fnmatch import translate
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from secretbridge.errors import InvalidRequest, Violation
 from secretbridge.migrate._types import CONSENTS, OnConflict
@@ -104,7 +104,10 @@ class Rules:
             InvalidRequest: something is wrong with them; all of it is named.
         """
         wrong: list[Violation] = []
-        whole = {**_whole(given, wrong), **{name: rule for name, rule in more.items() if rule is not None}}
+        whole: dict[str, Any] = {
+            **_whole(given, wrong),
+            **{name: rule for name, rule in more.items() if rule is not None},
+        }
         known = [field.name for field in fields(cls)]
         for name in [name for name in whole if name not in known]:
             del whole[name]
@@ -292,7 +295,7 @@ def _transforms(given: object, wrong: list[Violation]) -> Mapping[str, Callable[
             remedy = 'give a function that was defined with a name, or its place as "module:function"'
             wrong.append(Violation("transform", "is no callable with a name", remedy))
             continue
-        found[pattern] = function
+        found[pattern] = cast("Callable[[str], str]", function)
     return MappingProxyType(found)
 
 

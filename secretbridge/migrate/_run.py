@@ -10,7 +10,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from secretbridge._version import __version__
 from secretbridge.errors import JournalMismatch, MigrationIncomplete
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from secretbridge.migrate._result import RunState
     from secretbridge.migrate._state import Item
-    from secretbridge.migrate._types import EndInfo
     from secretbridge.migrate._work import Work
 
 __all__ = [
@@ -144,7 +143,7 @@ async def _round(work: Work, items: Sequence[Item]) -> None:
     """Settle what is open, carry out what is to be done, and settle what that left open."""
     for window in _windows(work, [item for item in items if item.state in {"intended", "unknown"}]):
         await settle(work, window)
-    again = [item for item in items if item.state == "done" and item.verified in {None, "mismatch"}]
+    again = [item for item in items if item.state == "done" and _unsettled(item)]
     for window in _windows(work, again):
         if not work.stopped:
             await verify_again(work, window)
@@ -161,6 +160,11 @@ async def _round(work: Work, items: Sequence[Item]) -> None:
                 await carry_out_window(work, window)
     for window in _windows(work, [item for item in items if item.state == "unknown" and not item.resent]):
         await settle(work, window)
+
+
+def _unsettled(item: Item) -> bool:
+    """Say whether what was written is to be looked at again: unread, different, or one of several."""
+    return item.verified in {None, "mismatch"} or (item.error is not None and not item.deletion)
 
 
 def _windows(work: Work, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
@@ -203,10 +207,11 @@ def _touched(item: Item) -> bool:
 
 
 def run_of(
-    path: Path, begin: Mapping[str, Any], items: Sequence[Item], state: RunState, ended: str | None
+    path: Path, begin: Mapping[str, Any], items: list[Item], state: RunState, ended: str | None
 ) -> Run:
-    """Give a run as callers see it."""
+    """Give a run as callers see it; lets go of each item as its outcome is made: there may be very many."""
     plan = begin["plan"]
+    items.reverse()
     return Run(
         id=begin["run"],
         plan=plan["fingerprint"],
@@ -218,7 +223,7 @@ def run_of(
         source=str(info_of(plan["source"])),
         target=str(info_of(plan["target"])),
         warnings=tuple(begin["warnings"]),
-        outcomes=tuple(item.outcome() for item in items),
+        outcomes=tuple(items.pop().outcome() for _ in range(len(items))),
     )
 
 
@@ -240,15 +245,20 @@ def require_done(run: Run, stopped: str, verb: str) -> None:
     raise error
 
 
-def require_same_end(which: str, recorded: Mapping[str, Any], given: EndInfo) -> None:
-    """Refuse an end that is not the one of the run.
+def require_same_end(which: Literal["source", "target"], begin: Mapping[str, Any], told: str) -> None:
+    """Refuse an end that is not the one of the run, by whichever address it was given.
+
+    Args:
+        which: source or target.
+        begin: the journal's first entry.
+        told: the identity of the end that was given.
 
     Raises:
         JournalMismatch: it is another store or environment.
     """
-    if info_of(recorded) == given:
+    if begin["stores"][which == "target"] == told:
         return
     raise JournalMismatch(
-        f"The {which} of this run is {info_of(recorded)}, and {given} was given.",
+        f"The {which} of this run is {info_of(begin['plan'][which])}, and another store was given.",
         advice=f"Give the same {which} as at the beginning; nothing was done.",
     )

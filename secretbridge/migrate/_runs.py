@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from secretbridge._runtime import finish
 from secretbridge.errors import JournalMismatch
 from secretbridge.migrate import _begin
-from secretbridge.migrate._begin import Asked
+from secretbridge.migrate._asked import Asked
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import journal_folder, locked_by
 from secretbridge.migrate._result import RunInfo

@@ -93,6 +93,8 @@ class Side:
         self.unique = any(how != "id" for how in of.addressed_by.values())
         self.reads = "get" in of.operations and of.reads_values
         self.lists = "list" in of.operations
+        #: What is deleted stays listed there as inactive.
+        self.soft = "soft" in of.notes.get("delete", "")
         #: Reading a value leaves `updated_at` alone.
         self.steady = "updated_at" not in getattr(core.provider, "moved_by_reading", ())
         #: Inactive and expired secrets are listed there and not handed out.
@@ -105,7 +107,7 @@ class Side:
     @property
     def bulk(self) -> bool:
         """Whether many secrets are written at once: where they are values and nothing else."""
-        return hasattr(self.core.provider, "write_many") and self.of.create == {"value"}
+        return hasattr(self.core.provider, "write_many") and self.of.create == frozenset({"value"})
 
     @property
     def together(self) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._result import Guarantee, Owner, RunState, State, Verification
     from secretbridge.migrate._types import Step
 
-__all__ = ["After", "Item", "ended_in", "items_of", "replay", "sentence"]
+__all__ = ["After", "Deletion", "Item", "ended_in", "items_of", "replay", "sentence"]
 
 #: What is begun and not yet known to be over.
 Undo = Literal["", "intended", "done", "failed", "refused"]

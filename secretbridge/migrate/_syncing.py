@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from secretbridge._runtime import finish
 from secretbridge.migrate import _again
-from secretbridge.migrate._begin import Asked
+from secretbridge.migrate._asked import Asked
 
 if TYPE_CHECKING:
     import os
@@ -71,8 +71,10 @@ def sync(
         values_from: likewise.
         vault: likewise. Its key makes fingerprints, by which a value that was sent is known again: without
             it a target that never tells values is written each time.
-        prune: delete at the target what earlier runs created, and the source has no more. Nothing else is
-            ever deleted, and that only where it is still as the run left it; ``Run.pruned`` tells.
+        prune: delete at the target what earlier runs created, and the source has no more, or has only as an
+            inactive one that ``accept=["inactive"]`` leaves behind (as InsForge lists what was deleted).
+            Nothing else is ever deleted, and that only where it is still as the run left it; ``Run.pruned``
+            tells.
         journal: the folder of the journals, where it is not the default place.
         skip_refused: leave behind what the plan refuses.
         stop_on_error: end at the first secret that fails.
@@ -158,8 +160,10 @@ async def sync_async(
         values_from: likewise.
         vault: likewise. Its key makes fingerprints, by which a value that was sent is known again: without
             it a target that never tells values is written each time.
-        prune: delete at the target what earlier runs created, and the source has no more. Nothing else is
-            ever deleted, and that only where it is still as the run left it; ``Run.pruned`` tells.
+        prune: delete at the target what earlier runs created, and the source has no more, or has only as an
+            inactive one that ``accept=["inactive"]`` leaves behind (as InsForge lists what was deleted).
+            Nothing else is ever deleted, and that only where it is still as the run left it; ``Run.pruned``
+            tells.
         journal: the folder of the journals, where it is not the default place.
         skip_refused: leave behind what the plan refuses.
         stop_on_error: end at the first secret that fails.

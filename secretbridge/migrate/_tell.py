@@ -122,7 +122,7 @@ class _Watch:
 
     def __init__(self, teller: Teller, store: Store) -> None:
         self._teller = teller
-        self._store = store
+        self._store: Store = store
 
     def waits(self, seconds: float) -> None:
         """Tell that a request is held back so that the store's rate is kept."""

@@ -142,9 +142,9 @@ def _restore(work: Work, item: Item, look: Look, kept: dict[str, Any], accept: C
 def _uncreate(work: Work, item: Item, look: Look, accept: Collection[str]) -> _Act | str:
     if look.present is False:
         return ""
-    if look.present is None:
+    if look.present is None:  # pragma: no cover - none of ours makes secrets and shows none; others may
         return f"{work.target.of.title} does not show what is there."
-    if look.secret is not None and look.secret.active is False and look.value is None and _soft(work):
+    if look.secret is not None and look.secret.active is False and look.value is None and work.target.soft:
         return ""
     recorded = item.owner == "recorded"
     if look.ids and not (recorded and item.after.id in look.ids):
@@ -155,11 +155,6 @@ def _uncreate(work: Work, item: Item, look: Look, accept: Collection[str]) -> _A
         return wanting
     seen = None if look.secret is None else look.secret.id
     return _Act(item, item.after.id if recorded and item.after.id else seen, None, None)
-
-
-def _soft(work: Work) -> bool:
-    """Say whether deleted secrets stay listed there as inactive."""
-    return "delete" in work.target.of.notes and "soft" in work.target.of.notes["delete"]
 
 
 def _shows(look: Look, name: str, content: object) -> bool:
@@ -191,7 +186,7 @@ def _wanting(item: Item, same: bool | None, accept: Collection[str], *, inferred
     words: list[UndoConsent] = ["inferred"] if inferred else []
     if same is not True:
         words.append("unseen" if same is None else "changed")
-    wanting = [word for word in words if word not in accept]
+    wanting: list[UndoConsent] = [word for word in words if word not in accept]
     if not wanting:
         return ""
     why = "; ".join(UNDO_CONSENTS[word] for word in wanting)

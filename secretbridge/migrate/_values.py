@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
 
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret, secret_str
@@ -41,7 +41,7 @@ def lender_of(given: object) -> End | Violation:
             return end
         return Violation("values_from", f"{end.info.title} never tells a value", "choose a store that does")
     if callable(given) and not isinstance(given, type):
-        return End(Given(given), None)
+        return End(Given(cast("Origin", given)), None)
     remedy = "give a bridge, a provider, a mapping of SecretStr or a callable that is asked for each name"
     return Violation("values_from", "is no place of values", remedy)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from secretbridge._models import Fields, Secret
+    from secretbridge.migrate._keep import Keep
     from secretbridge.migrate._side import Look
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._work import Work
@@ -50,7 +51,12 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
     work.again.difference_update(item.n for item in items)
     before, places, begun = await _kept(work, items)
     hidden = {n for n, look in before.items() if look.value is None}
-    await work.log("intended", [[item.n, places.get(item.n), item.n in hidden] for item in begun])
+    # With a vault the next entry waits for the disk: nothing is written at the target before that.
+    await work.log(
+        "intended",
+        [[item.n, places.get(item.n), item.n in hidden] for item in begun],
+        waits=work.keep is None,
+    )
     for item in begun:
         work.tell("intended", item)
     assert work.reader is not None  # noqa: S101 - undo has none, and comes not here
@@ -64,14 +70,7 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
             tasks.append(_Task(item, before.get(item.n), fields))
     if work.keep is not None:
         keep = work.keep
-        await work.log(
-            "read",
-            [
-                [task.item.n, keep.fingerprint(task.item.step.target, task.fields["value"])]
-                for task in tasks
-                if "value" in task.fields
-            ],
-        )
+        await work.log("read", [[task.item.n, _fingerprint(keep, task)] for task in tasks])
     try:
         if work.target.bulk:
             await _write_together(work, tasks, rows)
@@ -84,8 +83,16 @@ async def carry_out_window(work: Work, items: Sequence[Item]) -> None:
         raise
     await work.log("outcome", rows)
     for item in begun:
+        if item.state == "done":
+            item.fingerprint = ""  # the journal has it: only what is not settled is looked for by it
         work.tell("written" if item.state == "done" else "failed", item)
     await verify(work, [(task.item, task.fields) for task in tasks if task.item.state == "done"])
+
+
+def _fingerprint(keep: Keep, task: _Task) -> str:
+    """Give a fingerprint of what is going to be written; "" where that is no value."""
+    value = task.fields.get("value")
+    return "" if value is None else keep.fingerprint(task.item.step.target, value)
 
 
 def _failed(work: Work, item: Item, error: SecretBridgeError, *, applied: bool | None) -> list[Any]:
@@ -324,7 +331,7 @@ async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
         # What reads back different is somebody else's: its marks must not be taken for this run's own.
         seen = After() if verdict == "mismatch" else After.of(look.secret, steady=target.steady)
         rows.append([item.n, verdict, item.after.joined(seen).row(), None])
-    await work.log("verified", rows)
+    await work.log("verified", rows, waits=False)  # what is lost of it is looked at again
     work.tell_verified([item for item, _ in written])
 
 
@@ -357,8 +364,9 @@ async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
         after = item.after.joined(After.of(mine, steady=target.steady))
         gone = target.lists and problem is None and mine is None and (item.after.id is not None or not found)
         several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
-        rows.append([item.n, "mismatch" if gone else "unverifiable", after.row(), several or problem])
-    await work.log("verified", rows)
+        verdict = None if problem else "mismatch" if gone else "unverifiable"
+        rows.append([item.n, verdict, after.row(), several or problem])
+    await work.log("verified", rows, waits=False)  # likewise
     work.tell_verified(items)
 
 

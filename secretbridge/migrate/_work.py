@@ -108,10 +108,10 @@ class Work:
     def __post_init__(self) -> None:
         self.place = 1 + max((item.kept for item in self.items if item.kept is not None), default=-1)
 
-    async def log(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Write an entry about items, and then move them as it says."""
+    async def log(self, kind: str, rows: Sequence[Sequence[Any]], *, waits: bool = True) -> None:
+        """Write an entry about items, and then move them as it says; ``waits`` as for the journal."""
         if rows:
-            await self.target.call(partial(self.journal.append, kind, rows))
+            await self.target.call(partial(self.journal.append, kind, rows, waits=waits))
             self.moved(kind, rows)
 
     def moved(self, kind: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -153,7 +153,7 @@ class Work:
 
     def counts(self, phase: EventPhase, items: Sequence[Item], done: int) -> None:
         """Begin to count the secrets of a phase, of which some are done already."""
-        if self.teller is not None:
+        if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it is no phase
             self.teller.begin(phase, len(items), done)
 
     def tell(
@@ -173,6 +173,6 @@ class Work:
 
     def tell_verified(self, items: Sequence[Item]) -> None:
         """Tell of secrets what reading them back has shown."""
-        if self.teller is not None:
+        if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it verifies nothing
             for item in items:
-                self.tell(item.verified if item.verified in {"verified", "unverifiable"} else "failed", item)
+                self.tell(item.verified if item.verified in ("verified", "unverifiable") else "failed", item)

@@ -123,7 +123,8 @@ def info_of(document: Mapping[str, Any]) -> EndInfo:
 
 def estimates_of(document: Mapping[str, Any]) -> Estimates:
     """Give estimates that were written as JSON."""
-    return Estimates(**{**document, "assumptions": tuple(document["assumptions"])})
+    whole: dict[str, Any] = {**document, "assumptions": tuple(document["assumptions"])}
+    return Estimates(**whole)
 
 
 def written(

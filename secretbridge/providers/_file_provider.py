@@ -276,11 +276,11 @@ class FileProvider:
         )
 
     def _read(self, operation: Operation) -> Mapping[str, str]:
-        return self._accepted(self._file.load(operation), self._values)
+        return self._accepted(partial(self._file.load, operation), self._values)
 
     def _change(self, operation: Operation, edit: Callable[[Entries], None]) -> None:
         def edited(content: Content) -> bytes:
-            entries = self._accepted(content, self._parsed)
+            entries = self._accepted(lambda: content, self._parsed)
             edit(entries)
             text = entries.text()
             if isinstance(text, Unfit):
@@ -289,22 +289,26 @@ class FileProvider:
 
         self._file.change(operation, edited)
 
-    def _accepted(self, content: Content, understand: Callable[[str], T | Unfit]) -> T:
-        if content.found is None and not self._create:
-            raise refusal(self._path, "is not there", "create it, or leave create=False out")
-        understood = _understood(content.data, understand)
+    def _accepted(self, load: Callable[[], Content], understand: Callable[[str], T | Unfit]) -> T:
+        understood = _understood(load, understand, create=self._create)
         if isinstance(understood, Unfit):
             raise refusal(self._path, *understood)
         return understood
 
 
-def _understood(data: bytes, understand: Callable[[str], T | Unfit]) -> T | Unfit:
+def _understood(
+    load: Callable[[], Content], understand: Callable[[str], T | Unfit], *, create: bool
+) -> T | Unfit:
     """Take a content apart; where the result is refused, no frame holds the text any more."""
+    content = load()
+    if content.found is None and not create:
+        return Unfit("is not there", "create it, or leave create=False out")
     try:
-        text = data.decode()
+        text = content.data.decode()
     except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
+        line = content.data.count(b"\n", 0, problem.start) + 1
         return Unfit(f"is not UTF-8 in line {line}", "save it as UTF-8")
+    del content  # the file may be large, and is not needed twice
     return understand(text)
 
 

@@ -29,7 +29,7 @@ from secretbridge.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from secretbridge._models import Operation
 
@@ -135,7 +135,7 @@ class SecretFile:
             )
 
     @contextlib.contextmanager
-    def _locked(self, real: Path, operation: Operation) -> Iterator[None]:
+    def _locked(self, real: Path, operation: Operation) -> Generator[None]:
         """Keep other threads and processes from writing; the lock file is gone when nobody writes."""
         path = _beside(real, "lock")
         deadline = time.monotonic() + PATIENCE
@@ -160,7 +160,7 @@ class SecretFile:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def _told(self, operation: Operation, doing: str) -> Iterator[None]:
+    def _told(self, operation: Operation, doing: str) -> Generator[None]:
         """Turn what the operating system refuses, before anything has changed, into an error of ours."""
         failure: ProviderError
         try:

@@ -116,7 +116,8 @@ def fault(request: Request, reply: Reply, document: object) -> Fault:
             too_long = len(request.body) > MOST_BYTES // 2
             kind: Kind | None = Rejected if too_long else None
             return Fault(kind, code, advice=_TOO_LONG if too_long else _NOT_TAKEN, transient=False)
-    return Fault(None, code)
+        case _:
+            return Fault(None, code)
 
 
 def _missing_or_there(request: Request, reply: Reply, code: str | None, message: object) -> Fault:

@@ -75,7 +75,9 @@ def _misfit(pairs: _Pairs) -> Unfit | None:
             return Unfit(f"has the name {shown} twice", "keep the one that counts")
         seen.add(name)
         if not isinstance(value, str):
-            kind = {_Pairs: "an object", list: "a list", bool: "true or false", type(None): "null"}
+            kind: dict[type, str] = {
+                _Pairs: "an object", list: "a list", bool: "true or false", type(None): "null"
+            }  # fmt: skip
             return Unfit(f"has {kind.get(type(value), 'a number')} under {shown}, no text", _SHAPE)
         if _SURROGATE.search(name) or _SURROGATE.search(value):
             return Unfit(f"holds half of a surrogate pair under {shown}", "fix where it was written")

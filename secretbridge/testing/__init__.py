@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from secretbridge.testing._insforge import InsForgeStandIn
     from secretbridge.testing._insforge_row import InsForgeSecret
     from secretbridge.testing._ionet import IoNetSecret, IoNetStandIn
+    from secretbridge.testing._recording import Exchange, Recording
     from secretbridge.testing._scripted import ScriptedRuntime, Sent, answer
     from secretbridge.testing._standin import (
         Fault,
@@ -36,6 +37,7 @@ __all__ = [
     "WIRE_FAULTS",
     "AppfarmSecret",
     "AppfarmStandIn",
+    "Exchange",
     "Fault",
     "FaultServer",
     "InsForgeSecret",
@@ -46,6 +48,7 @@ __all__ = [
     "Pass",
     "ProviderContract",
     "RecordedRequest",
+    "Recording",
     "Refused",
     "Reply",
     "ScriptedRuntime",
@@ -66,12 +69,14 @@ _PLACES = {
     "WIRE_FAULTS": "_wire_fault",
     "AppfarmSecret": "_appfarm",
     "AppfarmStandIn": "_appfarm",
+    "Exchange": "_recording",
     "FaultServer": "_fault_server",
     "InsForgeSecret": "_insforge_row",
     "InsForgeStandIn": "_insforge",
     "IoNetSecret": "_ionet",
     "IoNetStandIn": "_ionet",
     "ProviderContract": "_contract",
+    "Recording": "_recording",
     "ScriptedRuntime": "_scripted",
     "Sent": "_scripted",
     "Subject": "_contract",

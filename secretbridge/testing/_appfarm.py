@@ -61,6 +61,8 @@ class AppfarmStandIn(StandIn):
         **options: See `StandInOptions`; a rate limit is the builder's choice.
     """
 
+    _vendor = "appfarm"
+
     def __init__(
         self,
         *,

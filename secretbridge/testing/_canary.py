@@ -37,6 +37,8 @@ def forms(secret: str) -> Mapping[str, str]:
         "in hexadecimal": data.hex(),
         "its first half": secret[:half],
         "its last half": secret[-half:] if half else "",
+        "its first half reversed": secret[:half][::-1],
+        "its last half reversed": secret[-half:][::-1] if half else "",
         "its first characters": secret[:_FIRST],
     }
     for shift in range(3):
@@ -51,7 +53,12 @@ def found_in(text: str, secret: str) -> list[str]:
     if not text or not secret:
         return []
     folded = text.casefold()
-    return [how for how, piece in forms(secret).items() if piece.casefold() in folded]
+    return [how for how, piece in _folded(secret) if piece in folded]
+
+
+@lru_cache(maxsize=64)
+def _folded(secret: str) -> tuple[tuple[str, str], ...]:
+    return tuple((how, piece.casefold()) for how, piece in forms(secret).items())
 
 
 def told_by(thing: object) -> str:

@@ -2,7 +2,8 @@
 
 A stand-in answers as the vendor does, and vendors take a good deal that they do not document. Here stands
 only what is documented or was seen to be needed, so that a request of ours that merely happens to pass is
-found. The stand-ins do not ask this module; the tests of this package do, for every request that reaches one.
+found. A stand-in's answers do not depend on it; the tests of this package ask it of every request that
+reaches one, in any process (``_checked``).
 """
 
 from __future__ import annotations

@@ -158,10 +158,10 @@ class _Breaking(LoopbackServer):
             return super()._answer(connection, (*request[:4], request[4] and stays))
         reply = self._handle(*request[:4]) if fault.handled else StandInReply(200)
         for piece in fault.says(reply):
-            if isinstance(piece, float):
-                time.sleep(piece)
-            else:
+            if isinstance(piece, bytes):
                 connection.sendall(piece)
+            else:
+                time.sleep(piece)
         return self._end(connection, fault) and stays
 
     def _stays(self) -> bool:

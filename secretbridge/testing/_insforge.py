@@ -62,6 +62,8 @@ class InsForgeStandIn(StandIn):
         **options: See `StandInOptions`.
     """
 
+    _vendor = "insforge"
+
     FALSE_401: ClassVar[Reply]
 
     def __init__(
@@ -164,7 +166,7 @@ class InsForgeStandIn(StandIn):
 
     def _operation(self, method: str, path: str) -> tuple[_Operation | None, str]:
         """What to do, by method and path, and the key in the path, percent-decoded."""
-        found: tuple[_Operation | None, str] = (None, "")
+        found: tuple[_Operation | None, str]
         match method, [unquote(part) for part in path.split("/")]:
             case "GET", ["", "api", "secrets"]:
                 found = self._list, ""
@@ -176,6 +178,8 @@ class InsForgeStandIn(StandIn):
                 found = self._update, name
             case "DELETE", ["", "api", "secrets", name]:
                 found = self._delete, name
+            case _:
+                found = None, ""
         return found
 
     def _body(self, request: RecordedRequest) -> dict[str, Any] | StandInReply:

@@ -68,6 +68,8 @@ class IoNetStandIn(StandIn):
         **options: See `StandInOptions`.
     """
 
+    _vendor = "ionet"
+
     def __init__(
         self,
         *,

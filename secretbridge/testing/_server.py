@@ -177,6 +177,8 @@ def read_request(stream: BufferedReader) -> Taken | None:
                 raise _NotUnderstoodError(HTTPStatus.LENGTH_REQUIRED)
             case "connection":
                 keep_alive = keep_alive and "close" not in value.lower()
+            case _:
+                pass
     body = stream.read(length)
     if len(body) < length:
         return None

@@ -6,12 +6,13 @@ scripted faults, a rate limit, a clock, and the ways to it: ``transport``, ``res
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 from urllib.parse import urlsplit
 
 from secretbridge.testing._exchange import (
@@ -26,7 +27,7 @@ from secretbridge.testing._exchange import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     import httpx
 
@@ -79,6 +80,9 @@ class StandIn(ABC):
         rejected_at: When requests were answered with 429 by the rate limit, by the stand-in's clock.
         most_in_flight: The most requests that were under way at the same time.
     """
+
+    #: Whose published rules its requests are held against, where SECRETBRIDGE_STANDIN_CHECK asks for it.
+    _vendor: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -153,7 +157,7 @@ class StandIn(ABC):
         return self.transport().handle_request(request)
 
     @contextmanager
-    def serve(self, *, ssl_context: ssl.SSLContext | None = None) -> Iterator[str]:
+    def serve(self, *, ssl_context: ssl.SSLContext | None = None) -> Generator[str]:
         """Serve on a free port of 127.0.0.1 while the block runs; gives the base URL, vendor's path included.
 
         Args:
@@ -196,7 +200,7 @@ class StandIn(ABC):
             return self._answer(method, raw_path, headers, body, number)
 
     @contextmanager
-    def _under_way(self) -> Iterator[int]:
+    def _under_way(self) -> Generator[int]:
         with self._lock:
             self._arrivals += 1
             number = self._arrivals
@@ -231,6 +235,10 @@ class StandIn(ABC):
         """Keep a request for a test to look at: every request passes here, however it came."""
         with self._lock:
             self._requests.append(request)
+        if file := os.environ.get("SECRETBRIDGE_STANDIN_CHECK"):
+            from secretbridge.testing._checked import note  # late: it is asked for by tests of this package
+
+            note(self._vendor, request, self._prefix, file)
 
     def _over_limit(self) -> bool:
         if self.rate_limit is None:

@@ -53,6 +53,8 @@ class WixStandIn(StandIn):
         **options: See `StandInOptions`; the documented limit is ``rate_limit=(200, 60)``.
     """
 
+    _vendor = "wix"
+
     def __init__(
         self,
         *,
@@ -133,7 +135,7 @@ class WixStandIn(StandIn):
         path = request.route.removeprefix(self._prefix).removeprefix(_LONG_PREFIX)
         if not path.startswith(_SECRETS):
             return None, ""
-        found: tuple[_Operation | None, str] = (None, "")
+        found: tuple[_Operation | None, str]
         match request.method, [unquote(part) for part in path.removeprefix(_SECRETS).split("/")]:
             case "GET", [""]:
                 found = self._list, ""
@@ -145,6 +147,8 @@ class WixStandIn(StandIn):
                 found = self._update, key
             case "DELETE", ["", key]:
                 found = self._delete, key
+            case _:
+                found = None, ""
         return found
 
     def _owner(self, request: RecordedRequest) -> str | StandInReply:

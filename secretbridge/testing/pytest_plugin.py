@@ -5,7 +5,7 @@ This module is loaded at the start of every test run there: it loads nothing unt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -89,6 +89,25 @@ def secretbridge_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     from secretbridge.testing._fixtures import canary
 
     yield from canary(tmp_path, monkeypatch)
+
+
+_LEFT_OUT: Final = pytest.StashKey[dict[str, dict[str, str]]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep what the contract leaves out where a class has only a recording of its store."""
+    kinds = {item.cls for item in session.items if isinstance(item, pytest.Function) and item.cls}
+    session.config.stash[_LEFT_OUT] = {
+        kind.__name__: dict(left) for kind in kinds if (left := getattr(kind, "left_out", None))
+    }
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell it: nothing is left out in silence."""
+    for name, left in sorted(config.stash.get(_LEFT_OUT, {}).items()):
+        terminalreporter.section(f"{name}: not tried, for there is only a recording")
+        for what, why in left.items():
+            terminalreporter.line(f"{what}: {why}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,6 +25,9 @@ def forms(mark: str) -> dict[str, str]:
         "hex": data.hex(),
         "first half": mark[: len(mark) // 2],
         "last half": mark[len(mark) // 2 :],
+        "first half reversed": mark[: len(mark) // 2][::-1],
+        "last half reversed": mark[len(mark) // 2 :][::-1],
+        "first 8 characters": mark[:8],
     }
 
 

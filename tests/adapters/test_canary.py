@@ -6,7 +6,9 @@ OPERATIONS below. Each of the three is a table to add to.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import logging
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
@@ -93,17 +95,31 @@ def on_blocking_face(provider: Any, transport: httpx.BaseTransport | None, call:
         return [bridge, provider, *(result if isinstance(result, list) else [result])]
 
 
-def on_async_face(provider: Any, transport: httpx.AsyncBaseTransport | None, call: Any) -> list[object]:
+def on_async_face(
+    provider: Any, transport: httpx.AsyncBaseTransport | None, call: Any, backend: str
+) -> list[object]:
     async def main() -> list[object]:
         method, positional, named = call
         async with AsyncSecretBridge(provider, transport=transport, retry=None, pace=None) as bridge:
             result = await getattr(bridge, method)(*positional, **named)
             return [bridge, provider, *(result if isinstance(result, list) else [result])]
 
-    return anyio.run(main)
+    return anyio.run(main, backend=backend)
 
 
-FACES: list[Callable[[Any, Any, Any], list[object]]] = [on_blocking_face, on_async_face]
+def on_asyncio(provider: Any, transport: Any, call: Any) -> list[object]:
+    return on_async_face(provider, transport, call, "asyncio")
+
+
+def on_trio(provider: Any, transport: Any, call: Any) -> list[object]:
+    return on_async_face(provider, transport, call, "trio")
+
+
+FACES: list[Callable[[Any, Any, Any], list[object]]] = [on_blocking_face, on_asyncio, on_trio]
+#: On trio alone those where the event loop has a part: what is raised, breaks off, is answered or refused.
+ON_TRIO = {
+    name: end for name, end in ENDINGS.items() if not name[0].isdigit() or "breaking" in name or name == "400"
+}
 
 
 def outcome_of(face: Any, provider: Any, transport: Any, call: Any, log: io.StringIO) -> Outcome:
@@ -144,15 +160,55 @@ def called(operation: tuple[str, tuple[Any, ...], dict[str, Any]], standin: Stan
 def test_no_operation_and_no_ending_shows_the_value_or_the_credential(
     case: Case, operation: str, face: Any, log: io.StringIO
 ) -> None:
-    for good in (0, 1, 2):
-        for name, ending in ENDINGS.items():
+    for good in itertools.count():  # each request of the call in turn, as many as there are
+        for name, ending in (ON_TRIO if face is on_trio else ENDINGS).items():
             standin = standin_of(case)
             transport = Treacherous(standin, good, ending)
             call = called(OPERATIONS[operation], standin)
             outcome = outcome_of(face, case.provider(standin), transport, call, log)
             assert_clean(outcome, f"{good} good answers and {name}")
             if not transport.reached:
-                break  # the call is over before its bad end: so it is with the other endings
+                return  # the call is over before its bad end: so it is with the other endings
+
+
+#: Public methods of a bridge that have no place in OPERATIONS.
+NO_OPERATIONS = {
+    "capabilities": "sends nothing",
+    "close": "sends nothing",
+    "rehearsal": "sends what the verbs do; in tests/secrecy",
+    "with_options": "sends nothing",
+    "iter_secrets": "sends what list_secrets does; in tests/secrecy",
+}
+
+
+#: How many requests each operation makes, in the order of OPERATIONS; 0 where it is refused before.
+REQUESTS = {
+    "ionet": (1, 2, 1, 1, 2, 2, 3, 2, 0, 2, 1),
+    "wix": (1, 2, 3, 1, 2, 2, 4, 4, 2, 2, 1),
+    "insforge": (1, 2, 3, 2, 2, 3, 3, 4, 0, 1, 2),
+    "appfarm": (0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0),
+}
+
+
+def test_no_verb_of_a_bridge_is_left_out() -> None:
+    for kind in (SecretBridge, AsyncSecretBridge):
+        verbs = {name for name in dir(kind) if not name.startswith("_")}
+        assert verbs == {method for method, _, _ in OPERATIONS.values()} | NO_OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_bad_end_comes_to_each_request_of_each_operation(case: Case) -> None:
+    met = []
+    for operation in OPERATIONS.values():
+        for good in itertools.count():
+            standin = standin_of(case)
+            transport = Treacherous(standin, good, ENDINGS["400"])
+            with contextlib.suppress(errors.SecretBridgeError):
+                on_blocking_face(case.provider(standin), transport, called(operation, standin))
+            if not transport.reached:
+                break
+        met.append(good)
+    assert tuple(met) == REQUESTS[case.name]
 
 
 @pytest.mark.parametrize("face", FACES)

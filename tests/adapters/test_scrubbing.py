@@ -33,6 +33,8 @@ FORMS = {
     "six characters": SECRET[4:10],
     "first eight characters": SECRET[:8],
     "halves in reverse order": SECRET[len(SECRET) // 2 :] + SECRET[: len(SECRET) // 2],
+    "first half reversed": SECRET[: len(SECRET) // 2][::-1],
+    "last half reversed": SECRET[len(SECRET) // 2 :][::-1],
     "each half reversed": SECRET[: len(SECRET) // 2][::-1] + SECRET[len(SECRET) // 2 :][::-1],
     "base64 of the first eight": base64.b64encode(SECRET[:8].encode()).decode(),
     "base64 of the last half": base64.b64encode(SECRET[len(SECRET) // 2 :].encode()).decode(),

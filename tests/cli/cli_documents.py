@@ -1,7 +1,7 @@
 """Writes what docs hold of the command line: ``python tests/cli/cli_documents.py``; a test compares.
 
-The help of every command goes into docs/cli-reference.md, the types of secretbridge/cli/_shapes.py as a JSON
-schema into docs/cli.schema.json.
+The help of every command goes into docs/cli-reference.md, the types of secretbridge/cli/_shapes.py, and of
+the modules that it imports, as a JSON schema into docs/cli.schema.json.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ __all__ = ["shell"]
 _MOVED = ("--select", "TOKEN", "--accept", "versions", "--accept", "description")
 _OBTAIN = ("--to", "vault", "--obtain", "cat value.txt")
 #: What goes on with a run; a test of its own begins them.
-RESUMED = {"resume (change)", "resume (rotation)"}
+RESUMED = {"forget", "resume (change)", "resume (rotation)"}
 #: In this order: one builds on the other. Each comes plain, and again with --json and --verbose where it can.
 STEPS: tuple[tuple[str, ...], ...] = (
     ("create", "TOKEN", "--to", "prod", "--stdin"),
@@ -78,6 +78,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("vault", "accounts", "grant", "deploy", "--permission", "delete"),
     ("vault", "accounts", "revoke", "deploy", "--permission", "delete"),
     ("vault", "accounts", "remove", "deploy", "--yes"),
+    ("vault", "purge", "--older-versions", "--dry-run", "--json"),
     ("vault", "environments", "list", "--json"),
     ("vault", "environments", "add", "qa"),
     ("vault", "environments", "rename", "qa", "acceptance"),
@@ -191,24 +192,58 @@ def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsFo
 @pytest.mark.parametrize(
     "words",
     [
-        ("update", "TOKEN", "--to", "vault", "--to", "prod", "--stdin"),
-        ("rotate", "TOKEN", *_OBTAIN, "--to", "prod"),
+        ("update", "TOKEN", "--to", "vault", "--to", "moved", "--stdin"),
+        (
+            "rotate",
+            "TOKEN",
+            "--to",
+            "vault",
+            "--to",
+            "moved",
+            "--obtain",
+            "sh -c 'rm moved.env; cat value.txt'",
+        ),
     ],
 )
 def test_a_run_that_is_gone_on_with_shows_nothing(
     shell: Shell, vendor: InsForgeStandIn, words: tuple[str, ...]
 ) -> None:
-    shell.put("TOKEN", VALUE)  # at the other store there is none yet
+    shell.put("TOKEN", VALUE)
+    if words[0] == "rotate":
+        shell.write("TOKEN=v\n", "moved.env")  # it is there when it is looked for, and not when it is written
     failed, shown = watched(*words, "--json", "--verbose")
     listed, shown_then = watched("runs", "--json", "--verbose")
     (run,) = listed.json["changes"]
-    vendor.seed("TOKEN", "v")
+    shell.write("TOKEN=v\n", "moved.env")
     again = ("--obtain", "cat value.txt") if words[0] == "rotate" else ()
     resumed, shown_last = watched("resume", run["id"], *again, "--json", "--verbose")
     told = [failed.out, failed.err, shown, listed.out, listed.err, shown_then]
     told += [resumed.out, resumed.err, shown_last]
-    assert (failed.code, resumed.code, vendor.secret("TOKEN").value) == (3, 0, VALUE)
+    moved = (shell.folder / "moved.env").read_text()
+    assert (failed.code, resumed.code, moved) == (3, 0, f"TOKEN='{VALUE}'\n")
     assert found_in("\n".join(told)) == []
+    kept = [path for path in shell.folder.parent.rglob("*") if path.is_file()]
+    kept = [path for path in kept if path.name not in {"key.txt", "moved.env", "value.txt"}]
+    assert found_in("\n".join(path.read_bytes().decode("latin-1") for path in kept)) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("update", "TOKEN", "--to", "vault", "--to", "moved", "--stdin"),
+        ("rotate", "TOKEN", *_OBTAIN, "--revoke", "false", "--yes"),
+    ],
+)
+def test_a_run_that_is_given_up_shows_nothing_and_leaves_nothing(
+    shell: Shell, vendor: InsForgeStandIn, words: tuple[str, ...]
+) -> None:
+    shell.put("TOKEN", f"{VALUE}-1")
+    failed, _ = watched(*words)
+    (run,) = shell.ok("runs", "--json").json["changes"]
+    given_up, shown = watched("forget", run["id"], "--yes", "--json", "--verbose")
+    names = {row[0] for row in shell.ok("list", "vault").rows}
+    assert (failed.code, given_up.code, names) == (3, 0, {"TOKEN", "migration.key"})
+    assert found_in(f"{given_up.out}\n{given_up.err}\n{shown}") == []
     kept = [path for path in shell.folder.parent.rglob("*") if path.is_file()]
     kept = [path for path in kept if path.name not in {"key.txt", "value.txt"}]
     assert found_in("\n".join(path.read_bytes().decode("latin-1") for path in kept)) == []

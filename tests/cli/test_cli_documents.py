@@ -112,7 +112,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "sync": ("prod-insforge", "prod-wix", "--accept", "expiry", "--yes"),
     "rotate": ("TOKEN", "--to", "vault", "--to", "prod-wix", "--obtain", "echo new"),
     "resume (change)": ("CHANGE",),
-    "resume (rotation)": ("ROTATION", "--obtain", "echo new"),
+    "resume (rotation)": ("ROTATION", "--obtain", "echo new", "--revoke", "true"),
+    "forget": ("CHANGE", "--yes"),
     "runs": (),
     "resume": ("RUN", "prod-insforge", "prod-wix"),
     "undo": ("RUN", "prod-wix", "--yes"),
@@ -151,12 +152,12 @@ CALLS: dict[str, tuple[str, ...]] = {
 
 
 def _begun(shell: Shell, kind: str) -> str:
-    """Begin what does not come to its end, for want of a secret that is there then; give its id."""
-    words = ("--to", "vault", "--to", "vault:LATER")
-    if kind == "CHANGE":
-        shell.run("update", "TOKEN", *words, "--generate")
+    """Begin what does not come to its end; give its id."""
+    if kind == "CHANGE":  # for want of a secret that is there then
+        shell.run("update", "TOKEN", "--to", "vault", "--to", "vault:LATER", "--generate")
     else:
-        shell.run("rotate", "TOKEN", *words, "--obtain", "echo new")
+        words = ("--obtain", "echo new", "--revoke", "false", "--yes")
+        shell.run("rotate", "TOKEN", "--to", "vault", *words)
     shell.put("LATER", "v")
     return str(shell.ok("runs", "--json").json["changes"][0]["id"])
 

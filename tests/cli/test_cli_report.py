@@ -239,3 +239,14 @@ def test_it_is_quiet_when_asked_and_draws_only_where_that_can_be_drawn(
 def test_without_a_terminal_a_short_run_says_nothing_of_how_far_it_is(files: Shell) -> None:
     done = files.ok("migrate", "old", "new", "--yes")
     assert "Migrating:" not in done.err
+
+
+@pytest.mark.parametrize(
+    "words", [("runs",), ("report",), ("resume", "RUN", "a", "b"), ("undo", "RUN", "b", "--yes")]
+)
+def test_a_folder_of_journals_that_is_not_there_is_refused_and_not_made(
+    shell: Shell, words: tuple[str, ...]
+) -> None:
+    done = shell.run(*words, "--journal", "mistyped")
+    assert (done.code, (shell.folder / "mistyped").exists()) == (2, False)
+    assert "Error: --journal names no folder, so nothing was begun with a journal there." in done.err

@@ -79,6 +79,15 @@ def test_a_dry_run_finds_what_is_in_the_way(shell: Shell, issuer: Services, step
     assert (done.code, "'TOKEN' could not be rotated; nothing was done." in done.err) == (1, True)
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_is_in_the_way_is_found_before_a_token_is_obtained(
+    shell: Shell, issuer: Services, steps: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    done = shell.run("rotate", "NOPE", *TO[:2], "--to", "vault", *steps[:2], *options)
+    assert (done.code, (shell.folder / "count").exists(), shell.ok("runs").out) == (1, False, "")
+    assert "prod-wix: Wix has no secret named 'NOPE'; vault: " in done.err
+
+
 def test_a_step_that_fails_is_gone_on_with_by_the_command_that_is_told(
     shell: Shell, issuer: Services, steps: tuple[str, ...]
 ) -> None:
@@ -113,10 +122,12 @@ def test_what_failed_before_anything_was_written_ends_with_one(shell: Shell, iss
 def test_what_stops_it_in_between_says_how_to_go_on(
     shell: Shell, issuer: Services, steps: tuple[str, ...]
 ) -> None:
+    shell.put("LATER", "v")
+    shell.ok("update", "LATER", "--to", "vault", "--inactive")  # it cannot be read, and could be written
     done = shell.run("rotate", "LATER", "--to", "vault", *steps, "--yes")
     run = shell.ok("runs").rows[0][0]
     assert (done.code, f"Do: secretbridge resume {run} --obtain " in done.err) == (1, True)
-    shell.put("LATER", "v")
+    shell.ok("update", "LATER", "--to", "vault", "--active")
     shell.ok("resume", run, *steps)
     assert (shell.value("LATER"), (shell.folder / "gone").read_text()) == ("new-0", "v\n")
 

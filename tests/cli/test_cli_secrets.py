@@ -264,3 +264,18 @@ def test_quiet_says_nothing_but_what_was_asked_for(shell: Shell) -> None:
     shell.put("TOKEN", "v")
     done = shell.ok("update", "TOKEN", "--to", "vault", "--inactive", "-q")
     assert (done.out, done.err, shell.ok("list", "vault", "--quiet").rows[0][3]) == ("", "", "inactive")
+
+
+def test_what_is_not_there_is_not_said_to_be_deleted(shell: Shell) -> None:
+    words = ("delete", "NOPE", "--in", "vault", "--missing-ok")
+    shell.put("TOKEN", "v")
+    done = shell.ok(*words, "--yes")
+    told = shell.ok(*words, "--yes", "--json").json
+    tried = shell.ok(*words, "--dry-run")
+    assert done.err == "Nothing was deleted: vault has no 'NOPE'.\n"
+    assert (told["applied"], told["secret"]) == (False, None)
+    assert tried.err == "Dry run: nothing would be deleted: vault has no 'NOPE'.\n"
+    assert (
+        shell.ok("delete", "TOKEN", "--in", "vault", "--missing-ok", "--yes", "--json").json["applied"]
+        is True
+    )

@@ -122,8 +122,8 @@ def test_the_words_and_facts_of_a_change_made_in_part_are_those_of_the_command_l
     partly = shell.run("update", "A", "--to", "a", "--to", "b", "--generate", "--json")
     unfit = shell.run("update", "A", "--to", "a", "--to", "b", "--description", "d")
     missing = shell.run("update", "A", "--to", "b", "--generate")
-    rotated = shell.run("rotate", "A", "--to", "b", "--obtain", "printf new")
+    rotated = shell.run("rotate", "A", "--to", "a", "--obtain", "sh -c 'rm a.env; printf new'")
     assert (partly.code, json.loads(partly.err)["error"]["applied"]) == (3, True)
     assert "Why: a: --description: the dotenv file cannot keep it" in unfit.err
     assert "Do: secretbridge list CONNECTION shows what is there." in missing.err
-    assert "(b: not applied); the old one was not revoked." in rotated.err
+    assert "(a: not applied); the old one was not revoked." in rotated.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_place import Shell, shell
+
+from secretbridge.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,11 +71,29 @@ def test_completing_a_connection_reads_files_and_loads_no_more(shell: Shell) -> 
     assert modules & EXPENSIVE == {"tomllib"}
 
 
+def test_completing_a_secrets_name_loads_of_click_nothing_and_of_the_vault_a_part(shell: Shell) -> None:
+    shell.put("TOKEN", "v")
+    modules = loaded([], **completing("secretbridge get --in vault T"))
+    ours = {"secretbridge._vault._access", "secretbridge._credentials", "secretbridge._core"}
+    assert modules & (EXPENSIVE | ours | {"click"}) == {"cryptography", "sqlite3"}
+
+
 def test_listing_the_vault_loads_neither_http_nor_rich(shell: Shell) -> None:
     shell.put("TOKEN", "v")
     modules = loaded(["list", "vault"])
-    assert modules & {"anyio", "httpx", "pydantic", "rich", "ssl", "tenacity"} == set()
+    unwanted = {"anyio", "difflib", "httpx", "logging", "pydantic", "rich", "ssl", "subprocess", "tenacity"}
+    assert modules & unwanted == set()
     assert "cryptography" in modules
+
+
+def test_a_process_of_its_own_seldom_looks_for_cycles_and_one_that_calls_it_stays_as_it_is() -> None:
+    before = gc.get_threshold()
+    assert (main(["--version"]), gc.get_threshold(), gc.get_freeze_count()) == (0, before, 0)
+    told = "import gc, sys; from secretbridge.cli import main; main(); print(*gc.get_threshold()[:1])"
+    done = subprocess.run(
+        [sys.executable, "-c", told, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "100000"
 
 
 def test_without_the_extra_a_sentence_says_how_to_get_it(tmp_path: Path) -> None:

@@ -62,6 +62,38 @@ def test_a_dry_run_shows_what_would_be_written(files: Shell) -> None:
     assert (told["run"], told["plan"]["counts"]["update"], content(files)) == (None, 1, {"B=9"})
 
 
+def test_a_dry_run_says_what_would_be_pruned(files: Shell) -> None:
+    files.ok("sync", "old", "new", "--prune", "--yes")
+    none = files.ok("sync", "old", "new", "--prune", "--dry-run")
+    files.write("B=2\n", "old.env")
+    done = files.ok("sync", "old", "new", "--prune", "--dry-run")
+    told = files.ok("sync", "old", "new", "--prune", "--dry-run", "--json").json
+    assert none.err.splitlines()[-1] == "Dry run: would delete nothing at new."
+    # A file shows no sign of a change: the sync reads the value, and so is sure.
+    said = "Dry run: would look at, and delete unless it was changed since, 'A' at new."
+    assert (done.err.splitlines()[-1], content(files)) == (said, {"A=1", "B=2"})
+    assert [(row["secret"], row["what"]) for row in told["prunes"]] == [("A", "look")]
+
+
+def test_a_dry_run_tells_what_was_changed_since_from_what_was_not(files: Shell) -> None:
+    files.write(
+        '[connections.old]\nprovider = "dotenv"\npath = "old.env"\n'
+        '[connections.team]\nprovider = "local"\nlocation = "team.db"\nkey_file = "team.key"\n'
+    )
+    files.write("A=1\nB=2\nC=3\n", "old.env")
+    files.ok("sync", "old", "team", "--yes")
+    files.put("B", "other", store="team")
+    files.ok("delete", "C", "--in", "team", "--yes")
+    files.write("D=4\n", "old.env")
+    done = files.ok("sync", "old", "team", "--prune", "--dry-run")
+    assert done.err.splitlines()[-2:] == [
+        "Dry run: would delete 'A' at team.",
+        "Dry run: would leave, for it was changed since, 'B' at team.",
+    ]
+    files.ok("sync", "old", "team", "--prune", "--yes")
+    assert {row[0] for row in files.ok("list", "team").rows} == {"B", "D"}
+
+
 def test_it_needs_consent_where_there_is_no_terminal(files: Shell) -> None:
     done = files.run("sync", "old", "new", "--prune")
     assert (done.code, "This replaces what differs in new by what is in old." in done.err) == (2, True)

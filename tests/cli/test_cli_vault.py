@@ -151,3 +151,14 @@ def test_a_dry_run_of_restore_and_undelete_says_what_the_history_allows(shell: S
     assert "Dry run: would restore 'TOKEN' in vault." in asked[0].err
     assert "The secret is deleted; undelete comes first." in asked[3].err
     assert (asked[4].json["dry_run"], len(shell.ok("history", "TOKEN").rows)) == (True, 3)
+
+
+def test_a_dry_run_of_a_purge_removes_nothing(shell: Shell) -> None:
+    shell.put("TOKEN", "v")
+    shell.put("TOKEN", "w")
+    tried = shell.ok("vault", "purge", "--older-versions", "--dry-run")
+    told = shell.ok("vault", "purge", "--older-versions", "--dry-run", "--json").json
+    kept = [one["purged"] for one in shell.ok("history", "TOKEN", "--json").json["versions"]]
+    assert tried.err == "Dry run: would remove 0 deleted values and what 1 version held.\n"
+    assert (told["versions"], told["dry_run"], kept) == (1, True, [False, False])
+    assert shell.ok("vault", "purge", "--older-versions", "--yes", "--json").json["versions"] == 1

@@ -81,9 +81,9 @@ def test_in_a_repository_the_folders_above_are_searched_up_to_its_root(
     project.write(VAULT.format("above"))
     (project.folder / "repository" / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir("repository/a/b")
-    assert "known are appfarm (environment variables)" in project.refused()[0]
+    assert "known are local (environment variables)" in project.refused()[0]
     (project.folder / "repository" / ".git").mkdir()
-    assert "known are appfarm (environment variables)" in project.refused()[0]
+    assert "known are local (environment variables)" in project.refused()[0]
     project.write(VAULT.format("root"), "repository/secretbridge.toml")
     assert where(connect("one")) == "root"
     project.write(VAULT.format("nearer"), "repository/a/secretbridge.toml")
@@ -98,7 +98,7 @@ def test_below_the_home_folder_the_search_goes_up_to_it(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home / "a" / "b")
     project.write(VAULT.format("above"))
-    assert "known are appfarm" in project.refused()[0]
+    assert "known are local" in project.refused()[0]
     project.write(VAULT.format("home"), "home/secretbridge.toml")
     assert where(connect("one")) == "home"
 

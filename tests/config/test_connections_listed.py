@@ -32,6 +32,13 @@ def test_where_nothing_is_named_only_the_vault_is_there(project: Project) -> Non
     ]
 
 
+def test_a_folder_that_cannot_be_looked_into_holds_no_file(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(project.folder / ("x" * 300)))  # longer than a name can be
+    assert list(listed()) == ["local", "vault"]
+
+
 def test_a_name_is_listed_once_as_connect_would_take_it(project: Project) -> None:
     project.write(VAULT.format("user").replace("one", "vault") + VAULT.format("user"), project.user())
     file = project.write(VAULT.format("project"))

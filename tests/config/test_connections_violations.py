@@ -26,6 +26,13 @@ PROVIDERS = "known are appfarm, dotenv, environ, insforge, ionet, jsonfile, loca
 NAMES = "give it 1 to 64 letters, digits, - and _; with dots, in quotes"
 
 
+def test_what_names_no_environment_of_a_vault_is_told(project: Project) -> None:
+    project.write('[connections.one]\nprovider = "local"\nenvironment = "a b"\n')
+    assert project.refused() == [
+        "secretbridge.toml:3: environment names no environment of a vault (for example production)"
+    ]
+
+
 def test_all_violations_of_a_file_are_told_at_once_in_the_order_of_its_lines(project: Project) -> None:
     project.write(
         f"""
@@ -188,13 +195,18 @@ def test_a_credential_in_clear_is_refused_whatever_the_provider(project: Project
     ]
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones_and_where_they_are(project: Project) -> None:
+def test_an_unknown_name_is_answered_with_those_that_work_and_where_they_are(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IO_API_KEY", CANARY)
+    monkeypatch.setenv("WIX_API_KEY", CANARY)  # and nothing says which site
     project.write('[connections.one]\nprovider = "local"\n[connections.two]\nprovider = "local"\n')
     project.write('[connections.three]\nprovider = "local"\n', project.user())
     (told,) = project.refused(CANARY)
     known = "one (secretbridge.toml), two (secretbridge.toml), three ("
     assert told.startswith(f"name: no connection has this name (known are {known}")
-    assert told.endswith("vault (environment variables), wix (environment variables))")
+    of_variables = [f"{name} (environment variables)" for name in ("ionet", "local", "vault")]
+    assert told.endswith(f", {', '.join(of_variables)})")
 
 
 @pytest.mark.parametrize(

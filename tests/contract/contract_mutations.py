@@ -5,48 +5,19 @@ from __future__ import annotations
 import logging
 import time
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio.lowlevel
+from contract_mutation import caught
 from pydantic import SecretStr
 from secretbridge_larder import Larder
 
 from secretbridge import Secret, errors
 from secretbridge._models import Target
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 NO_STOP = BaseException
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """What is wrong with an adapter, and who must notice."""
-
-    broken: str
-    test: str
-    kind: type[Larder]
-    says: str
-    faces: tuple[Any, ...] = ("sync", "asyncio", "trio")
-
-    def __str__(self) -> str:
-        return self.kind.__name__
-
-
-MUTATIONS: list[Mutation] = []
-
-
-def caught(test: str, broken: str, says: str, **more: Any) -> Callable[[type[Larder]], type[Larder]]:
-    """Enter a broken adapter in the table."""
-
-    def enter(kind: type[Larder]) -> type[Larder]:
-        MUTATIONS.append(Mutation(broken, f"test_{test}", kind, says, **more))
-        return kind
-
-    return enter
 
 
 class Meddling(Larder):
@@ -571,14 +542,3 @@ class MixesCalls(Larder):
         self.changes = changes
         await self.get(channel, target)
         return await super().update(channel, target, self.changes, **more)
-
-
-def table() -> str:
-    """Write the table of docs/adapter-guide.md."""
-    lines = ["| an adapter that … | is caught by |", "|---|---|"]
-    lines += [f"| {one.broken} | `{one.test}` |" for one in MUTATIONS]
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(table(), end="")  # noqa: T201 - made anew by hand where a test says so

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
-from contract_mutations import MUTATIONS, Mutation, table
+from contract_mutation import Mutation
+from contract_mutations_stores import RECORDING, Consenting, Versioned, from_recording, versioned
+from contract_table import BY_RECORDING, MUTATIONS, table
 from larder_subject import larder
 from secretbridge_larder import Larder
 
 from secretbridge.errors import SecretProtected
 from secretbridge.testing import ProviderContract, Reply, Subject
 
-if TYPE_CHECKING:
-    from secretbridge_larder import Larder as Kind
-
 SEALED = {"a sealed shelf": (Reply(423, json={"code": "sealed"}), SecretProtected)}
 GUIDE = Path(__file__).parents[2] / "docs" / "adapter-mutations.md"
 
 
-def contract_for(kind: type[Kind], folder: Path) -> ProviderContract:
+def contract_for(mutation: Mutation, folder: Path, subject: Any = None, **settings: Any) -> ProviderContract:
     """The contract as Larder's own tests have it, over another adapter."""
+    kind = mutation.kind
 
     class Contract(ProviderContract):
         capabilities = Larder.capabilities if kind.__name__ == "OtherCapabilities" else kind.capabilities
         refusals = SEALED
+        recording = settings.get("recording", mutation.settings.get("recording"))
+        unique_names = mutation.settings.get("unique_names", True)
 
         def make(self) -> Subject:
-            return larder(kind)
+            return (subject or mutation.subject)(kind)
 
     contract = Contract()
     contract.tmp_path = folder
@@ -46,30 +48,44 @@ class TestLarder(ProviderContract):
         return larder()
 
 
+@pytest.mark.parametrize("face", ["sync", "asyncio", "trio"])
+def test_good_adapters_of_stores_that_larder_is_not_pass_the_tests_that_it_does_not_have(
+    face: Any, tmp_path: Path
+) -> None:
+    counts = Mutation("", "", Versioned, "", subject=versioned)
+    shares = Mutation("", "", Larder, "", settings={"unique_names": False})
+    keeps = Mutation("", "", Consenting, "")
+    contracts: list[Any] = [contract_for(one, tmp_path) for one in (counts, shares, keeps)]
+    contracts[0].test_a_change_of_another_version_is_a_conflict(face)
+    contracts[1].test_a_name_that_several_bear_is_ambiguous_and_the_error_tells_their_ids(face)
+    contracts[2].test_what_cannot_be_taken_back_needs_consent(face)
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_an_adapter_that_is_broken_on_purpose_is_caught_by_the_test_that_says_why(
     mutation: Mutation, tmp_path: Path
 ) -> None:
     for face in mutation.faces:
-        contract = contract_for(mutation.kind, tmp_path)
+        contract = contract_for(mutation, tmp_path)
         with pytest.raises(AssertionError, match=mutation.says):
             getattr(contract, mutation.test)(face)
+
+
+@pytest.mark.parametrize("name", BY_RECORDING)
+def test_recorded_replies_alone_find_out_a_broken_adapter_too(name: str, tmp_path: Path) -> None:
+    (mutation,) = (one for one in MUTATIONS if str(one) == name)
+    contract = contract_for(mutation, tmp_path, from_recording, recording=RECORDING)
+    with pytest.raises(AssertionError):
+        getattr(contract, BY_RECORDING[name])(mutation.faces[0])
 
 
 def test_at_least_twenty_five_adapters_are_broken_each_in_its_own_way() -> None:
     assert len({mutation.broken for mutation in MUTATIONS}) == len(MUTATIONS) >= 25
 
 
-def test_each_test_of_the_contract_that_an_adapter_can_fail_has_failed_for_one() -> None:
-    # These refuse by the capabilities, before the adapter is asked: no adapter can fail them.
-    by_core = {
-        "test_a_name_beyond_the_limits_is_refused_before_anything_is_sent",
-        "test_a_refusal_before_sending_shows_neither_value_nor_credential",
-        "test_a_version_is_refused_where_there_is_no_compare_and_set",
-        "test_each_field_that_cannot_be_changed_or_cleared_is_refused_before_anything_is_sent",
-    }
-    collected = {name for name in dir(TestLarder) if name.startswith("test_") and getattr(TestLarder, name)}
-    assert {mutation.test for mutation in MUTATIONS} == collected - by_core
+def test_no_test_of_the_contract_is_without_an_adapter_that_fails_it() -> None:
+    tests = {name for name in dir(ProviderContract) if name.startswith("test_")}
+    assert {mutation.test for mutation in MUTATIONS} == tests
 
 
 def test_the_table_in_the_docs_is_the_one_that_the_mutations_make() -> None:
@@ -90,4 +106,4 @@ def test_what_the_guide_shows_of_the_example_is_the_example() -> None:
     blocks = re.findall(r"^```(?:python|py|text|toml)\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
     pieces = [piece for block in blocks for piece in block.split("\n\n\n")]
     assert [piece for piece in pieces if not any(piece in file for file in files)] == []
-    assert len(blocks) == 6
+    assert len(blocks) == 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -244,6 +245,20 @@ def test_a_rename_that_was_made_is_not_made_twice(stores: Stores, tmp_path: Path
         again = resume_everywhere(str(result.run_id), targets=[vault, wix], **given)
         assert [one.settled for one in again.updated] == ["seen", ""]
         assert wix.get_secret("OTHER").reveal() == NEW
+
+
+def test_a_time_of_expiry_is_kept_with_the_change(stores: Stores) -> None:
+    when = datetime(2031, 1, 1, tzinfo=UTC)
+    vault = stores.provider("vault")
+    at_a_write(stores.insforge, before=lambda: stores.insforge.script(Lost()), method="PUT")
+    given: dict[str, Any] = {"vault": keep(stores), "journal": stores.folder / "journal"}
+    with stores.bridge("insforge") as bridge:
+        result = everywhere(
+            "blocking", stores, [], bridge, vault, value=NEW, expires_at=when, check=False, **given
+        )
+        assert kinds(result) == ["Unknown", "Updated"]
+        again = resume_everywhere(str(result.run_id), targets=[bridge, vault], **given)
+        assert (kinds(again), bridge.get_secret(NAME).expires_at) == (["Updated"] * 2, when)
 
 
 def test_named_targets_need_not_be_named_again(stores: Stores, tmp_path: Path) -> None:

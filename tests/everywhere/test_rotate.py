@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from everywhere_stores import FACES, NAME, NEW, OLD, Stores, at_a_write, stores
+from pydantic import SecretStr
 
 from secretbridge import (
     Environment,
@@ -31,8 +32,6 @@ from secretbridge.testing import Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pydantic import SecretStr
 
 __all__ = ["stores"]
 
@@ -171,6 +170,11 @@ def test_targets_that_held_different_tokens_have_each_of_them_revoked(stores: St
     targets = [stores.provider(one) for one in ("dotenv", "json", "vault")]
     made = rotate(NAME, obtain=issuer.obtain, targets=targets, revoke=issuer.revoke, **options(stores))
     assert (sorted(issuer.revoked), made.revoked) == (["another-old", OLD], 2)
+
+
+def test_a_token_may_come_wrapped(stores: Stores) -> None:
+    rotate(NAME, obtain=lambda: SecretStr(NEW), targets=[stores.provider("dotenv")], **options(stores))
+    assert stores.value("dotenv") == NEW
 
 
 def test_without_revoke_the_old_token_is_left_alone(stores: Stores) -> None:

@@ -2,11 +2,15 @@
 
 A plugin of pytest, named in conftest.py. A test that sends what a vendor does not take fails, unless it is
 marked ``bad_requests`` with the reason: the stand-ins' own tests are, for they show what a stand-in refuses.
-Requests of other processes count too where the stand-in is in pytest's own.
+The stand-ins themselves write down what is wrong, in a file that the environment names: so they do in child
+processes, too.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,35 +18,30 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-_WRONG: Final = pytest.StashKey[list[str]]()
+VARIABLE: Final = "SECRETBRIDGE_STANDIN_CHECK"
+_FILE: Final = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say where violations go to, to this process and those that it will start."""
+    number, name = tempfile.mkstemp(prefix="secretbridge-requests-")
+    os.close(number)
+    config.stash[_FILE] = Path(name)
+    os.environ[VARIABLE] = name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    os.environ.pop(VARIABLE, None)
+    config.stash[_FILE].unlink()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Look at requests from the first fixture to the last."""
-    from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, StandIn, WixStandIn
-    from secretbridge.testing._constraints import VENDORS, violations
-
-    kinds: dict[str, type[StandIn]] = {
-        "ionet": IoNetStandIn,
-        "wix": WixStandIn,
-        "insforge": InsForgeStandIn,
-        "appfarm": AppfarmStandIn,
-    }
-    wrong: list[str] = []
-    item.stash[_WRONG] = wrong
-    record = StandIn._record
-
-    def checked(standin: Any, request: Any) -> None:
-        record(standin, request)
-        for name, kind in kinds.items():
-            if isinstance(standin, kind):
-                found = violations(VENDORS[name], request, standin._prefix)
-                wrong.extend(f"{name}: {request.method}: {one}" for one in found)
-
+    """Let a test that says so send what it likes, from the first fixture to the last."""
     with pytest.MonkeyPatch.context() as patch:
-        if item.get_closest_marker("bad_requests") is None:
-            patch.setattr(StandIn, "_record", checked)
+        if item.get_closest_marker("bad_requests") is not None:
+            patch.delenv(VARIABLE)
         return (yield)
 
 
@@ -63,8 +62,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _refuse(item: pytest.Item) -> None:
-    found = item.stash[_WRONG]
-    if found:
-        text = "\n".join(found)
-        found.clear()  # so that it is told once
+    file = item.config.stash[_FILE]
+    if file.stat().st_size:
+        text = file.read_text(encoding="utf-8")
+        os.truncate(file, 0)  # so that it is told once
         pytest.fail(f"requests that the vendor does not publish:\n{text}", pytrace=False)

@@ -107,6 +107,7 @@ def test_a_body_that_is_no_json_or_too_long_is_named() -> None:
 
 
 TEST = """
+import subprocess, sys
 import httpx, pytest
 from secretbridge.testing import IoNetStandIn
 
@@ -130,6 +131,19 @@ def late():
 
 def test_three(late):
     pass
+
+CHILD = "import test_it; test_it.send()"
+
+def test_four():
+    subprocess.run([sys.executable, "-c", CHILD], check=True)
+
+@pytest.mark.bad_requests("on purpose")
+def test_five():
+    subprocess.run([sys.executable, "-c", CHILD], check=True)
+
+def test_six():
+    # What was sent before is not laid at this one's door.
+    pass
 """
 
 
@@ -139,11 +153,13 @@ def test_a_test_that_sends_a_bad_request_fails_unless_it_says_so(tmp_path: Path)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, "-W", "ignore::pytest.PytestUnknownMarkWarning", "."],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'faults'}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'faults'}:{tmp_path}"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "1 failed, 2 passed, 1 error" in done.stdout
-    assert "ionet: PATCH: secret_value is null" in done.stdout
+    assert "2 failed, 4 passed, 1 error" in done.stdout
+    assert done.stdout.count("ionet: PATCH: secret_value is null") == 3
+    failed = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert failed == ["test_it.py::test_one", "test_it.py::test_four"]
     assert "canary-value" not in done.stdout

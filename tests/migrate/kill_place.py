@@ -173,7 +173,7 @@ def do(verb: str, told: dict[str, Any], hooks: Hooks, **more: Any) -> Run | None
                 source,
                 target,
                 vault=vault,
-                accept=["versions"],
+                accept=["versions", "inactive"],
                 journal=journal,
                 prune=True,
                 patience=0,
@@ -415,10 +415,9 @@ PAIRS = tuple((source, target) for source in SOURCES for target in TARGETS)
 def fits(mode: str, source: str, target: str) -> bool:
     """Say whether a mode makes sense for two stores.
 
-    Appfarm neither creates nor deletes, so there is nothing to prune; at InsForge what was deleted stays
-    listed as inactive, so a source never has it no more.
+    Appfarm neither creates nor deletes, so there is nothing to prune.
     """
-    return mode != "sync, sync" or (target != "appfarm" and source != "insforge")
+    return mode != "sync, sync" or target != "appfarm"
 
 
 def verdict(worlds: Worlds, mode: str, source: str, target: str, fatal: int) -> str | None:

@@ -9,11 +9,23 @@ import pytest
 from migrate_place import Place, actions, bridged, bridged_async, filled, place, provider_of
 from pydantic import SecretStr
 
-from secretbridge import AsyncSecretBridge, InsForge, InvalidRequest, Local, SecretBridge, Wix, migrate
+from secretbridge import (
+    AsyncSecretBridge,
+    InsForge,
+    InvalidRequest,
+    JsonFile,
+    Local,
+    SecretBridge,
+    Wix,
+    migrate,
+)
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, WixStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from secretbridge._channel import Channel
 
 __all__ = ["place"]
 
@@ -65,6 +77,33 @@ def test_one_account_of_ionet_is_known_by_its_ids(place: Place) -> None:
 def test_two_environments_of_one_vault_are_two_stores(place: Place, other: str) -> None:
     source = filled(place.vault(), KEY="1")
     assert actions(migrate.plan(source, place.vault(other))) == {"KEY": "create"}
+
+
+class Told(JsonFile):
+    """A file that tells which store it is as a test says: one answer after the other, the last for good."""
+
+    def __init__(self, path: Path, *answers: tuple[str, str]) -> None:
+        super().__init__(path)
+        self._answers = [*answers]
+
+    async def identity(self, channel: Channel) -> tuple[str, str]:
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+def test_one_store_is_known_though_somebody_writes_between_the_two_looks_at_it(place: Place) -> None:
+    source = Told(place.folder / "a.json", ("it", "1"), ("it", "2"))
+    target = Told(place.folder / "b.json", ("it", "2"))
+    with pytest.raises(InvalidRequest, match="target: and source are the same store"):
+        migrate.plan(source, target)
+
+
+@pytest.mark.parametrize("theirs", [("it", "2"), ("another", "1")])
+def test_a_copy_that_has_gone_its_own_way_and_another_store_are_two_stores(
+    place: Place, theirs: tuple[str, str]
+) -> None:
+    place.json("a.json", KEY="1")
+    source, target = Told(place.folder / "a.json", ("it", "1")), Told(place.folder / "b.json", theirs)
+    assert actions(migrate.plan(source, target)) == {"KEY": "create"}
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_sent(place: Place) -> None:

@@ -136,13 +136,13 @@ class Full(Journal):
 
     room = 0
 
-    def append(self, kind: str, data: object) -> None:
+    def append(self, kind: str, data: object, *, waits: bool = True) -> None:
         if Full.room == 0:
             pages = self._database.execute("PRAGMA page_count").fetchone()[0]
             self._database.execute(f"PRAGMA max_page_count={pages}")
             data = [*data, "x" * 10_000] if isinstance(data, list) else {"state": "x" * 10_000}
         Full.room -= 1
-        super().append(kind, data)
+        super().append(kind, data, waits=waits)
 
 
 @pytest.mark.parametrize("room", range(5))
@@ -258,10 +258,13 @@ def small(tmp_path: Path, postgres: Server) -> Iterator[Worlds]:
     ("mode", "step"), [("apply, resume", 1), ("apply, undo", 2), ("move, resume", 4), ("sync, sync", 4)]
 )
 def test_a_run_that_is_killed_at_any_step_is_mended(small: Worlds, mode: str, step: int) -> None:
+    import random
+
+    first = random.Random().randint(1, step)  # noqa: S311 - a sample, no secret
     source, target = "json", "insforge"
     hooks = hooks_of(small, mode, source, target)
-    found = [verdict(small, mode, source, target, fatal) for fatal in range(1, hooks + 1, step)]
-    assert [found.count(""), [problem for problem in found if problem]] == [len(found), []]
+    found = {fatal: verdict(small, mode, source, target, fatal) for fatal in range(first, hooks + 1, step)}
+    assert found == dict.fromkeys(found, "")
 
 
 def test_a_run_that_is_killed_at_random_steps_is_mended_between_all_stores(small: Worlds) -> None:
@@ -275,8 +278,6 @@ def test_a_run_that_is_killed_at_random_steps_is_mended_between_all_stores(small
         (source, target, mode, fatal, seed): problem
         for source, target, mode, fatal in cells
         if fits(mode, source, target)
-        # Such a move ends as incomplete where InsForge lists what was deleted; see docs/migrate-kills.md.
-        if (source, mode) != ("insforge", "move, resume")
         if (problem := verdict(small, mode, source, target, fatal))
     }
     assert found == {}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from secretbridge import JsonFile, SecretBridge, migrate
 from secretbridge.errors import InvalidRequest, JournalFailed, JournalMismatch
 from secretbridge.migrate import runs
 from secretbridge.migrate._journal import Journal
-from secretbridge.migrate._place import journal_folder, journal_path, sweep
+from secretbridge.migrate._place import Locks, journal_folder, journal_path, sweep
+from secretbridge.migrate._run import who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +174,71 @@ def test_what_is_left_of_a_journal_that_was_being_made_is_swept_away(tmp_path: P
     assert list(tmp_path.glob("*.new")) == []
 
 
+def test_a_journal_that_a_live_process_is_making_is_not_swept_away(tmp_path: Path) -> None:
+    new = tmp_path / "20260101-000000-abcdef01.new"
+    new.write_bytes(b"half")
+    locks = Locks(tmp_path)
+    locks.take(new.stem, writes=())
+    sweep(tmp_path)
+    there = new.exists()
+    locks.release()
+    sweep(tmp_path)
+    assert (there, new.exists()) == (True, False)
+
+
+def test_an_entry_whose_writing_is_interrupted_is_not_there_and_the_journal_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path)
+    journal = Journal.open(path)
+    count = len(list(journal.entries()))
+
+    def interrupted(*_: object) -> tuple[int, bytes]:
+        write(journal, "intended", [[1, None]])
+        raise KeyboardInterrupt
+
+    write = Journal._write
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            journal.append("intended", [[1, None]])
+    journal.append("outcome", [[2, None]])
+    journal.close()
+    again = Journal.open(path)
+    kinds = [entry.kind for entry in again.entries()][count:]
+    again.close()
+    assert kinds == ["outcome"]
+
+
+def test_a_journal_says_who_began_when_which_plan_and_how_each_secret_stands(tmp_path: Path) -> None:
+    source = JsonFile(tmp_path / "source.json")
+    with SecretBridge(source) as bridge:
+        bridge.create_secret("A", value="1")
+    plan = migrate.plan(source, JsonFile(tmp_path / "target.json"))
+    run = plan.apply(journal=tmp_path / "runs")
+    journal = Journal.open(run.journal)
+    begin, entries = journal.begin, [*journal.entries()]
+    journal.close()
+    (outcome,) = [entry.data for entry in entries if entry.kind == "outcome"]
+    (verified,) = [entry.data for entry in entries if entry.kind == "verified"]
+    assert [
+        begin["run"],
+        begin["who"] == who(),
+        datetime.fromisoformat(begin["at"]) <= datetime.now(UTC),
+        begin["plan"]["fingerprint"],
+        outcome[0][:4],
+        verified[0][:2],
+        entries[-1].data["state"],
+    ] == [run.id, True, True, plan.fingerprint(), [0, "done", "recorded", "checked"], [0, "verified"], "done"]
+
+
+def test_a_journal_is_not_pickled(tmp_path: Path) -> None:
+    journal = Journal.open(written(tmp_path))
+    with pytest.raises(TypeError, match="a journal is not pickled"):
+        pickle.dumps(journal)
+    journal.close()
+
+
 def test_a_damaged_journal_is_listed_as_such(tmp_path: Path) -> None:
     truncated(written(tmp_path))
     assert [(one.id, one.state) for one in runs(journal=tmp_path)] == [
@@ -206,3 +275,13 @@ def test_what_is_no_id_of_a_run_names_no_file(run_id: object, tmp_path: Path) ->
 def test_a_journal_folder_is_a_path() -> None:
     with pytest.raises(InvalidRequest):
         partial(journal_folder, 3)()  # type: ignore[arg-type]
+
+
+def test_an_entry_that_need_not_wait_is_on_the_disk_with_the_next_one(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path / "20260101-000000-abcdef01.db", BEGIN, [], None)
+    found = []
+    for waits in (False, True, False):
+        journal.append("verified", [], waits=waits)
+        found.append(journal._database.execute("PRAGMA synchronous").fetchone())
+    journal.close()
+    assert found == [(1,), (2,), (1,)]  # 1: at the next checkpoint or full commit; 2: at each commit

@@ -8,12 +8,13 @@ import pytest
 from kill_place import Hooks, World, Worlds, bridge, provider
 
 from secretbridge import SecretBridge, migrate
+from secretbridge.errors import PlanRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from secretbridge.migrate import Run
+    from secretbridge.migrate import Event, Run
 
 
 @pytest.fixture
@@ -26,7 +27,9 @@ def synced(world: World, **options: Any) -> Run:
     hooks = Hooks(0)
     vault = None if world.vault is None else provider(world.vault)
     with bridge(world.source, hooks) as source, bridge(world.target, hooks) as target:
-        return migrate.sync(source, target, vault=vault, journal=world.journal, accept="versions", **options)
+        return migrate.sync(
+            source, target, vault=vault, journal=world.journal, **{"accept": ["versions"], **options}
+        )
 
 
 def writes(worlds: Worlds) -> list[str]:
@@ -118,6 +121,54 @@ def test_prune_deletes_what_runs_created_and_the_source_has_no_more_and_nothing_
         {*before, "KEY_2"},
         ["KEY_2"],
     ]
+
+
+def test_prune_takes_what_became_inactive_at_the_source_only_where_that_is_accepted(worlds: Worlds) -> None:
+    world = worlds.make("insforge", "json")
+    before = world.at("target")
+    options: dict[str, Any] = {"prune": True, "accept": ["inactive"]}
+    synced(world, **options)
+    with SecretBridge(provider(world.source)) as source:
+        source.delete_secret("KEY_0")  # was at the target before: not of our making
+        source.update_secret("KEY_1", active=False)
+        source.delete_secret("KEY_2")
+    with pytest.raises(PlanRefused):
+        synced(world, prune=True)
+    left = synced(world, prune=True, skip_refused=True)
+    kept = world.at("target")
+    pruned = synced(world, **options)
+    after = world.at("target")
+    with SecretBridge(provider(world.source)) as source:
+        source.update_secret("KEY_1", active=True)
+    synced(world, **options)
+    new = {f"KEY_{n}": [f"new-value-of-KEY_{n}"] for n in range(3)}
+    assert [
+        left.pruned,
+        kept,
+        {one.target: one.state for one in pruned.pruned},
+        after,
+        world.at("target"),
+    ] == [
+        (),
+        {**before, **new},
+        {"KEY_1": "undone", "KEY_2": "undone"},
+        {**before, "KEY_0": new["KEY_0"]},
+        {**before, "KEY_0": new["KEY_0"], "KEY_1": new["KEY_1"]},
+    ]
+
+
+def test_a_secret_that_is_active_again_by_the_time_of_pruning_is_not_pruned(worlds: Worlds) -> None:
+    world = worlds.make("insforge", "json")
+    synced(world)
+    standin = worlds.standins["source"]
+    standin.seed("KEY_1", "newer", active=False)
+
+    def told(event: Event) -> None:
+        if event.kind == "finished":
+            standin.seed("KEY_1", "newer")
+
+    run = synced(world, prune=True, accept=["inactive"], progress=told)
+    assert [run.pruned, "KEY_1" in world.at("target")] == [(), True]
 
 
 def test_a_value_that_was_changed_at_the_target_is_brought_back(worlds: Worlds) -> None:

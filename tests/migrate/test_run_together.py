@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migrate_place import Place, at, bridged, filled, only, place
+from migrate_place import Place, at, bridged, filled, linked, only, place
 
 from secretbridge import Dotenv, Local, SecretBridge, Vault, migrate
-from secretbridge.errors import InvalidRequest, MigrationIncomplete, RunBusy, VaultBusy
+from secretbridge.errors import InvalidRequest, JournalMismatch, MigrationIncomplete, RunBusy, VaultBusy
 from secretbridge.testing import InsForgeStandIn, IoNetStandIn, Reply
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from secretbridge._channel import Channel
     from secretbridge._models import Write
+    from secretbridge._provider import Provider
     from secretbridge.migrate import Event
 
 __all__ = ["place"]
@@ -159,6 +160,19 @@ class Counted(Dotenv):
         await super().write_many(channel, writes)
 
 
+def test_a_target_in_a_file_is_replaced_once_for_a_window_and_once_for_its_undo(place: Place) -> None:
+    values = {f"KEY_{n}": f"v{n}" for n in range(100)}
+
+    class Target(Counted):
+        pass
+
+    target, journal = Target(place.folder / "target.env"), place.folder / "runs"
+    run = migrate.plan(place.json(**values), target).apply(journal=journal)
+    there, writes = len(target.path.read_text().splitlines()), Target.writes
+    undone = migrate.undo(run.id, target, journal=journal, accept=["unseen"])
+    assert [there, writes, undone.state, target.path.read_text(), Target.writes] == [100, 1, "undone", "", 2]
+
+
 def test_sources_in_a_file_are_deleted_in_one_replacement(place: Place) -> None:
     values = {f"KEY_{n}": f"v{n}" for n in range(70)}
     place.env(**values)
@@ -259,6 +273,77 @@ def test_a_run_on_postgresql_is_undone_over_another_url_of_the_same_vault(
     other = Local(f"{url}&application_name=x", key_file=key)
     undone = migrate.undo(run.id, other, journal=journal)
     assert [undone.state, whole(other)] == ["undone", {}]
+
+
+def spelled(url: str) -> str:
+    """Give the URL of the same vault with its parameters turned round, a password and one more parameter."""
+    address, _, parameters = url.partition("?")
+    turned = "&".join(reversed(parameters.split("&")))
+    return f"{address.replace('postgresql:', 'postgres:')}?{turned}&password=another&application_name=x"
+
+
+def test_a_run_on_postgresql_is_resumed_over_another_url_of_the_same_vault(
+    place: Place, postgres: Server
+) -> None:
+    key, url, journal = place.folder / "pg.key", postgres.url(), place.folder / "runs"
+    source = filled(Local(url, "production", key_file=key), A="1")
+    target = place.env("target.env", B="2")
+    second = linked(target.path)
+    run = migrate.plan(source, target).apply(journal=journal, check=False)
+    second.unlink()
+    other = Local(spelled(url), "production", key_file=key)
+    resumed = migrate.resume(run.id, other, target, journal=journal)
+    assert [run.state, resumed.state, target.path.read_text()] == ["incomplete", "done", "B=2\nA=1\n"]
+
+
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_a_run_on_postgresql_is_not_resumed_or_undone_with_another_vault(
+    place: Place, postgres: Server, end: str
+) -> None:
+    key, url, journal = place.folder / "pg.key", postgres.url(), place.folder / "runs"
+    ours: dict[str, Provider] = {"source": place.env(A="1"), "target": place.json(B="2")}
+    ours[end] = filled(Local(url, key_file=key), C="3")
+    run = migrate.plan(**ours).apply(journal=journal)  # type: ignore[arg-type]  # source and target
+    theirs = filled(Local(postgres.url(), key_file=place.folder / "other.key"), C="3")
+    refused: list[str] = []
+    with pytest.raises(JournalMismatch) as caught:
+        migrate.resume(run.id, **{**ours, end: theirs}, journal=journal)
+    refused.append(str(caught.value))
+    if end == "target":
+        with pytest.raises(JournalMismatch) as caught:
+            migrate.undo(run.id, theirs, journal=journal)
+        refused.append(str(caught.value))
+    assert [f"The {end} of this run is" in message and "another store" in message for message in refused] == [
+        True
+    ] * len(refused)
+
+
+def test_a_sync_over_another_url_of_the_same_vault_knows_what_earlier_ones_did(
+    place: Place, postgres: Server
+) -> None:
+    key, url, journal = place.folder / "pg.key", postgres.url(), place.folder / "runs"
+    source = place.env(A="1", B="2")
+    migrate.sync(source, Local(url, key_file=key), journal=journal)
+    with SecretBridge(source) as bridge:
+        bridge.delete_secret("B")
+    other = Local(spelled(url), key_file=key)
+    second = migrate.sync(source, other, journal=journal, prune=True)
+    assert [[one.target for one in second.pruned], whole(other)] == [["B"], {"A": ("1", None)}]
+
+
+@pytest.mark.parametrize(("concurrency", "least", "most"), [(None, 2, 4), (1, 1, 1), (50, 2, 4)])
+def test_a_run_asks_both_ends_side_by_side_and_neither_more_than_it_allows(
+    place: Place, concurrency: int | None, least: int, most: int
+) -> None:
+    ends = InsForgeStandIn(), InsForgeStandIn()
+    for n in range(12):
+        ends[0].seed(f"KEY_{n}", f"value-{n}")
+    with bridged(ends[0]) as source, bridged(ends[1], base_url="https://b.test") as target:
+        plan = migrate.plan(source, target, select="KEY_*")
+        for end in ends:
+            end.latency, end.most_in_flight = 0.01, 0
+        plan.apply(journal=place.folder / "runs", concurrency=concurrency, delete_source=True)
+    assert [least <= end.most_in_flight <= most for end in ends] == [True, True]
 
 
 def test_runs_with_journals_in_different_folders_do_not_overlap_at_one_store(place: Place) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from migrate_place import Place, bridged, filled, place
 from pydantic import SecretStr
 
 from secretbridge import Local, Secret, SecretBridge, migrate
 from secretbridge._runtime import finish
+from secretbridge.migrate import _begin
+from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import Keep
 from secretbridge.testing import WixStandIn
 
@@ -124,3 +127,31 @@ def test_a_value_that_comes_into_a_file_while_the_target_is_looked_at_is_not_del
         [("A", True), ("B", False)],
         "B=newer and only here\n",
     ]
+
+
+@pytest.mark.parametrize("with_vault", [True, False])
+def test_the_disk_has_what_is_announced_before_it_is_written_and_what_came_of_it_after(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, with_vault: bool
+) -> None:
+    told: list[str] = []
+
+    class Told(Journal):
+        """Tells which entries are waited for until the disk has them."""
+
+        def append(self, kind: str, data: object, *, waits: bool = True) -> None:
+            super().append(kind, data, waits=waits)
+            told.append(f"{kind}, on the disk" if waits else kind)
+
+    class Watched(Local):
+        """Tells when it is written to."""
+
+        async def change_many(self, channel: Channel, writes: Sequence[Write]) -> Any:
+            told.append("written")
+            return await super().change_many(channel, writes)
+
+    monkeypatch.setattr(_begin, "Journal", Told)
+    target = Watched(place.folder / "vault.db", key_file=place.folder / "vault.key")
+    undo = place.vault(name="undo") if with_vault else None
+    migrate.plan(place.env(A="1", B="2"), target, vault=undo).apply(journal=place.folder / "runs")
+    announced = ["intended", "read, on the disk"] if with_vault else ["intended, on the disk"]
+    assert told == [*announced, "written", "outcome, on the disk", "verified", "state, on the disk"]

@@ -16,6 +16,13 @@ def rows() -> list[tuple[str, str, str]]:
     return [(promise, code, test) for promise, code, test in found if not promise.startswith("-")]
 
 
+def test_it_takes_the_hour_that_it_promises_and_leaves_no_part_out() -> None:
+    minutes = sum(int(found) for found in re.findall(r"^## .*\((\d+) minutes\)$", PAGE, re.MULTILINE))
+    product = [name for name in (ROOT / "secretbridge").glob("**/*.py") if "testing" not in name.parts]
+    named = {(ROOT / name).parent for _, code, _ in rows() for name in re.findall(r"`([^`]+)`", code)}
+    assert (minutes, {name.parent for name in product} - named) == (60, set())
+
+
 def test_each_row_names_files_that_are_there() -> None:
     named = [name for _, code, _ in rows() for name in re.findall(r"`([^`]+)`", code)]
     assert len(named) >= len(rows()) > 30

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-FACES = ("blocking", "asyncio")
+FACES = ("blocking", "asyncio", "trio")
 #: Files that hold values on purpose: a store in the clear, what was written with --out, and keys.
 IN_THE_CLEAR = {"plain.env", "plain.json", "target.env", "vault.key", "second.key", "other.key", "marked.key"}
 LATER = datetime(2031, 1, 1, tzinfo=UTC)
@@ -392,6 +392,7 @@ def everywhere(ground: Ground, face: str) -> None:
     async def main() -> None:
         change: Any = sb.update_everywhere if face == "blocking" else sb.update_everywhere_async
         go_on: Any = sb.resume_everywhere if face == "blocking" else sb.resume_everywhere_async
+        forget: Any = sb.forget_change if face == "blocking" else sb.forget_change_async
         turn: Any = sb.rotate if face == "blocking" else sb.rotate_async
         turn_on: Any = sb.resume_rotation if face == "blocking" else sb.resume_rotation_async
         bridges: list[Any] = [
@@ -449,6 +450,8 @@ def everywhere(ground: Ground, face: str) -> None:
         await tried(turn, "EXISTING", obtain=["sh", "-c", "exit 3"], **told)
         for run in [*dict.fromkeys(runs), "none"]:
             await tried(turn_on, run, obtain=obtain, revoke=lambda _: None, **told)
+            await tried(forget, run, **common)
+        await tried(forget, "none", vault="none", journal=journal)
         ground.watch.look(sb.changes(journal=journal), "what was begun")
         for bridge in bridges:
             await _all_of(bridge.close())
@@ -536,6 +539,13 @@ def migrations(ground: Ground, face: str) -> None:
         into = sb.Dotenv(ground.folder / "target.env")
         shared = {"accept": ["versions"], "journal": ground.folder / "syncs", "vault": undoing}
         await tried(sync, source, into, **shared)
+        with sb.SecretBridge(source) as bridge:
+            bridge.delete_secret("C")
+        less = await tried(plan, source, into, accept=["versions"], on_conflict="skip", vault=undoing)
+        left = await tried(
+            getattr(less, "orphans" if blocking else "orphans_async"), journal=shared["journal"]
+        )
+        ground.watch.look([*left], "what a sync would delete")
         standin.script(testing.Reply(403, ECHO))
         await tried(sync, source, target, **shared)
         await _all_of(target.close())
@@ -597,6 +607,8 @@ def connections(ground: Ground, face: str) -> None:
     )
     file.chmod(0o600)
     ground.watch.look(sb.connection_names(file), "names")
+    for name in ("vault", "prod", "none"):
+        ground.tried(lambda n=name: sb.secret_names(n, config=file))
     ground.watch.look(sb.connections(file), "connections")
     blocking = face == "blocking"
     connect: Any = sb.connect if blocking else sb.connect_async
@@ -609,6 +621,7 @@ def connections(ground: Ground, face: str) -> None:
     file.write_text(f'[connections.prod]\nprovider = "insforge"\napi_key = "{CREDENTIAL}"\nx = "{VALUE}"\n')
     for call in (sb.connections, sb.connection_names):
         ground.tried(lambda c=call: c(file))
+    ground.tried(lambda: sb.secret_names("prod", config=file))
     for call in (connect, vault):
         ground.tried(lambda c=call: c("prod", config=file))
     file.unlink()

@@ -15,9 +15,10 @@ import tempfile
 import threading
 import traceback
 import warnings
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
+import trio
 from canary_channels import CHANNELS, Outcome, hooks_for_what_nobody_catches
 from canary_marks import CREDENTIAL, VALUE, forms, found_in
 from secrecy_inventory import Found, callables
@@ -166,7 +167,9 @@ class Watch:
             names += [task.get_name() for task in asyncio.all_tasks()]
             names += [repr(task) for task in asyncio.all_tasks()]
         except RuntimeError:
-            pass  # no event loop runs here
+            pass  # no asyncio runs here
+        with suppress(RuntimeError):  # no trio runs here
+            names += [repr(task) for task in _tasks_of_trio(trio.lowlevel.current_root_task())]
         self.search(" ".join(names), "names of threads and tasks")
         self.search(" ".join([*sys.argv, *sys.orig_argv]), "arguments of this process")
         self.search(" ".join(f"{name}={text}" for name, text in os.environ.items()), "environment")
@@ -219,6 +222,14 @@ def watched(patch: pytest.MonkeyPatch) -> Iterator[Watch]:
         gc.collect()  # what is closed by the collector alone warns of it now
         watch.warned += [f"{one.message!r} {one.message} {one.source!r}" for one in caught]
     watch.close()
+
+
+def _tasks_of_trio(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
+    if task is not None:
+        yield task
+        for nursery in task.child_nurseries:
+            for child in nursery.child_tasks:
+                yield from _tasks_of_trio(child)
 
 
 def _told(error: BaseException | None) -> str:

@@ -9,26 +9,35 @@ A public callable that no scenario calls fails the test: so none is forgotten.
 from __future__ import annotations
 
 import ast
+import asyncio
 import logging
+import os
 import pkgutil
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 import warnings
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 from secrecy_inventory import callables, commands, public_classes
 from secrecy_scenarios import FACES, IN_THE_CLEAR, SCENARIOS, Ground
 from secrecy_watch import CREDENTIAL, LOGGERS, VALUE, watched
 from test_cli_canary import STEPS, command_of
 
 import secretbridge
+import secretbridge as sb
 from secretbridge import SecretBridge, testing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from secrecy_watch import Watch
 
 ROOT = Path(__file__).parents[2]
@@ -51,8 +60,9 @@ NOT_CALLED = {
 }
 #: What users test with holds what was sent to it, on purpose. The scenarios look at its repr.
 FOR_TESTS = {
-    "WIRE_FAULTS", "AppfarmSecret", "AppfarmStandIn", "Fault", "FaultServer", "InsForgeSecret",
+    "WIRE_FAULTS", "AppfarmSecret", "AppfarmStandIn", "Exchange", "Fault", "FaultServer", "InsForgeSecret",
     "InsForgeStandIn", "IoNetSecret", "IoNetStandIn", "Lost", "Pass", "ProviderContract", "RecordedRequest",
+    "Recording",
     "Refused", "Reply", "ScriptedRuntime", "Sent", "StandIn", "StandInOptions", "StandInReply", "Subject",
     "WireFault", "WixSecret", "WixStandIn", "answer", "json_reply",
 }  # fmt: skip
@@ -75,7 +85,7 @@ def test_nothing_public_shows_a_value_or_a_credential_and_nothing_public_is_left
     leaks: set[str] = set()
     called: set[str] = set()
     for number, name in enumerate(SCENARIOS):
-        for face in FACES:
+        for face in FACES if name != "credentials" else FACES[:1]:  # they have no face
             with monkeypatch.context() as patch:
                 watch = run(name, face, tmp_path / f"{number}-{face}", patch)
             leaks |= {f"{name} on {face}: {leak}" for leak in watch.leaks}
@@ -106,7 +116,8 @@ def test_what_users_test_with_is_named_here() -> None:
 
 
 def test_every_command_goes_through_the_search_of_the_command_line() -> None:
-    assert commands() == {command_of(step) for step in STEPS}
+    # "forget" needs a run that was not finished, and has a test of its own there.
+    assert commands() == {"forget", *(command_of(step) for step in STEPS)}
 
 
 def test_there_is_no_tracing_that_could_be_told_a_value() -> None:
@@ -123,24 +134,6 @@ def test_there_is_no_tracing_that_could_be_told_a_value() -> None:
     assert ("opentelemetry" in named, {one for one in modules if "opentelemetry" in one}) == (False, set())
 
 
-def planted(what: str) -> None:
-    """Let a value out in one way."""
-    if what in LOGGERS:
-        logging.getLogger(what).debug("%s", VALUE)
-    elif what == "a warning":
-        warnings.warn(VALUE, ResourceWarning, stacklevel=1)
-    elif what == "standard output":
-        sys.stdout.write(CREDENTIAL)
-    elif what == "a file":
-        Path(tempfile.gettempdir(), "left").write_text(VALUE, encoding="utf-8")
-    elif what == "a file's name":
-        Path(tempfile.gettempdir(), CREDENTIAL).touch()
-    elif what == "an argument":
-        subprocess.run([sys.executable, "-c", "", CREDENTIAL], check=True)
-    elif what == "an exception that nobody could catch":
-        Loud(VALUE)
-
-
 class Loud:
     """Fails where nobody can catch it."""
 
@@ -151,18 +144,132 @@ class Loud:
         raise RuntimeError(self._text)
 
 
-PLACES = [*LOGGERS, "a warning", "standard output", "a file", "a file's name", "an argument"]
-PLACES += ["an exception that nobody could catch"]
+def _in_a_task(ground: Ground) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(asyncio.sleep(0), name=f"update {VALUE}")
+        ground.watch.sample()
+        await task
+
+    asyncio.run(main())
 
 
-@pytest.mark.parametrize("what", PLACES)
-def test_the_watch_finds_what_is_planted(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def plant(_ground: Ground, _face: str) -> None:
-        planted(what)
+def _in_a_task_of_trio(ground: Ground) -> None:
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep, 0, name=f"update {VALUE}")
+            ground.watch.sample()
+
+    trio.run(main)
+
+
+def _in_a_thread(ground: Ground) -> None:
+    go = threading.Event()
+    thread = threading.Thread(target=go.wait, name=CREDENTIAL)
+    thread.start()
+    ground.watch.sample()
+    go.set()
+    thread.join()
+
+
+def _in_a_frame(ground: Ground) -> None:
+    space: dict[str, Any] = {"ground": ground}
+    exec(compile("ground.watch.sample()", f"/srv/{CREDENTIAL}.py", "exec"), space)  # noqa: S102 - a frame of this name
+
+
+def _by_the_process(command: str, **variables: str) -> None:
+    subprocess.run([sys.executable, "-c", "", command], env={**os.environ, **variables}, check=True)
+
+
+def _logged(name: str, _: Ground) -> None:
+    logging.getLogger(name).debug("%s", VALUE)
+
+
+def _looked(wrap: Callable[[str], object]) -> Callable[[Ground], None]:
+    return lambda ground: ground.watch.look(wrap(VALUE), "planting")
+
+
+@dataclass
+class Holding:
+    """Shows its parts to those who ask for them alone."""
+
+    parts: list[str] = field(repr=False)
+
+
+class Showing:
+    """Shows a text in one way and no other."""
+
+    def __init__(self, way: str, text: str) -> None:
+        self.__dict__[way] = lambda: text
+
+    def __repr__(self) -> str:
+        return self._in("repr")
+
+    def __str__(self) -> str:
+        return self._in("str")
+
+    def __format__(self, how: str) -> str:
+        return self._in("format")
+
+    def __copy__(self) -> Showing:
+        return Showing("repr", self._in("copy"))
+
+    def __reduce__(self) -> str:
+        raise TypeError(self._in("pickle"))
+
+    def _in(self, way: str) -> str:
+        return str(self.__dict__.get(way, lambda: "nothing")())
+
+
+#: The channels that the promise names: where the watch finds what is planted there, and the planting.
+CHANNELS: dict[str, tuple[str, Callable[[Ground], object]]] = {
+    "repr": ("by text", _looked(lambda text: Showing("repr", text))),
+    "str": ("by text", _looked(lambda text: Showing("str", text))),
+    "format": ("by text", _looked(lambda text: Showing("format", text))),
+    "f-string debug": ("by text", _looked(lambda text: Showing("repr", text))),
+    "dataclass asdict": ("by dataclass_as_dict", _looked(lambda text: Holding([text]))),
+    "json": ("by json_of_what_has_none", _looked(lambda text: {"a": text})),
+    "pickle": ("by a_pickle", _looked(lambda text: Showing("pickle", text))),
+    "copy": ("by a_copy", _looked(lambda text: Showing("copy", text))),
+    **{f"logging of {name}": ("a log", partial(_logged, name)) for name in LOGGERS},
+    "tracebacks": ("by a_traceback", _looked(lambda text: _noted(ValueError("x"), text))),
+    "sys.excepthook": ("by a hook", _looked(lambda text: _noted(sb.SecretBridgeError("x"), text))),
+    "faulthandler": ("faulthandler", _in_a_frame),
+    "warnings": ("a warning", lambda _: warnings.warn(VALUE, UserWarning, stacklevel=1)),
+    "ResourceWarning": ("a warning", lambda _: warnings.warn(VALUE, ResourceWarning, stacklevel=1)),
+    "unraisable hooks": ("an exception that nobody could catch", lambda _: [Loud(VALUE)].clear()),
+    "exception groups": ("by a hook", _looked(lambda text: ExceptionGroup("several", [ValueError(text)]))),
+    "task names": ("names of threads and tasks", _in_a_task),
+    "task names of trio": ("names of threads and tasks", _in_a_task_of_trio),
+    "thread names": ("names of threads and tasks", _in_a_thread),
+    "journals": ("the file journal.jsonl", lambda ground: _written(ground.folder / "journal.jsonl")),
+    "reports": ("the file report.html", lambda ground: _written(ground.folder / "report.html")),
+    "temp files": ("the file left", lambda _: _written(Path(tempfile.gettempdir(), "left"))),
+    "names of temp files": ("a file's name", lambda _: Path(tempfile.gettempdir(), CREDENTIAL).touch()),
+    "argv": ("an audit event", lambda _: _by_the_process(CREDENTIAL)),
+    "child environment": ("an audit event", lambda _: _by_the_process("", PLANTED=VALUE)),
+    "standard output": ("standard output or error", lambda _: sys.stdout.write(CREDENTIAL)),
+}
+
+
+def _written(file: Path) -> None:
+    file.write_text(VALUE, encoding="utf-8")
+
+
+def _noted(error: BaseException, text: str) -> BaseException:
+    error.add_note(text)
+    return error
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_watch_finds_what_is_planted_in_a_channel(
+    channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plant(ground: Ground, _face: str) -> None:
+        CHANNELS[channel][1](ground)
 
     monkeypatch.setitem(SCENARIOS, "planting", plant)
     watch = run("planting", "blocking", tmp_path / "planting", monkeypatch)
-    assert watch.leaks != set()
+    assert [leak for leak in watch.leaks if CHANNELS[channel][0] in leak] != []
 
 
 def test_the_watch_finds_a_public_callable_that_gives_a_value_away(

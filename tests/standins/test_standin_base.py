@@ -13,6 +13,7 @@ import respx
 import trio
 from reaching import NO_AUTHORITIES, Clock, Reach, both_ways, in_process, on_a_socket
 
+from secretbridge import testing
 from secretbridge.testing import IoNetStandIn, Lost, Pass, RecordedRequest, Refused, Reply, StandInReply
 
 pytestmark = pytest.mark.bad_requests("what a stand-in refuses is shown here")
@@ -24,6 +25,10 @@ NEW = {"secret_name": "A", "secret_value": "canary-value"}
 @pytest.fixture
 def standin() -> IoNetStandIn:
     return IoNetStandIn()
+
+
+def test_what_there_is_to_test_with_is_listed_before_it_is_loaded() -> None:
+    assert dir(testing) == sorted(testing.__all__)
 
 
 @both_ways

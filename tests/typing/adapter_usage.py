@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import TYPE_CHECKING, ClassVar, assert_type
 
 from secretbridge import IoNet
 from secretbridge.adapter import (
@@ -15,7 +15,18 @@ from secretbridge.adapter import (
     Secret,
     Target,
 )
-from secretbridge.testing import IoNetStandIn, ProviderContract, Reply, ScriptedRuntime, Subject
+from secretbridge.testing import (
+    Exchange,
+    IoNetStandIn,
+    ProviderContract,
+    Recording,
+    Reply,
+    ScriptedRuntime,
+    Subject,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Mine(HttpProvider):
@@ -49,7 +60,17 @@ class TestMine(ProviderContract):
         )
 
 
+class TestRecorded(ProviderContract):
+    capabilities = IoNet.capabilities
+    recording = Recording({"list": [Exchange("GET /secrets", Reply(200))], "get": ["list"]})
+    not_recorded: ClassVar[Mapping[str, str]] = {"delete": "our account may not"}
+
+    def make(self) -> Subject:
+        return Subject(provider=IoNet(api_key="k"), credential="k")
+
+
 def use(contract: TestMine) -> None:
+    assert_type(Recording.load("recording.json"), Recording)
     assert_type(contract.make(), Subject)
     assert_type(contract.make().provider, Provider)
     assert_type(ScriptedRuntime(), ScriptedRuntime)

@@ -29,8 +29,10 @@ from secretbridge import (
     WouldUpdate,
     changes,
     errors,
+    forget_change,
     migrate,
     rotate,
+    secret_names,
     update_everywhere,
 )
 from secretbridge.testing import WIRE_FAULTS, FaultServer, IoNetStandIn, WireFault
@@ -111,6 +113,9 @@ def migrations(vault: Local, wix: Wix) -> None:
 
 def changes_are_typed() -> None:
     assert_type(changes(journal="journals"), list[ChangeInfo])
+    forget_change("change-0", vault="vault", journal="journals")
+    assert_type(secret_names("vault", config="own.toml"), list[str])
+    assert_type(migrate.plan(Local(), Local("other.db")).orphans(), tuple[migrate.Orphan, ...])
     tried = update_everywhere("NAME", value="v", targets=["vault"], dry_run=True)
     assert [one.target for one in tried if isinstance(one, WouldUpdate)] != []
     assert_type(rotate("NAME", obtain=["x"], targets=["vault"], vault="vault", dry_run=True), Rotation)

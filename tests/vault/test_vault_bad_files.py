@@ -359,7 +359,7 @@ def test_every_setting_holds_on_every_connection(filled: Place) -> None:
         "cell_size_check": 1,
         "mmap_size": 0,
         "temp_store": 2,
-        "cache_size": -65536,
+        "cache_size": -8192,
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from vault_place import Place
 
 from secretbridge._vault import Vault, _crypto
 from secretbridge.errors import SecretBridgeError, SecretNotFound, VaultDamaged, VaultLocked
@@ -15,7 +17,7 @@ from secretbridge.errors import SecretBridgeError, SecretNotFound, VaultDamaged,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vault_place import Place, Text
+    from vault_place import Text
 
     Wrap = Callable[[str], Text]
 
@@ -184,6 +186,20 @@ def test_verify_finds_what_reading_does_not_look_at(filled: Place, statement: st
 )
 def test_opening_notices_what_concerns_the_whole(filled: Place, statement: str) -> None:
     expect_damage(lambda: damaged_by(filled, statement))
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are copied
+def test_the_newest_line_of_a_copy_that_went_its_own_way_is_noticed(filled: Place, text: Wrap) -> None:
+    other = Place(filled.folder.with_name("other"))
+    shutil.copytree(filled.folder, other.folder)
+    for one in (filled, other):
+        with closing(one.open()) as vault:
+            vault.update({"value": text("A-newest")}, name="A")
+    newest = "FROM log WHERE sequence = (SELECT max(sequence) FROM log)"
+    (line,) = other.sql(f"SELECT * {newest}")
+    filled.sql(f"DELETE {newest}")
+    filled.sql(f"INSERT INTO log VALUES ({', '.join('?' * len(line))})", *line)  # noqa: S608 - marks
+    expect_damage(filled.open)
 
 
 def test_a_whole_vault_verifies(filled: Place) -> None:

@@ -41,11 +41,13 @@ class Sliding:
         return True
 
 
-def sent(pacer: Pacer, clock: Clock, server: Sliding, times: int, delay: float = 0.0) -> float:
+def sent(
+    pacer: Pacer, clock: Clock, server: Sliding, times: int, delay: float = 0.0, *, evenly: bool = False
+) -> float:
     """Send one after the other; gives the seconds it took."""
     started = clock.now
     for _ in range(times):
-        clock.now += pacer.reserve()
+        clock.now += pacer.reserve(evenly=evenly)
         if server.takes(clock.now + delay):
             pacer.went_well()
         else:
@@ -74,6 +76,17 @@ def test_bulk_work_takes_hardly_longer_than_the_rate_demands(per_minute: int) ->
     assert ideal / took >= 0.965
 
 
+@pytest.mark.parametrize("per_second", [1, 2, 5, 10, 50])
+def test_work_of_many_requests_keeps_to_a_rate_that_is_counted_by_the_second(per_second: int) -> None:
+    clock, server = Clock(), Sliding(per_second, 1.0)
+    pacer = Pacer(per_second * 60, clock)
+    took = 0.0
+    for pause in (0.0, 0.4, 1.0, 60.0):  # nothing is saved up in a pause
+        clock.now += pause
+        took += sent(pacer, clock, server, per_second * 20, evenly=True)
+    assert [server.rejected, 80 / took >= 0.965] == [0, True]
+
+
 def test_the_first_request_never_waits() -> None:
     for per_minute in (0.5, 1, 120, 6000):
         assert Pacer(per_minute, Clock()).reserve() == 0.0
@@ -98,6 +111,21 @@ def test_a_429_slows_down_and_answers_bring_the_rate_back() -> None:
     clock.now += 100
     waits = [pacer.reserve() for _ in range(20)]
     assert waits[-1] - waits[-2] == pytest.approx(60 / 120 / 0.97, rel=0.02)
+
+
+def test_one_429_after_many_answers_holds_back_and_does_not_slow_down() -> None:
+    clock = Clock()
+    pacer = Pacer(600, clock)
+    for _ in range(10):
+        clock.now += pacer.reserve(evenly=True)
+        pacer.went_well()
+    spaces = []
+    for _ in range(2):  # the second comes at once after the first
+        pacer.limited(None)
+        waits = [pacer.reserve(evenly=True) for _ in range(2)]
+        clock.now += waits[-1]
+        spaces.append(waits[1] - waits[0])
+    assert spaces == [pytest.approx(0.1 / 0.97), pytest.approx(1.25 * 0.1 / 0.97)]
 
 
 def test_a_429_with_a_time_holds_everything_up_for_that_time() -> None:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def larder(kind: type[Larder] = Larder) -> Subject:
+def larder(kind: type[Larder] = Larder, standin: LarderStandIn | None = None) -> Subject:
     """Give an adapter, and how to look into its store."""
-    standin = LarderStandIn()
+    standin = standin or LarderStandIn()
 
     def seed(name: str, fields: Mapping[str, object]) -> None:
         standin.seed(name, **{WIRE[field]: _written(given) for field, given in fields.items()})

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from larder_subject import larder
 from secretbridge_larder import Larder
 
 from secretbridge import Local, SecretBridge
 from secretbridge.errors import SecretProtected
-from secretbridge.testing import ProviderContract, Reply, Subject
+from secretbridge.testing import ProviderContract, Recording, Reply, Subject
 
 
 class TestLarder(ProviderContract):
@@ -20,6 +21,17 @@ class TestLarder(ProviderContract):
     def make(self) -> Subject:
         """Give a new adapter with a new shelf."""
         return larder()
+
+
+class TestLarderRecorded(ProviderContract):
+    """The part of the suite that recorded replies can hold, as if there were no stand-in."""
+
+    capabilities = Larder.capabilities
+    recording = Recording.load(Path(__file__).with_name("larder_recording.json"))
+
+    def make(self) -> Subject:
+        """Give a new adapter; the recording answers it."""
+        return Subject(provider=Larder(api_key="lk_Vb5Nm8Qw2Er6Ty"), credential="lk_Vb5Nm8Qw2Er6Ty")
 
 
 def test_it_is_found_by_its_name() -> None:

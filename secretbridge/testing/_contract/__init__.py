@@ -8,6 +8,7 @@ from secretbridge.testing._contract._failing import FailingTests
 from secretbridge.testing._contract._naming import NamingTests
 from secretbridge.testing._contract._place import FACES
 from secretbridge.testing._contract._quiet import QuietTests
+from secretbridge.testing._contract._recorded import RecordedTests
 from secretbridge.testing._contract._subject import Subject
 from secretbridge.testing._contract._verbs import VerbTests
 
@@ -15,7 +16,7 @@ __all__ = ["ProviderContract", "Subject"]
 
 
 @pytest.mark.parametrize("face", FACES)
-class ProviderContract(VerbTests, NamingTests, FailingTests, QuietTests):
+class ProviderContract(VerbTests, NamingTests, FailingTests, QuietTests, RecordedTests):
     """Everything that an adapter promises, on the blocking face, on asyncio and on trio.
 
     A test module inherits it under a name that pytest collects, says what the provider can do and how a new
@@ -29,6 +30,10 @@ class ProviderContract(VerbTests, NamingTests, FailingTests, QuietTests):
             differs from the usual.
         refusals: recorded replies of the store with the error that each means; ``{"locked": (Reply(423,
             json=…), SecretProtected)}``. Each is given to every operation that changes something.
+        recording: what was recorded of the store, in place of one that keeps state. What needs such a store
+            is then not collected; ``left_out`` tells it.
+        not_recorded: call that is not recorded -> why not.
+        left_out: what is left out because there is only a recording -> why. Not to be set; pytest prints it.
         unread: operations of whose success the store's documents say nothing; its body is not read.
         missing: the error for a secret that is not there, where the store does not say so clearly.
         unique_names: False where several secrets may have one name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -14,11 +14,12 @@ from secretbridge.testing._contract._probe import Probe
 from secretbridge.testing._contract._watch import AsyncWatched, BlockingWatched, Stepped, Watch, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from secretbridge._models import Retry
     from secretbridge.testing._contract._subject import Subject
     from secretbridge.testing._exchange import RecordedRequest
+    from secretbridge.testing._recording import Replay
 
 __all__ = ["FACES", "Call", "Face", "Outcome", "Place", "open_place", "plain"]
 
@@ -37,6 +38,7 @@ class Call:
     method: str
     positional: tuple[Any, ...] = ()
     named: Mapping[str, Any] | None = None
+    recorded: str = ""  # what its recording is called
 
     def __str__(self) -> str:
         given = [repr(one) for one in self.positional] + [f"{name}=…" for name in self.named or ()]
@@ -61,8 +63,8 @@ def plain(field: object) -> object:
     """Give a field so that it can be compared: no text is an empty text, times count in milliseconds."""
     if isinstance(field, datetime):
         return (field - _EPOCH) // timedelta(milliseconds=1)
-    if hasattr(field, "get_secret_value"):
-        return field.get_secret_value()
+    if (reveal := getattr(field, "get_secret_value", None)) is not None:
+        return reveal()
     return None if field == "" else field
 
 
@@ -73,9 +75,15 @@ class Place:
         subject: the adapter and its store.
         face: which face to call it by.
         retry: as in the bridge; None repeats nothing.
+        replay: plays the store, where there is only a recording of it.
     """
 
-    def __init__(self, subject: Subject, face: Face, *, retry: Retry | None = None) -> None:
+    def __init__(
+        self, subject: Subject, face: Face, *, retry: Retry | None = None, replay: Replay | None = None
+    ) -> None:
+        self.replay = replay
+        if replay is not None:
+            subject = replace(subject, transport=replay, seed=lambda *_: None, held=replay.changes)
         self.subject = subject
         self.face = face
         self.watch = Watch()
@@ -121,11 +129,28 @@ class Place:
         return self.run(lambda: self._awaited(method, positional, named))
 
     def outcome(self, call: Call) -> Outcome:
-        """Call a verb and give its result or its error."""
+        """Call a verb and give its result or its error.
+
+        Raises:
+            AssertionError: it sent what is not in the recording.
+        """
+        self._about(call)
         try:
-            return Outcome(self.do(call.method, *call.positional, **(call.named or {})))
+            outcome = Outcome(self.do(call.method, *call.positional, **(call.named or {})))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked at
-            return Outcome(error=error)
+            outcome = Outcome(error=error)
+        self._recorded(call)
+        return outcome
+
+    def _about(self, call: Call) -> None:
+        if self.replay is not None:
+            self.replay.call = call.recorded
+
+    def _recorded(self, call: Call) -> None:
+        if self.replay is not None and self.replay.missing:
+            name = call.recorded or str(call)
+            sent = "; ".join(self.replay.missing)
+            raise AssertionError(f"{name}: it sent what is not in the recording: {sent}")
 
     def run(self, work: Any) -> Any:
         """Run a coroutine function on this face's event loop, under a deadline."""
@@ -170,7 +195,9 @@ class Place:
 
     def cancelled(self, call: Call, step: int, when: Literal["before", "after"]) -> str:
         """Break a call off at one of its waits; say what went wrong, "" where nothing did."""
-        self.watch.steps, self.watch.stop = 0, (step, when)
+        self._about(call)
+        self.watch.steps = 0
+        self.watch.stop = (step, when)
         try:
             return self._interrupted(call) if self.face == "sync" else self._broken_off(call)
         finally:
@@ -224,9 +251,11 @@ class Place:
 
 
 @contextmanager
-def open_place(subject: Subject, face: Face, retry: Retry | None) -> Iterator[Place]:
+def open_place(
+    subject: Subject, face: Face, retry: Retry | None, replay: Replay | None = None
+) -> Generator[Place]:
     """Give a place and close it again."""
-    place = Place(subject, face, retry=retry)
+    place = Place(subject, face, retry=retry, replay=replay)
     try:
         yield place
     finally:

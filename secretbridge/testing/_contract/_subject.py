@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["Subject"]
 
 
+def _no_store(*_: object) -> NoReturn:
+    raise AssertionError("`make()` must give `seed` and `held`, or the class have a `recording`")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """An adapter under test and the store behind it; made anew for every case, so that none sees another's.
+
+    Where the class has a ``recording``, the adapter and its credential are enough.
 
     Attributes:
         provider: the adapter.
@@ -32,7 +38,7 @@ class Subject:
     """
 
     provider: Provider
-    seed: Callable[[str, Mapping[str, object]], object]
-    held: Callable[[], Iterable[Mapping[str, object]]]
+    seed: Callable[[str, Mapping[str, object]], object] = _no_store
+    held: Callable[[], Iterable[Mapping[str, object]]] = _no_store
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None
     credential: str = ""

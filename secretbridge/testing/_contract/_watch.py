@@ -18,7 +18,7 @@ import pytest
 from secretbridge._runtime import AsyncRuntime, BlockingRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -215,7 +215,7 @@ class Stepped:
 
 
 @contextmanager
-def listening(into: list[str]) -> Iterator[None]:
+def listening(into: list[str]) -> Generator[None]:
     """Write down the blocking calls of this task."""
     _add_hook()
     token = _LISTENER.set(into)
@@ -241,7 +241,7 @@ def _add_hook() -> None:
     sys.addaudithook(_heard)
 
 
-def _heard(event: str, arguments: tuple[object, ...]) -> None:
+def _heard(event: str, arguments: tuple[object, ...]) -> None:  # pragma: no cover - audit hooks run untraced
     if event not in _BLOCKING:
         return
     into = _LISTENER.get()

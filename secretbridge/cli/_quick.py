@@ -1,0 +1,102 @@
+"""Completes the name of a secret in a line as it is mostly written, without click.
+
+Loading click takes as long as opening the vault, and both together longer than somebody who presses TAB likes
+to wait. Every line that is not plainly one of these is left to click, which answers the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+__all__ = ["NAMED", "answered"]
+
+#: What the completion scripts set.
+_ASKED: Final = "_SECRETBRIDGE_COMPLETE"
+#: A line that every shell parts at its blanks, and nowhere else.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.@%+/ -]*")
+#: How each shell is told a word.
+_FORMS: Final = {"bash": "plain,{}\n", "fish": "plain,{}\n", "zsh": "plain\n{}\n_\n"}
+_IN: Final = ("--in",)
+_IN_OR_TO: Final = ("--in", "--to")
+
+
+class Named(NamedTuple):
+    """A command that takes the name of a secret first.
+
+    Attributes:
+        options: those that name its store.
+        store: the store without them, or "".
+    """
+
+    options: tuple[str, ...]
+    store: str = ""
+
+
+#: Those commands; a test holds them to what click makes of the commands themselves.
+NAMED: Final[dict[tuple[str, ...], Named]] = {
+    **dict.fromkeys([("get",), ("delete",), ("lock",), ("unlock",)], Named(_IN)),
+    **dict.fromkeys([("update",), ("create",), ("put",), ("rotate",)], Named(_IN_OR_TO)),
+    **dict.fromkeys([("history",), ("restore",), ("undelete",)], Named(_IN, "vault")),
+    **dict.fromkeys(
+        [("vault", verb) for verb in ("describe", "purge", "share", "unshare")], Named(_IN, "vault")
+    ),
+}
+
+
+def answered() -> bool:
+    """Tell the shell the names, and whether that was done: else click has to read the line."""
+    told = _answer()
+    if told is None or sys.stdout is None:
+        return False
+    with suppress(OSError):  # nobody listens any more
+        sys.stdout.write(told)
+        sys.stdout.flush()
+    return True
+
+
+def _answer() -> str | None:
+    shell, _, asked = os.environ.get(_ASKED, "").partition("_")
+    if asked != "complete" or shell not in _FORMS:
+        return None
+    with suppress(KeyError, ValueError):  # not as a shell asks: click says so
+        words, incomplete = _line(shell)
+        store = _store(words)
+        if store and not incomplete.startswith("-"):
+            from secretbridge.cli._complete import harmless, secret_names
+
+            found = harmless(secret_names(store, None), incomplete)
+            return "".join(_FORMS[shell].format(name) for name in found) or "\n"
+    return None
+
+
+def _line(shell: str) -> tuple[list[str], str]:
+    """Give the words before the one that is completed, without the program, and that one.
+
+    Raises:
+        KeyError, ValueError: it is not a plain line.
+    """
+    line, at = os.environ["COMP_WORDS"], os.environ["COMP_CWORD"]
+    if not _PLAIN.fullmatch(line) or not _PLAIN.fullmatch(at):
+        raise ValueError
+    words = line.split()
+    if shell == "fish":  # it gives the word itself, which stands at the line's end too
+        return words[1:-1] if at and words[-1] == at else words[1:], at
+    place = int(at)
+    return words[1:place], words[place] if place < len(words) else ""
+
+
+def _store(words: list[str]) -> str:
+    """Give the store whose names are asked for, or "" where it is not plainly that."""
+    for length in (1, 2):
+        named = NAMED.get(tuple(words[:length]))
+        if named is not None:
+            rest = words[length:]
+            if not rest:
+                return named.store
+            if len(rest) == 2 and rest[0] in named.options and not rest[1].startswith("-"):  # noqa: PLR2004 - option and store
+                return rest[1]
+    return ""
