@@ -47,6 +47,21 @@ NAMED: Final[dict[tuple[str, ...], Named]] = {
 }
 
 
+#: The options of these commands that stand alone, and those that take a word; the test holds these too.
+FLAGS: Final = frozenset({
+    "--accept-unverifiable", "--active", "--allow-empty", "--allow-one-way", "--ask",
+    "--default-for-tool", "--deleted", "--dry-run", "--inactive", "--json", "--leave-out-unfit",
+    "--missing-ok", "--no-journal", "--not-default-for-tool", "--older-versions", "--overwrite",
+    "--protected", "--quiet", "--reveal", "--stdin", "--strip-newline", "--unprotected", "--verbose",
+    "--verify", "--yes", "-q", "-v", "-y",
+})  # fmt: skip
+VALUED: Final = frozenset({
+    "--alphabet", "--clear", "--config", "--description", "--drop", "--expires-at", "--file", "--from",
+    "--if-version", "--obtain", "--on-failure", "--out", "--rename", "--revoke", "--revoke-variable",
+    "--time-limit", "--tool-arg", "--tool-name", "--vault",
+})  # fmt: skip
+
+
 def answered() -> bool:
     """Tell the shell the names, and whether that was done: else click has to read the line."""
     told = _answer()
@@ -64,11 +79,11 @@ def _answer() -> str | None:
         return None
     with suppress(KeyError, ValueError):  # not as a shell asks: click says so
         words, incomplete = _line(shell)
-        store = _store(words)
+        store, config = _store(words)
         if store and not incomplete.startswith("-"):
             from secretbridge.cli._complete import harmless, secret_names
 
-            found = harmless(secret_names(store, None), incomplete)
+            found = harmless(secret_names(store, config), incomplete)
             return "".join(_FORMS[shell].format(name) for name in found) or "\n"
     return None
 
@@ -89,14 +104,19 @@ def _line(shell: str) -> tuple[list[str], str]:
     return words[1:place], words[place] if place < len(words) else ""
 
 
-def _store(words: list[str]) -> str:
-    """Give the store whose names are asked for, or "" where it is not plainly that."""
-    for length in (1, 2):
-        named = NAMED.get(tuple(words[:length]))
-        if named is not None:
-            rest = words[length:]
-            if not rest:
-                return named.store
-            if len(rest) == 2 and rest[0] in named.options and not rest[1].startswith("-"):  # noqa: PLR2004 - option and store
-                return rest[1]
-    return ""
+def _store(words: list[str]) -> tuple[str, str | None]:
+    """Give the store whose names are asked for, or "" where it is not plainly that; and ``--config``."""
+    named = next((NAMED[begin] for begin in (tuple(words[:1]), tuple(words[:2])) if begin in NAMED), None)
+    if named is None:
+        return "", None
+    given: dict[str, str] = {}
+    rest = iter(words[2 if tuple(words[:2]) in NAMED else 1 :])
+    for word in rest:
+        option = "in" if word in named.options else word
+        if option in FLAGS:
+            continue
+        value = next(rest, "-")
+        if option not in VALUED | {"in"} or option in given or value.startswith("-"):
+            return "", None
+        given[option] = value
+    return given.get("in", named.store), given.get("--config")

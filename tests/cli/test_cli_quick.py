@@ -27,14 +27,22 @@ LINES = (
     "secretbridge vault purge T",
     "secretbridge vault describe --in vault ",
     "secretbridge get --in nowhere T",
+    "secretbridge get --in vault --reveal T",
+    "secretbridge get --json --in vault -v --out file.txt T",
+    "secretbridge update --to vault --description words --verify --if-version 3 T",
+    "secretbridge get --in app --config secretbridge.toml D",
+    "secretbridge vault purge --older-versions --dry-run T",
 )
 #: What only click can read, or what is no name of a secret.
 OTHERS = (
     "secretbridge get ",
     "secretbridge get --in vault --",
     "secretbridge get --to vault T",
-    "secretbridge get --in vault --reveal T",
     "secretbridge get --in vault TOKEN T",
+    "secretbridge get --in vault --out T",
+    "secretbridge get --in vault --id x T",
+    "secretbridge update --to vault --to app T",
+    "secretbridge update --to vault --generate T",
     "secretbridge get --in --json T",
     "secretbridge update --to vault:OTHER T",
     "secretbridge update --to vault --description 'a b' T",
@@ -113,6 +121,8 @@ def test_nothing_is_told_where_nobody_listens(filled: Shell) -> None:
 
 def test_it_knows_the_commands_that_take_a_secrets_name_first() -> None:
     known: dict[tuple[str, ...], _quick.Named] = {}
+    flags: set[str] = set()
+    valued: set[str] = set()
     for path, command, _ in commands():
         first = next((one for one in command.params if isinstance(one, click.Argument)), None)
         if first is None or not isinstance(first.type, SecretName):
@@ -120,7 +130,14 @@ def test_it_knows_the_commands_that_take_a_secrets_name_first() -> None:
         (store,) = [one for one in command.params if one.name in {"store", "to"}]
         default = "" if store.required else str(store.default)
         known[tuple(path.split()[1:])] = _quick.Named(tuple(store.opts), default)
+        for one in command.params:
+            if isinstance(one, click.Option) and one is not store:
+                (flags if one.is_flag or one.count else valued).update(one.opts, one.secondary_opts)
     assert known == _quick.NAMED
+    # The value of one may be left out, one says which secret instead of its name, and one is refused.
+    valued -= {"--generate", "--id", "--value"}
+    assert sorted(_quick.FLAGS) == sorted(flags)
+    assert sorted(_quick.VALUED) == sorted(valued)
 
 
 def test_a_process_answers_it(filled: Shell) -> None:
