@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from secretbridge.errors import InvalidRequest, Violation
 
@@ -104,6 +104,8 @@ class _StoppedError(BaseException):
     """Ends a job of ``gather`` that waits when another one has failed; no Exception, as a cancellation."""
 
 
+#: Seconds after which a Ctrl-C is noticed that came just before a lock was waited for, and did not end that.
+_NOTICED: Final = 0.5
 #: What ends the waits of a job of ``gather``: set in the threads of its pool, whatever runtime waits there.
 _STOP: ContextVar[threading.Event | None] = ContextVar("secretbridge_stop", default=None)
 
@@ -166,17 +168,21 @@ class BlockingRuntime:
         failed: list[Exception] = []
 
         def run(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+            if stop.is_set():  # the pool takes the next job sooner than it can be cancelled
+                raise _StoppedError
             _STOP.set(stop)
             try:
                 return finish(job())
             except Exception as error:
                 failed.append(error)
+                stop.set()
                 raise
 
         with ThreadPoolExecutor(max_workers=limit, thread_name_prefix="secretbridge") as pool:
             running = [pool.submit(run, job) for job in jobs]
             try:
-                wait(running, return_when=FIRST_EXCEPTION)
+                while not stop.is_set() and wait(running, _NOTICED, FIRST_EXCEPTION).not_done:
+                    pass
             finally:  # after a failure or Ctrl-C nothing new begins, and what waits ends
                 stop.set()
                 for future in running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secretbridge.cli._session import Doing, Session
-from secretbridge.cli._trouble import of_error
+from secretbridge.cli._trouble import in_a_line, of_error
 
 if TYPE_CHECKING:
     from secretbridge import Connection
@@ -34,7 +34,7 @@ def probed(session: Session, one: Connection) -> Check:
             next(bridge.iter_secrets(page_size=1), None)
     except SecretBridgeError as error:
         trouble = of_error(session, error)
-        return _found(one, "failed", " ".join(filter(None, (*trouble.why, trouble.do))))
+        return _found(one, "failed", in_a_line(trouble))
     return _found(one, "ok", f"{bridge.capabilities.title} can be listed.")
 
 

@@ -11,7 +11,7 @@ from secretbridge.cli._session import Code, Doing, Session, Stop
 if TYPE_CHECKING:
     from secretbridge.errors import SecretBridgeError, Violation
 
-__all__ = ["Trouble", "in_words", "of_error", "of_interrupt", "of_stop", "of_surprise", "tell"]
+__all__ = ["Trouble", "in_a_line", "in_words", "of_error", "of_interrupt", "of_stop", "of_surprise", "tell"]
 
 #: What the library calls by its Python name, and what it is called here.
 _WORDS: Final = (
@@ -139,7 +139,7 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
         why = tuple(_of_violation(one) for one in violations)
     else:
         why = (in_words(error.message),) if error.message else ()
-    do = in_words(error.advice or _sentence(remedy))
+    do = in_words(error.advice) or _sentence(in_words(remedy))
     do = do or (doing.look if error.applied is None and doing.changes else "")
     return Trouble(
         code,
@@ -221,6 +221,12 @@ def tell(session: Session, trouble: Trouble) -> Code:
     if session.verbose and trouble.cause:
         talk(f"Cause: {trouble.cause}")
     return trouble.code
+
+
+def in_a_line(trouble: Trouble) -> str:
+    """Say why and what to do in one line, for a table."""
+    why = " ".join(trouble.why)
+    return f"{why.rstrip('.')}. {trouble.do}" if trouble.do else why
 
 
 def in_words(text: str) -> str:

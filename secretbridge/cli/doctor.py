@@ -55,7 +55,7 @@ def _row(check: str, status: str, detail: str) -> Check:
 
 def _checks(session: Session) -> Iterator[Check]:
     from secretbridge.cli._probe import probed
-    from secretbridge.cli._trouble import of_error
+    from secretbridge.cli._trouble import in_a_line, of_error
 
     yield from _versions()
     yield _clock()
@@ -64,7 +64,7 @@ def _checks(session: Session) -> Iterator[Check]:
         chosen = everywhere(session)
     except SecretBridgeError as error:
         trouble = of_error(session, error)
-        yield _row("connections", "failed", " ".join(trouble.why))
+        yield _row("connections", "failed", in_a_line(trouble))
     else:
         files = sorted({one.place for one in chosen if one.place != "environment"})
         yield _row("connections", "ok", f"{len(chosen)} in {', '.join([*files, 'the environment'])}")

@@ -12,7 +12,7 @@ from secretbridge.cli._kinds import ConnectionName, Span
 from secretbridge.cli._output import note, show_json, stamp, table, warn
 from secretbridge.cli._session import Code, Doing, Session
 from secretbridge.cli._stores import everywhere, opened
-from secretbridge.cli._trouble import of_error
+from secretbridge.cli._trouble import in_a_line, of_error
 from secretbridge.errors import SecretBridgeError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def expiring(session: Session, stores: tuple[str, ...], within: timedelta) -> in
             told = _of(session, store)
         except SecretBridgeError as error:
             trouble = of_error(session, error)
-            silent.append({"connection": store, "why": " ".join((trouble.what, *trouble.why))})
+            silent.append({"connection": store, "why": f"{trouble.what} {in_a_line(trouble)}".rstrip()})
             code = Code.FAILED
             continue
         if told is None:

@@ -64,8 +64,8 @@ def test_a_connection_goes_into_the_projects_file_above_the_users_or_the_one_tha
          "secretbridge.toml:4: api_key is written in clear"),
         (("--provider", "wix", "-o", f"site_id={SITE}", "-o", "api_key=IST.Zx9c0ffee"),
          "secretbridge.toml:4: api_key is written in clear"),
-        (("--provider", "wix", "-o", "side_id=x", "--credential", "api_key=env:X"), "did you mean site_id?"),
-        (("--provider", "wixx"), "provider is not installed (did you mean wix?"),
+        (("--provider", "wix", "-o", "side_id=x", "--credential", "api_key=env:X"), "Did you mean site_id?"),
+        (("--provider", "wixx"), "provider is not installed\nDo: Did you mean wix?"),
         (("--provider", "appfarm", "-o", "base_url=https://x.example", "-o", "path=/x", "-o", "secrets=[A"),
          "secrets: "),
     ],
@@ -244,7 +244,7 @@ def test_a_doctor_says_where_a_file_of_connections_is_wrong(shell: Shell) -> Non
     done = shell.run("doctor")
     told = next(row for row in done.rows if row[0] == "connections")
     assert (done.code, told[1]) == (1, "failed")
-    assert told[2].startswith(f"{file}:2: provider is not a name (known are appfarm, ")
+    assert told[2].startswith(f"{file}:2: provider is not a name. Known are appfarm, ")
 
 
 def test_a_clock_behind_the_newest_change_is_found(shell: Shell) -> None:

@@ -151,7 +151,7 @@ def test_a_protected_secret_is_refused_by_policy_until_it_is_unlocked(shell: She
 def test_what_cannot_be_taken_back_needs_consent(shell: Shell, services: Services) -> None:
     services.insforge.seed("KEY", "v")
     refused = shell.run("lock", "KEY", "--in", "prod-insforge")
-    assert (refused.code, "if that is wanted, say --allow-one-way" in refused.err) == (2, True)
+    assert (refused.code, "Do: If that is wanted, say --allow-one-way." in refused.err) == (2, True)
     assert shell.ok("lock", "KEY", "--in", "prod-insforge", "--allow-one-way").code == 0
 
 

@@ -88,7 +88,7 @@ def test_a_dry_run_refuses_and_leaves_out_what_the_change_would(shell: Shell, se
 def test_a_dry_run_finds_a_store_twice_and_a_secret_that_is_not_there(shell: Shell, seeded: Services) -> None:
     twice = shell.run("update", "TOKEN", "--to", "prod-wix", *BOTH, "--generate", "--dry-run")
     absent = shell.run("update", "NOPE", *BOTH, "--generate", "--dry-run")
-    assert (twice.code, "name each secret once" in twice.err) == (2, True)
+    assert (twice.code, "Do: Name each secret once" in twice.err) == (2, True)
     assert (absent.code, "Dry run: could not update 'NOPE' in prod-wix" in absent.err) == (1, True)
 
 

@@ -63,12 +63,12 @@ def test_what_cannot_be_done_is_told(shell: Shell, words: tuple[str, ...], code:
 
 def test_a_store_without_versions_says_so(shell: Shell, services: Services) -> None:
     done = shell.run("history", "TOKEN", "--in", "prod-wix")
-    assert (done.code, done.err.splitlines()[1]) == (
+    assert (done.code, done.err.splitlines()[1:]) == (
         2,
-        (
-            "Why: name: is a connection to a store without versions and audit trail"
-            " (give one whose provider is local)"
-        ),
+        [
+            "Why: name: is a connection to a store without versions and audit trail",
+            "Do: Give one whose provider is local.",
+        ],
     )
 
 

@@ -101,6 +101,27 @@ def test_the_first_error_ends_it(face: str) -> None:
 
 
 @FACES
+def test_after_an_error_nothing_new_begins(face: str) -> None:
+    begun: list[int] = []
+
+    def job(channel: Channel, number: int) -> Any:
+        async def work() -> None:
+            begun.append(number)
+            if number == 0:
+                raise ValueError(number)
+            await channel.runtime.sleep(0.001)
+
+        return work
+
+    async def work(channel: Channel) -> None:
+        with pytest.raises(ValueError, match=r"^0$"):
+            await channel.gather([job(channel, number) for number in range(2000)], 8)
+
+    on(face, work)
+    assert len(begun) <= 8
+
+
+@FACES
 def test_of_several_errors_the_first_in_time_is_told(face: str) -> None:
     async def work(channel: Channel) -> None:
         async def late() -> int:
