@@ -49,7 +49,9 @@ class Terminal:
         return self.seen[start:]
 
     def type(self, text: str) -> None:
-        """Type it."""
+        """Type it; Ctrl-C not before the program waits: one that comes just before is noticed only later."""
+        if text == "\x03":
+            time.sleep(0.3)
         os.write(self._terminal, text.encode())
 
     def end(self) -> int:
