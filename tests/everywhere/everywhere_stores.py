@@ -96,6 +96,18 @@ class Stores:
         return {name: self.value(name) for name in names}
 
 
+def options(stores: Stores, folder: str = "journal") -> dict[str, Any]:
+    """Give the vault that keeps a run's values and the folder of its journal, as the verbs take them."""
+    vault = Local(stores.folder / "keep.db", key_file=stores.folder / "keep.key")
+    return {"vault": vault, "journal": stores.folder / folder}
+
+
+def kept(stores: Stores) -> list[str]:
+    """Give the names of what the runs keep in that vault."""
+    with SecretBridge(options(stores)["vault"]) as bridge:
+        return [one.name for one in bridge.iter_secrets() if one.name != "migration.key"]
+
+
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
     folder = tmp_path / "stores"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from everywhere_stores import NAME, NEW, OLD, Stores, stores
+from everywhere_stores import NAME, NEW, OLD, Stores, kept, options, stores
 
 from secretbridge import (
     InvalidRequest,
@@ -33,16 +33,6 @@ if TYPE_CHECKING:
     from secretbridge._models import Target
 
 __all__ = ["stores"]
-
-
-def options(stores: Stores) -> dict[str, Any]:
-    vault = Local(stores.folder / "keep.db", key_file=stores.folder / "keep.key")
-    return {"vault": vault, "journal": stores.folder / "journal"}
-
-
-def kept(stores: Stores) -> list[str]:
-    with SecretBridge(options(stores)["vault"]) as bridge:
-        return [one.name for one in bridge.iter_secrets() if one.name != "migration.key"]
 
 
 def states(stores: Stores) -> dict[str, str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from everywhere_stores import NAME, NEW, OLD, Stores, at_a_write, stores
+from everywhere_stores import NAME, NEW, OLD, Stores, at_a_write, options, stores
 
 from secretbridge import (
     ChangeInfo,
     InvalidRequest,
-    Local,
     RotationIncomplete,
     RunBusy,
     SecretBridge,
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["stores"]
-
-
-def options(stores: Stores, folder: str = "journal") -> dict[str, Any]:
-    vault = Local(stores.folder / "keep.db", key_file=stores.folder / "keep.key")
-    return {"vault": vault, "journal": stores.folder / folder}
 
 
 def changed(stores: Stores, *names: str, **more: Any) -> None:

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from everywhere_stores import FACES, NAME, NEW, OLD, Stores, at_a_write, stores
+from everywhere_stores import FACES, NAME, NEW, OLD, Stores, at_a_write, kept, options, stores
 from pydantic import SecretStr
 
 from secretbridge import (
     Environment,
     InvalidRequest,
-    Local,
     Rotation,
     RotationIncomplete,
-    SecretBridge,
     SecretNotFound,
     _everywhere_run,
     errors,
@@ -79,16 +77,6 @@ REVOKED = 9
 @pytest.fixture(autouse=True)
 def a_short_settle_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_everywhere_run, "SETTLE", 0.05)
-
-
-def options(stores: Stores) -> dict[str, Any]:
-    vault = Local(stores.folder / "keep.db", key_file=stores.folder / "keep.key")
-    return {"vault": vault, "journal": stores.folder / "journal"}
-
-
-def kept(stores: Stores) -> list[str]:
-    with SecretBridge(options(stores)["vault"]) as bridge:
-        return [one.name for one in bridge.list_secrets() if one.name != "migration.key"]
 
 
 def run_of(stores: Stores) -> str:
