@@ -24,8 +24,9 @@ nox.options.sessions = ["lint", "types", "tests"]
 # Tests start many processes; without cached bytecode each of them would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# In CI the same tree gets the same answer; other orders are tried wherever CI is not set.
-ORDER = ("--randomly-seed", "1") if os.environ.get("CI") else ()
+# In CI the same tree gets the same answer, and the slowest tests are named; other orders are tried wherever
+# CI is not set.
+ORDER = ("--randomly-seed", "1", "--durations", "25") if os.environ.get("CI") else ()
 PYTEST = ("pytest", "-m", "not system", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", *ORDER)
 
 
