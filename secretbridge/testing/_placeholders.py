@@ -70,7 +70,7 @@ class Placeholders:
         """
         if isinstance(recorded, str) and recorded in self._kinds and self._kinds[recorded] == "number":
             number = isinstance(sent, (int, float)) and not isinstance(sent, bool)
-            return number and matched.setdefault(recorded, sent) == sent  # type: ignore[arg-type, return-value]  # it is a number
+            return number and matched.setdefault(recorded, sent) == sent  # type: ignore[arg-type]  # it is a number
         if isinstance(recorded, str) and isinstance(sent, str):
             return self._fit_text(recorded, sent, matched, in_path=in_path)
         if isinstance(recorded, dict) and isinstance(sent, dict):
