@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import order_stores
 import pytest
 from fault_calls import SERVICES
 from order_stores import STORES, SharedService, run, shared
@@ -14,6 +16,10 @@ from secretbridge.testing import StandInReply, WixStandIn
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from order_check import Call, Outcome
+
+    from secretbridge import SecretBridge
 
 ROUNDS = 15
 
@@ -41,6 +47,21 @@ def test_a_service_that_loses_a_write_is_found_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(SERVICES, "wix", type(service)("wix", Forgetful, service.provider, service.refusal))
     with pytest.raises(AssertionError, match=r"no order explains round \d+ of seed '1 wix'\nbefore: Rows"):
         run(SharedService("wix"), 30, "1 wix")
+
+
+def test_a_vault_that_overlooks_if_version_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = order_stores._ask_vault
+
+    def careless(bridge: SecretBridge, call: Call) -> Outcome:
+        given = {name: one for name, one in call.given.items() if name != "if_version"}
+        return ask(bridge, replace(call, given=given))
+
+    monkeypatch.setattr(order_stores, "_ask_vault", careless)
+    tmp_path.chmod(0o700)
+    with ExitStack() as stack, pytest.raises(AssertionError, match=r"no order explains round \d+"):
+        run(shared("sqlite", stack, tmp_path, None), 60, "2 sqlite")
 
 
 def test_the_same_seed_gives_the_same_programs() -> None:
