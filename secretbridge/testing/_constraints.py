@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VENDORS", "Field", "Route", "Vendor", "violations"]
 
-_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 #: One part of a path in which everything but the unreserved characters is percent-encoded.
 _PART: Final = r"(?:[A-Za-z0-9\-._~]|%[0-9A-Fa-f]{2})+"
 _INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import httpx
 
 from secretbridge.testing._exchange import RecordedRequest, Reply
+from secretbridge.testing._placeholders import Placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
+
+    from secretbridge.testing._placeholders import Kind, Matched
 
 __all__ = ["Exchange", "Recording", "Replay"]
 
 #: What an exchange may say in a file.
 _KEYS: Final = frozenset({"request", "body", "status", "reply", "text", "headers"})
 _NO_BODY: Final = object()
+_NO_PLACEHOLDERS: Final = Placeholders({})
+#: What stands in a file beside the calls.
+_PLACEHOLDERS: Final = "placeholders"
 _LAST_SUCCESS: Final = 299
 
 
@@ -39,18 +45,53 @@ class Exchange:
     reply: Reply
     body: object = field(default=_NO_BODY, repr=False)
 
-    def fits(self, request: RecordedRequest) -> bool:
+    def fits(self, request: RecordedRequest, placeholders: Placeholders = _NO_PLACEHOLDERS) -> bool:
         """Say whether a request is this one; the order of keys in JSON does not matter."""
-        if self.request != f"{request.method} {request.path}":
-            return False
+        return self.matched(request, placeholders) is not None
+
+    def matched(self, request: RecordedRequest, placeholders: Placeholders) -> Matched | None:
+        """Give what a request has in the place of each placeholder; None: it is another request."""
+        found: Matched = {}
+        fit = placeholders.fit(self.request, f"{request.method} {request.path}", found, in_path=True)
         if self.body is _NO_BODY:
-            return request.body == b""
-        if isinstance(self.body, bytes):
-            return request.body == self.body
-        try:
-            return _in_order(request.json()) == _in_order(self.body)
-        except ValueError:
-            return False
+            fit = fit and request.body == b""
+        elif isinstance(self.body, bytes):
+            fit = fit and placeholders.fit(self.body.decode("latin-1"), request.body.decode("latin-1"), found)
+        else:
+            try:
+                fit = fit and placeholders.fit(self.body, request.json(), found)
+            except ValueError:
+                fit = False
+        return found if fit else None
+
+    def answer(self, matched: Matched, placeholders: Placeholders) -> Reply:
+        """Give the reply to a request that fits, with what it had in the place of each placeholder."""
+        reply, fill = self.reply, placeholders.filled
+        headers = tuple((name, str(fill(text, matched))) for name, text in reply.headers)
+        body = str(fill(reply.body, matched)) if isinstance(reply.body, str) else reply.body
+        return replace(reply, json=fill(reply.json, matched), body=body, headers=headers)
+
+    def check(self, placeholders: Placeholders) -> set[str]:
+        """Give the placeholders of the request.
+
+        Raises:
+            ValueError: one is in the reply alone, so that nobody knows what it stands for.
+        """
+        reply = self.reply
+        told = placeholders.within([reply.json, reply.body, *(text for _, text in reply.headers)])
+        body = self.body.decode("latin-1") if isinstance(self.body, bytes) else self.body
+        asked = placeholders.within([self.request, body])
+        if alone := sorted(told - asked):
+            raise ValueError(f"{self.request!r}: {', '.join(alone)} is in the reply and not in the request")
+        return asked
+
+    @property
+    def told(self) -> str:
+        """The request as it was recorded."""
+        body = self.body
+        if not isinstance(body, bytes):
+            body = "" if body is _NO_BODY else json.dumps(body, sort_keys=True)
+        return f"{self.request} {body!r}"
 
     @property
     def succeeded(self) -> bool:
@@ -64,15 +105,28 @@ class Recording:
     Args:
         calls: the call's name -> its exchanges. The name of another call in place of an exchange stands for
             all exchanges of that one.
+        placeholders: texts that stand in requests for what is new every time -> its kind: ``uuid``, ``time``
+            (a date and time of ISO 8601) or ``number``. In the reply to the same request the text stands for
+            what was sent.
 
     Raises:
-        ValueError: a call is named that is not there, or names itself.
+        ValueError: a call is named that is not there, or names itself; a placeholder is of no such kind,
+            stands in no request, or in a reply alone.
     """
 
-    def __init__(self, calls: Mapping[str, Sequence[Exchange | str]]) -> None:
+    def __init__(
+        self,
+        calls: Mapping[str, Sequence[Exchange | str]],
+        *,
+        placeholders: Mapping[str, Kind] | None = None,
+    ) -> None:
         self.calls: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
             {name: tuple(_resolved(calls, name, ())) for name in calls}
         )
+        self.placeholders = Placeholders(placeholders or {})
+        used = {text for each in self.calls.values() for one in each for text in one.check(self.placeholders)}
+        if unused := sorted(set(placeholders or ()) - used):
+            raise ValueError(f"{', '.join(unused)} is a placeholder and stands in no request")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -82,9 +136,11 @@ class Recording:
             ValueError: it is no recording; says which call and what is wrong.
         """
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or not all(isinstance(one, list) for one in document.values()):
+        placeholders = document.pop(_PLACEHOLDERS, {}) if isinstance(document, dict) else None
+        if not isinstance(placeholders, dict) or not all(isinstance(one, list) for one in document.values()):
             raise ValueError(f"{Path(path).name} is no recording: it maps the names of calls to lists")
-        return cls({name: [_read(name, one) for one in given] for name, given in document.items()})
+        calls = {name: [_read(name, one) for one in given] for name, given in document.items()}
+        return cls(calls, placeholders=placeholders)
 
     def __repr__(self) -> str:
         return f"Recording({', '.join(self.calls)})"
@@ -131,8 +187,9 @@ class Replay(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise httpx.ConnectError("not recorded", request=request)
         self.played.append(exchange)
         if exchange.succeeded and self._changes_state(asked):
-            self._changes.add(f"{asked.method} {asked.path} {asked.body!r}")
-        reply = exchange.reply.as_reply()
+            self._changes.add(exchange.told)
+        placeholders = self._recording.placeholders
+        reply = exchange.answer(exchange.matched(asked, placeholders) or {}, placeholders).as_reply()
         return httpx.Response(reply.status, headers=list(reply.headers), content=reply.body, request=request)
 
     def changes(self) -> list[Mapping[str, object]]:
@@ -141,8 +198,9 @@ class Replay(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _found(self, request: RecordedRequest) -> Exchange | None:
         """Take the call's own next one, then one that it had, then one of another call."""
-        own = [one for one in self._recording.calls.get(self.call, ()) if one.fits(request)]
-        others = (one for each in self._recording.calls.values() for one in each if one.fits(request))
+        of = self._recording
+        own = [one for one in of.calls.get(self.call, ()) if one.fits(request, of.placeholders)]
+        others = (one for each in of.calls.values() for one in each if one.fits(request, of.placeholders))
         fresh = (one for one in own if not any(one is played for played in self.played))
         return next(fresh, None) or next(reversed(own), None) or next(others, None)
 
@@ -173,7 +231,3 @@ def _read(name: str, given: Any) -> Exchange | str:  # noqa: ANN401 - whatever s
         headers=tuple(given.get("headers", {}).items()),
     )
     return Exchange(given["request"], reply, given.get("body", _NO_BODY))
-
-
-def _in_order(document: object) -> str:
-    return json.dumps(document, sort_keys=True)

@@ -356,6 +356,7 @@ def test_a_put_of_an_unbound_secret_replaces_it_and_of_a_bound_one_is_refused() 
     }
 
 
+@pytest.mark.bad_requests("the id is not one of io.net's")
 def test_an_id_from_a_listing_cannot_lead_to_another_path() -> None:
     runtime, bridge = scripted(ionet(), listing(info(secret_id="../users?x#y")), answer(200))
     bridge.delete_secret("OPENAI")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from authorities import Authority
+from authorities import Authority, signed_by_itself
 from fault_calls import CALLS, SERVICES, Call, Service, held
 
 from secretbridge import AsyncSecretBridge, SecretBridge, SecretBridgeError, Timeout
@@ -40,6 +40,13 @@ def tls(host: str, days: int, *, ours: bool = True) -> Place:
             yield server.base_url, server.standin
 
     return place
+
+
+@contextmanager
+def self_signed(service: Service, authority: Authority) -> Iterator[tuple[str, Any]]:
+    context = signed_by_itself(authority.file.parent)
+    with FaultServer(service.filled(), ssl_context=context) as server:
+        yield server.base_url, server.standin
 
 
 @contextmanager
@@ -77,6 +84,7 @@ PLACES: dict[str, Place] = {
     "certificate of another host": tls("secrets.example", 9),
     "certificate that has expired": tls("127.0.0.1", -1),
     "certificate of an unknown authority": tls("127.0.0.1", 9, ours=False),
+    "certificate that signs itself": self_signed,
     "no TLS": plain,
     "no connection in time": full,
     "no such host": nobody,

@@ -109,7 +109,8 @@ def test_a_body_that_is_no_json_or_too_long_is_named() -> None:
 TEST = """
 import subprocess, sys
 import httpx, pytest
-from secretbridge.testing import IoNetStandIn
+from secretbridge import IoNet
+from secretbridge.testing import IoNetStandIn, ScriptedRuntime, answer
 
 def send():
     standin = IoNetStandIn()
@@ -142,6 +143,11 @@ def test_five():
     subprocess.run([sys.executable, "-c", CHILD], check=True)
 
 def test_six():
+    rows = {"data": [{"secret_id": "no-uuid", "secret_name": "NAME"}]}
+    runtime = ScriptedRuntime(answer(200, rows), answer(200))
+    runtime.bridge(IoNet(api_key="canary-key")).delete_secret("NAME")
+
+def test_seven():
     # What was sent before is not laid at this one's door.
     pass
 """
@@ -158,9 +164,10 @@ def test_a_test_that_sends_a_bad_request_fails_unless_it_says_so(tmp_path: Path)
         text=True,
         check=False,
     )
-    assert "2 failed, 4 passed, 1 error" in done.stdout
+    assert "3 failed, 4 passed, 1 error" in done.stdout
     shown, _, _ = done.stdout.partition("short test summary info")  # which is longer in CI
     assert shown.count("ionet: PATCH: secret_value is null") == 3
+    assert shown.count("ionet: DELETE: no such call: DELETE of a path that fits none") == 1
     failed = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert failed == ["test_it.py::test_one", "test_it.py::test_four"]
-    assert "canary-value" not in done.stdout
+    assert failed == ["test_it.py::test_one", "test_it.py::test_four", "test_it.py::test_six"]
+    assert ("canary-value" in done.stdout, "canary-key" in done.stdout) == (False, False)

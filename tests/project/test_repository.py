@@ -88,7 +88,7 @@ def test_what_the_session_trust_names_is_there() -> None:
     programs = re.findall(r'^    \("(\w+)"', text("noxfile.py"), re.MULTILINE)
     missing = [one for one in named if not (ROOT / one).exists()]
     missing += [one for one in programs if not (ROOT / "benchmarks" / f"{one}.py").exists()]
-    assert (len(named) > 9, len(programs), missing) == (True, 5, [])
+    assert (len(named) > 9, len(programs) > 4, missing) == (True, True, [])
 
 
 def test_ci_stops_at_the_first_unexpected_failure_and_can_be_executed() -> None:

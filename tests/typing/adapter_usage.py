@@ -62,7 +62,9 @@ class TestMine(ProviderContract):
 
 class TestRecorded(ProviderContract):
     capabilities = IoNet.capabilities
-    recording = Recording({"list": [Exchange("GET /secrets", Reply(200))], "get": ["list"]})
+    recording = Recording(
+        {"list": [Exchange("GET /secrets", Reply(200))], "get": ["list"]}, placeholders={"<id>": "uuid"}
+    )
     not_recorded: ClassVar[Mapping[str, str]] = {"delete": "our account may not"}
 
     def make(self) -> Subject:
