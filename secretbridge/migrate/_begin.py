@@ -32,7 +32,7 @@ from secretbridge.migrate._run import (
     who,
 )
 from secretbridge.migrate._side import Side
-from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._state import Items, replay
 from secretbridge.migrate._work import Work
 from secretbridge.migrate._written import step_of, step_text
 
@@ -101,7 +101,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         stack.callback(journal.close)
         return await _run(
             journal,
-            items_of(plan.steps),
+            Items(plan.steps),
             asked=asked,
             ending=ending,
             opened=opened,
@@ -119,7 +119,7 @@ def _head(plan: Plan) -> dict[str, Any]:
 
 async def _run(
     journal: Journal,
-    items: list[Item],
+    items: Sequence[Item],
     *,
     asked: Asked,
     ending: Ending,
@@ -153,7 +153,7 @@ def _ended(work: Work, state: RunState, asked: Asked, verb: str) -> Run:
 @asynccontextmanager
 async def taken_up(
     asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
-) -> AsyncGenerator[tuple[Journal, list[Item], Keep | None]]:
+) -> AsyncGenerator[tuple[Journal, Sequence[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
 
     Raises:
@@ -185,7 +185,7 @@ async def taken_up(
         stack.callback(journal.close)
         if begin["run"] != run_id:
             raise JournalMismatch(f"The journal {path} is of the run {begin['run']}.", advice="Give that id.")
-        items = items_of(step_of(json.loads(text)) for text in journal.steps())
+        items = Items(step_of(json.loads(text)) for text in journal.steps())
         replay(items, journal.entries())
         yield journal, items, keep
 

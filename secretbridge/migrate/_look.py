@@ -42,9 +42,11 @@ async def decided(
     look = _Look(opened, frame, teller)
     if not asks:
         await look.prepare([candidates[place] for place in unread])
+    waiting = [candidates[place] for place in reversed(unread)]
+    candidates.clear()  # each is let go of when it is decided: there may be very many
     for start in range(0, len(unread), _WINDOW):
         places = unread[start : start + _WINDOW]
-        window = [candidates[place] for place in places]
+        window = [waiting.pop() for _ in places]
         seen = [Seen()] * len(window) if asks else await look.at(window)
         for place, candidate, sight in zip(places, window, seen, strict=True):
             steps[place] = decide(candidate, sight, frame)

@@ -18,7 +18,7 @@ from secretbridge.errors import (
     WrongAddress,
 )
 from secretbridge.migrate._journal import Entry
-from secretbridge.migrate._state import replay
+from secretbridge.migrate._state import After, replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,7 @@ class Work:
         teller: told of each event, or None.
         stopped: why nothing more is begun; "" while it goes on.
         away: whether it stopped because a store has gone away and may come back.
+        moves: whether sources are going to be deleted, for which what was seen after a write is needed.
         place: the first number under which this run has kept nothing in the vault: none is taken twice, for
             of what lies together there some may have been written meanwhile.
         again: numbers of the items that failed for the moment only, and are tried again after a wait.
@@ -92,7 +93,7 @@ class Work:
 
     run_id: str
     journal: Journal
-    items: list[Item]
+    items: Sequence[Item]
     target: Side
     source: Side | None = None
     reader: Reader | None = None
@@ -101,6 +102,7 @@ class Work:
     teller: Teller | None = None
     stopped: str = ""
     away: bool = False
+    moves: bool = False
     place: int = 0
     again: set[int] = field(default_factory=set)
     _in_a_row: int = 0
@@ -151,10 +153,10 @@ class Work:
         """Begin anew after a wait."""
         self.stopped, self.away, self._in_a_row = "", False, 0
 
-    def counts(self, phase: EventPhase, items: Sequence[Item], done: int) -> None:
+    def counts(self, phase: EventPhase, total: int, done: int) -> None:
         """Begin to count the secrets of a phase, of which some are done already."""
         if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it is no phase
-            self.teller.begin(phase, len(items), done)
+            self.teller.begin(phase, total, done)
 
     def tell(
         self,
@@ -173,6 +175,7 @@ class Work:
 
     def tell_verified(self, items: Sequence[Item]) -> None:
         """Tell of secrets what reading them back has shown."""
-        if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it verifies nothing
-            for item in items:
-                self.tell(item.verified if item.verified in ("verified", "unverifiable") else "failed", item)
+        for item in items:
+            self.tell(item.verified if item.verified in ("verified", "unverifiable") else "failed", item)
+            if item.verified != "mismatch" and item.error is None and not self.moves:
+                item.after = After()  # the journal has it: undo and sync read it there
