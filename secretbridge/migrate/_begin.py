@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._end import End
     from secretbridge.migrate._ends import Opened
     from secretbridge.migrate._keep import Keep
+    from secretbridge.migrate._observed import Observed
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
@@ -107,6 +108,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
             opened=opened,
             keep=keep,
             teller=teller,
+            observed=plan.observed,
         )
 
 
@@ -126,6 +128,7 @@ async def _run(
     opened: Opened,
     keep: Keep | None,
     teller: Teller,
+    observed: Observed | None = None,
 ) -> Run:
     source, target = Side(opened.source, asked.concurrency), Side(opened.target, asked.concurrency)
     work = Work(
@@ -138,6 +141,7 @@ async def _run(
         keep=keep,
         options=asked.options,
         teller=teller,
+        observed=observed,
     )
     state = await carry_out(work, ending)
     return _ended(work, state, asked, "resume")

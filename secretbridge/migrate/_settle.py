@@ -131,7 +131,9 @@ def _inferred(work: Work, item: Item, look: Look) -> list[Any]:
 
 
 async def _is_old(work: Work, item: Item, look: Look) -> bool:
-    """Say whether the target still holds what the vault kept before the write."""
+    """Say whether the target still holds what the plan saw, or what the vault kept before the write."""
+    if work.as_planned(item, look):
+        return True
     if work.keep is None or item.kept is None or look.value is None:
         return False
     kept = await work.keep.kept(work.run_id, item.n, item.kept)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge._models import Write
 from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
-from secretbridge.migrate._same import differs, same_fields, withdrawn
+from secretbridge.migrate._same import differs, marked, same_fields, withdrawn
 from secretbridge.migrate._side import completed
 from secretbridge.migrate._state import After, sentence
 
@@ -25,11 +25,15 @@ _PLAN_ANEW: Final = "Plan the migration anew."
 
 
 class _Task(NamedTuple):
-    """A secret that is going to be written: its item, what was seen of it before, and what is written."""
+    """A secret that is going to be written: its item, what was seen of it before, and what is written.
+
+    ``checked`` says whether the look just before the write was compared with an earlier one.
+    """
 
     item: Item
     before: Look | None
     fields: Fields
+    checked: bool = False
 
 
 def outcome_row(
@@ -154,7 +158,7 @@ def _moved(work: Work, item: Item, look: Look, before: Look | None = None) -> Se
         text = f"{title} has a secret named {item.step.target!r} by now" if look.present else ""
     elif look.secret is None:
         text = f"{title} has no secret named {item.step.target!r} any more"
-    elif differs(mark, look.secret, steady=work.target.steady):
+    elif differs(mark, look.secret, steady=work.target.steady) or work.as_planned(item, look) is False:
         text = f"{item.step.target!r} has changed at {title} since the plan was made"
     elif before is not None and before.value != look.value:
         text = f"{item.step.target!r} has changed at {title} a moment ago"
@@ -188,9 +192,12 @@ async def _write(work: Work, task: _Task) -> list[Any]:
     atomic = _atomic(work, task)
     # Where no two secrets bear one name, the create itself refuses a name that is taken.
     refuses = atomic or (step.action == "create" and target.unique)
+    checked = target.reads
     try:
         if not refuses:
-            problem = _moved(work, item, await target.look(step.target, known), task.before)
+            look = await target.look(step.target, known)
+            problem = _moved(work, item, look, task.before)
+            checked = _compared(work, task, look)
             if problem is not None:
                 return _failed(work, item, problem, applied=False)
         consent = _consents(task)
@@ -209,9 +216,19 @@ async def _write(work: Work, task: _Task) -> list[Any]:
     except SecretBridgeError as error:
         return _failed(work, item, error, applied=error.applied)
     work.met(None)
-    guarantee = "atomic" if atomic else "checked" if target.reads else "best-effort"
+    guarantee = "atomic" if atomic else "checked" if checked else "best-effort"
     after = After.of(secret, steady=target.steady)
     return outcome_row(item, "done", owner="recorded", guarantee=guarantee, after=after)
+
+
+def _compared(work: Work, task: _Task, look: Look) -> bool:
+    """Say whether a look just before a write shows all that could have changed since an earlier one."""
+    mark = task.item.step.target_mark
+    if not work.target.reads or mark is None:
+        return work.target.reads
+    if work.as_planned(task.item, look) or (task.before is not None and task.before.value is not None):
+        return True
+    return look.secret is not None and marked(mark, look.secret, steady=work.target.steady)
 
 
 async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
@@ -278,11 +295,12 @@ async def _write_together(work: Work, tasks: Sequence[_Task], rows: list[list[An
     looks = await work.target.look_many([(task.item.step.target, None) for task in tasks])
     fit: list[_Task] = []
     for task, look in zip(tasks, looks, strict=True):
-        problem = look if isinstance(look, SecretBridgeError) else _moved(work, task.item, look, task.before)
-        if problem is None:
-            fit.append(task)
-        else:
+        if isinstance(look, SecretBridgeError):
+            rows.append(_failed(work, task.item, look, applied=False))
+        elif (problem := _moved(work, task.item, look, task.before)) is not None:
             rows.append(_failed(work, task.item, problem, applied=False))
+        else:
+            fit.append(task._replace(checked=_compared(work, task, look)))
     await _halves(work, fit, rows)
 
 
@@ -300,7 +318,15 @@ async def _halves(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> 
         problem = error
     if problem is None:
         work.met(None)
-        rows += [outcome_row(task.item, "done", owner="recorded", guarantee="checked") for task in tasks]
+        rows += [
+            outcome_row(
+                task.item,
+                "done",
+                owner="recorded",
+                guarantee="checked" if task.checked else "best-effort",
+            )
+            for task in tasks
+        ]
     elif isinstance(problem, InvalidRequest) and len(tasks) > 1:
         middle = len(tasks) // 2
         await _halves(work, tasks[:middle], rows)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from secretbridge._models import Fields
     from secretbridge.migrate._journal import Journal
     from secretbridge.migrate._keep import Keep
-    from secretbridge.migrate._side import Side
+    from secretbridge.migrate._observed import Observed
+    from secretbridge.migrate._side import Look, Side
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._tell import Teller
     from secretbridge.migrate._types import EventKind, EventPhase, Step, Store, WaitReason
@@ -83,6 +84,7 @@ class Work:
         keep: the vault for what undo needs, or None.
         options: how it goes.
         teller: told of each event, or None.
+        observed: what the plan saw of values that are replaced; None where another process made it.
         stopped: why nothing more is begun; "" while it goes on.
         away: whether it stopped because a store has gone away and may come back.
         moves: whether sources are going to be deleted, for which what was seen after a write is needed.
@@ -100,6 +102,7 @@ class Work:
     keep: Keep | None = None
     options: Options = Options()
     teller: Teller | None = None
+    observed: Observed | None = None
     stopped: str = ""
     away: bool = False
     moves: bool = False
@@ -143,6 +146,12 @@ class Work:
             if self._in_a_row >= _IN_A_ROW and not self.stopped:
                 self.away = error.transient
                 self.stopped = f"{type(error).__name__}: {_IN_A_ROW} times in a row"
+
+    def as_planned(self, item: Item, look: Look) -> bool | None:
+        """Say whether the target still has the value that the plan saw; None where that is not known."""
+        if self.observed is None or look.value is None:
+            return None
+        return self.observed.same(item.n, look.value)
 
     def failed(self) -> None:
         """Take note of a secret that failed, for ``stop_on_error``."""
