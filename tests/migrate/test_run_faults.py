@@ -256,7 +256,8 @@ def small(tmp_path: Path, postgres: Server) -> Iterator[Worlds]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_run_that_is_killed_at_any_step_is_mended(small: Worlds, mode: str) -> None:
-    source, target = "json", "insforge"
+    # io.net tells no values, and a resume there has fewer steps and more doubts.
+    source, target = "json", "ionet" if mode == "resume, resume" else "insforge"
     hooks = hooks_of(small, mode, source, target)
     found = {fatal: verdict(small, mode, source, target, fatal) for fatal in range(1, hooks + 1)}
     # A run may be a hook or two shorter than the one that was counted: then nothing was killed at the last.
