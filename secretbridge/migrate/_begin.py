@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from secretbridge._runtime import AsyncRuntime, BlockingRuntime
 from secretbridge.errors import InvalidRequest, JournalMismatch, Violation
 from secretbridge.migrate._asked import ended
-from secretbridge.migrate._before import refusal, stale, unrestorable
+from secretbridge.migrate._before import refusal, stale, unobserved, unrestorable
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
@@ -92,7 +92,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         if found := await moved(plan, opened.source, target):
             raise stale(found)
         keep = None if vault is None else await keeper(vault, make=True)
-        warnings = [*plan.warnings, *unrestorable(plan.steps, target, keep)]
+        warnings = [*plan.warnings, *unobserved(plan, target), *unrestorable(plan.steps, target, keep)]
         begin = begin_entry(run_id, _head(plan), ending, vault=keep is not None, warnings=warnings)
         begin["stores"] = ends
         key = None if keep is None else keep.seal_key(run_id)
