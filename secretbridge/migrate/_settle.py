@@ -8,7 +8,8 @@ from secretbridge.errors import Conflict, SecretBridgeError
 from secretbridge.migrate._same import differs, same_fields, withdrawn
 from secretbridge.migrate._side import completed
 from secretbridge.migrate._state import After, sentence
-from secretbridge.migrate._window import duplicate, outcome_row, verify
+from secretbridge.migrate._verify import duplicate, verify
+from secretbridge.migrate._window import outcome_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from secretbridge.migrate import Mark, Step
 from secretbridge.migrate._journal import Entry
 from secretbridge.migrate._state import After, Items, replay
 
+if TYPE_CHECKING:
+    from secretbridge.migrate._types import Action
+
 
 def steps(count: int) -> list[Step]:
-    actions = ("create", "skip", "refuse", "update")
+    actions: tuple[Action, ...] = ("create", "skip", "refuse", "update")
     return [
         Step(source=f"A{n}", target=f"A{n}", action=actions[n % 4], source_mark=Mark(name=f"A{n}"))
         for n in range(count)
