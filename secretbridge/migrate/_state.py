@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
+from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._columns import Rare, Word
 from secretbridge.migrate._result import Guarantee, Outcome, Owner, State, Verification
 
@@ -166,12 +167,25 @@ def sentence(error: SecretBridgeError) -> str:
 
 
 def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
-    """Bring the items to where the journal says they are."""
-    for kind, data in entries:
-        apply = _KINDS.get(kind)
-        if apply is not None:
-            for row in data:
-                apply(items[row[0]], row)
+    """Bring the items to where the journal says they are.
+
+    Raises:
+        JournalMismatch: somebody edited it, and mended the digests too.
+    """
+    known = True
+    try:
+        for kind, data in entries:
+            apply = _KINDS.get(kind)
+            if apply is not None:
+                for row in data:
+                    apply(items[row[0]], row)
+    except (KeyError, IndexError, TypeError, ValueError):
+        known = False
+    if not known:
+        raise JournalMismatch(
+            "The journal is not as it was written: it says what no run writes down.",
+            advice="Begin anew, without this journal: what has been done already is then seen.",
+        )
 
 
 def ended_in(entries: Iterable[Entry]) -> tuple[RunState, str | None]:

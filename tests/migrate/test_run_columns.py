@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+from secretbridge.errors import JournalMismatch
 from secretbridge.migrate import Mark, Step
 from secretbridge.migrate._journal import Entry
 from secretbridge.migrate._state import After, Items, replay
@@ -52,3 +55,10 @@ def test_what_all_secrets_share_takes_a_few_bytes_for_each() -> None:
                    for n in range(10_000)])  # fmt: skip
     size = sum(map(sys.getsizeof, items._columns.values()))
     assert [size < 16 * len(items), {one.guarantee for one in items}] == [True, {"atomic"}]
+
+
+@pytest.mark.parametrize("row", [[0, "sold", None, None, False, [None] * 3, None], [9, "done"], [0], [None]])
+def test_a_journal_that_says_what_no_run_writes_is_refused(row: list[object]) -> None:
+    with pytest.raises(JournalMismatch, match="not as it was written") as caught:
+        replay(Items(steps(2)), [Entry("outcome", [row])])
+    assert caught.value.__context__ is None
