@@ -20,7 +20,7 @@ from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._run import Ending, now, require_done, who
 from secretbridge.migrate._side import MOST, Side
-from secretbridge.migrate._state import items_of, sentence
+from secretbridge.migrate._state import Items, sentence
 from secretbridge.migrate._undo import take_back
 from secretbridge.migrate._work import Work
 
@@ -151,7 +151,7 @@ def _nothing(plan: Plan, folder: Path) -> Run:
         source=str(plan.source),
         target=str(plan.target),
         warnings=plan.warnings,
-        outcomes=tuple(item.outcome() for item in items_of(plan.steps)),
+        outcomes=tuple(item.outcome() for item in Items(plan.steps)),
     )
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from secretbridge._core import Core
     from secretbridge.migrate._keep import Keep
+    from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._types import Step
 
-__all__ = ["refusal", "stale", "unrestorable"]
+__all__ = ["refusal", "stale", "unobserved", "unrestorable"]
 
 #: Most names that a message lists.
 _SHOWN: Final = 10
@@ -42,6 +43,18 @@ def stale(found: Sequence[str]) -> PlanStale:
     )
     error.moved = tuple(found)
     return error
+
+
+def unobserved(plan: Plan, target: Core) -> Iterator[str]:
+    """Say which updates cannot be compared with what the plan saw of their values."""
+    of = target.capabilities
+    if plan.observed is not None or of.compare_and_set or not of.reads_values:
+        return
+    updates = [step.target for step in plan.steps if step.action == "update"]
+    if updates:
+        what = f"Whether {of.title} still has the values that the plan saw"
+        why = "the plan was read back from JSON, which holds no trace of values"
+        yield f"{what} is not known of {_listed(updates)}: {why}."
 
 
 def unrestorable(steps: Sequence[Step], target: Core, keep: Keep | None) -> Iterator[str]:

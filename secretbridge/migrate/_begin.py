@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from secretbridge._runtime import AsyncRuntime, BlockingRuntime
 from secretbridge.errors import InvalidRequest, JournalMismatch, Violation
 from secretbridge.migrate._asked import ended
-from secretbridge.migrate._before import refusal, stale, unrestorable
+from secretbridge.migrate._before import refusal, stale, unobserved, unrestorable
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
@@ -32,7 +32,7 @@ from secretbridge.migrate._run import (
     who,
 )
 from secretbridge.migrate._side import Side
-from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._state import Items, replay
 from secretbridge.migrate._work import Work
 from secretbridge.migrate._written import step_of, step_text
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from secretbridge.migrate._end import End
     from secretbridge.migrate._ends import Opened
     from secretbridge.migrate._keep import Keep
+    from secretbridge.migrate._observed import Observed
     from secretbridge.migrate._plan import Plan
     from secretbridge.migrate._result import Run, RunState
     from secretbridge.migrate._state import Item
@@ -91,7 +92,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         if found := await moved(plan, opened.source, target):
             raise stale(found)
         keep = None if vault is None else await keeper(vault, make=True)
-        warnings = [*plan.warnings, *unrestorable(plan.steps, target, keep)]
+        warnings = [*plan.warnings, *unobserved(plan, target), *unrestorable(plan.steps, target, keep)]
         begin = begin_entry(run_id, _head(plan), ending, vault=keep is not None, warnings=warnings)
         begin["stores"] = ends
         key = None if keep is None else keep.seal_key(run_id)
@@ -101,12 +102,13 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         stack.callback(journal.close)
         return await _run(
             journal,
-            items_of(plan.steps),
+            Items(plan.steps),
             asked=asked,
             ending=ending,
             opened=opened,
             keep=keep,
             teller=teller,
+            observed=plan.observed,
         )
 
 
@@ -119,13 +121,14 @@ def _head(plan: Plan) -> dict[str, Any]:
 
 async def _run(
     journal: Journal,
-    items: list[Item],
+    items: Sequence[Item],
     *,
     asked: Asked,
     ending: Ending,
     opened: Opened,
     keep: Keep | None,
     teller: Teller,
+    observed: Observed | None = None,
 ) -> Run:
     source, target = Side(opened.source, asked.concurrency), Side(opened.target, asked.concurrency)
     work = Work(
@@ -138,6 +141,7 @@ async def _run(
         keep=keep,
         options=asked.options,
         teller=teller,
+        observed=observed,
     )
     state = await carry_out(work, ending)
     return _ended(work, state, asked, "resume")
@@ -153,7 +157,7 @@ def _ended(work: Work, state: RunState, asked: Asked, verb: str) -> Run:
 @asynccontextmanager
 async def taken_up(
     asked: Asked, run_id: str, call: Call, vault: Core | None, *, alone: bool
-) -> AsyncGenerator[tuple[Journal, list[Item], Keep | None]]:
+) -> AsyncGenerator[tuple[Journal, Sequence[Item], Keep | None]]:
     """Lock a run, open its journal and bring its items to where they stand.
 
     Raises:
@@ -185,7 +189,7 @@ async def taken_up(
         stack.callback(journal.close)
         if begin["run"] != run_id:
             raise JournalMismatch(f"The journal {path} is of the run {begin['run']}.", advice="Give that id.")
-        items = items_of(step_of(json.loads(text)) for text in journal.steps())
+        items = Items(step_of(json.loads(text)) for text in journal.steps())
         replay(items, journal.entries())
         yield journal, items, keep
 

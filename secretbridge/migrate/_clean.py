@@ -42,7 +42,7 @@ async def delete_sources(work: Work) -> None:
     assert source is not None  # noqa: S101 - undo has none, and comes not here
     wanted = [item for item in work.items if item.writes]
     waiting = [item for item in wanted if item.deletion != "done"]
-    work.counts("delete", wanted, len(wanted) - len(waiting))
+    work.counts("delete", len(wanted), len(wanted) - len(waiting))
     # Each is to be looked at just before: where a look is a request of its own, many of them take minutes.
     size = source.window if source.bulk and work.target.reads_together else MOST
     for start in range(0, len(waiting), size):

@@ -83,10 +83,13 @@ class Seen:
     Attributes:
         equal: whether they are the same; None where one of them was not read.
         problem: why the source's cannot be read, made or kept at the target; or "".
+        digest: by which the target's is known again, under a key of this plan alone; b"" where it was not
+            read.
     """
 
     equal: bool | None = None
     problem: str = ""
+    digest: bytes = b""
 
 
 def alive(mark: Mark, now: datetime) -> bool:

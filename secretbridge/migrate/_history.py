@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._journal import Journal
-from secretbridge.migrate._state import items_of, replay
+from secretbridge.migrate._state import Items, replay
 from secretbridge.migrate._written import step_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class History:
             if keep is not None:  # a journal without a seal could be anybody's
                 journal.close()
                 journal = Journal.open(path, keep.seal_key(begin["run"]))
-            items = items_of(step_of(json.loads(text)) for text in journal.steps())
+            items = Items(step_of(json.loads(text)) for text in journal.steps())
             replay(items, journal.entries())
         finally:
             journal.close()

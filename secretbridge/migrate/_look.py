@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge.migrate._decide import Candidate, Frame
     from secretbridge.migrate._ends import Opened
+    from secretbridge.migrate._observed import Observed
     from secretbridge.migrate._tell import Teller
     from secretbridge.migrate._types import Step
 
@@ -29,9 +30,18 @@ _WINDOW: Final = 1000
 
 
 async def decided(
-    candidates: list[Candidate], opened: Opened, frame: Frame, *, asks: bool, teller: Teller
+    candidates: list[Candidate],
+    opened: Opened,
+    frame: Frame,
+    *,
+    asks: bool,
+    teller: Teller,
+    observed: Observed,
 ) -> tuple[Step, ...]:
-    """Look at what has to be looked at, and decide; a value is let go of with its window."""
+    """Look at what has to be looked at, and decide; a value is let go of with its window.
+
+    What is seen of values that are going to be replaced is noted in ``observed``.
+    """
     steps: list[Any] = [decide_unread(candidate, frame) for candidate in candidates]
     if frame.known is not None:
         for place, candidate in enumerate(candidates):
@@ -39,22 +49,28 @@ async def decided(
                 steps[place] = decide(candidate, Seen(equal=True), frame)
     unread = [place for place, step in enumerate(steps) if step is None]
     teller.begin("plan", len(unread))
-    look = _Look(opened, frame, teller)
+    look = _Look(opened, frame, teller, observed)
     if not asks:
         await look.prepare([candidates[place] for place in unread])
+    waiting = [candidates[place] for place in reversed(unread)]
+    candidates.clear()  # each is let go of when it is decided: there may be very many
     for start in range(0, len(unread), _WINDOW):
         places = unread[start : start + _WINDOW]
-        window = [candidates[place] for place in places]
+        window = [waiting.pop() for _ in places]
         seen = [Seen()] * len(window) if asks else await look.at(window)
         for place, candidate, sight in zip(places, window, seen, strict=True):
-            steps[place] = decide(candidate, sight, frame)
+            step = steps[place] = decide(candidate, sight, frame)
+            if sight.digest and step.action == "update":
+                observed.note(place, sight.digest)
     return tuple(steps)
 
 
 class _Look:
     """Looks at the values of both ends."""
 
-    def __init__(self, opened: Opened, frame: Frame, teller: Teller) -> None:
+    def __init__(self, opened: Opened, frame: Frame, teller: Teller, observed: Observed) -> None:
+        # Where a store itself refuses a write by the version, nothing has to be known again.
+        self._observed = None if frame.target.compare_and_set else observed
         self._opened = opened
         self._frame = frame
         self._source = Reader(opened.source if opened.values is None else opened.values, teller.looked)
@@ -78,6 +94,7 @@ class _Look:
                 opened.transforms.made(candidate.mark.name, value),
                 theirs.get(place),
                 opened.target,
+                self._observed,
             )
             for place, (candidate, value) in enumerate(zip(candidates, values, strict=True))
         ]
@@ -91,7 +108,11 @@ class _Look:
 
 
 def _sight(
-    candidate: Candidate, value: SecretStr | Problem, other: SecretStr | Problem | None, target: Core
+    candidate: Candidate,
+    value: SecretStr | Problem,
+    other: SecretStr | Problem | None,
+    target: Core,
+    observed: Observed | None,
 ) -> Seen:
     """Give what may be known of two values."""
     if isinstance(value, Problem):
@@ -108,4 +129,5 @@ def _sight(
         return Seen(None, f"its value does not fit {target.capabilities.title}: {problem.problem}")
     if other is None or isinstance(other, Problem):
         return Seen()
-    return Seen(value.get_secret_value() == other.get_secret_value())
+    digest = b"" if observed is None else observed.digest(other)
+    return Seen(value.get_secret_value() == other.get_secret_value(), digest=digest)

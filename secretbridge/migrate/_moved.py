@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from secretbridge.errors import InvalidRequest, Violation
 from secretbridge.migrate._names import Naming
 from secretbridge.migrate._observe import marks
+from secretbridge.migrate._reach import identity_of
 
 if TYPE_CHECKING:
     from secretbridge._core import Core
@@ -14,12 +16,28 @@ if TYPE_CHECKING:
 
 __all__ = ["moved"]
 
+_ANOTHER: Final = (
+    "is another store than the one that the plan was made for",
+    "give the plan's own, or plan anew",
+)
+
 
 async def moved(plan: Plan, source: Core, target: Core) -> list[str]:
     """List both ends anew and say what has changed since the plan was made, one sentence each.
 
     Only what can be seen without values is compared; a warning of the plan names what cannot.
+
+    Raises:
+        InvalidRequest: an end is another store than the plan was made for.
     """
+    if plan.stores is not None:
+        told = (
+            await identity_of(source, plan.ends.source.info),
+            await identity_of(target, plan.ends.target.info),
+        )
+        pairs = zip(("source", "target"), plan.stores, told, strict=True)
+        if wrong := [Violation(name, *_ANOTHER) for name, planned, now in pairs if planned != now]:
+            raise InvalidRequest("Refused before anything was written", violations=wrong)
     naming = Naming(plan.rules, plan.source, plan.target)
     # By the texts that the marks hold already: there may be very many.
     left: dict[str, Mark] = {}

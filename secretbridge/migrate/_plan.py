@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from secretbridge._runtime import finish
 from secretbridge.errors import InvalidRequest
-from secretbridge.migrate._written import fingerprint, read, written
+from secretbridge.migrate._written import fingerprint, named, read, written
 
 if TYPE_CHECKING:
     import os
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secretbridge._provider import Provider
     from secretbridge._sync import SecretBridge
     from secretbridge.migrate._ends import Ends
+    from secretbridge.migrate._observed import Observed
     from secretbridge.migrate._orphans import Orphan
     from secretbridge.migrate._result import Run
     from secretbridge.migrate._rules import Rules
@@ -55,6 +56,8 @@ class Plan:
     estimates: Estimates
     warnings: tuple[str, ...]
     ends: Ends = field(repr=False)
+    stores: tuple[str, str] | None = None  # the identities of both, as they told them when they were open
+    observed: Observed | None = field(repr=False, default=None)  # None after from_json()
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
@@ -90,12 +93,16 @@ class Plan:
 
     def to_json(self) -> str:
         """Give the plan as JSON, without values; docs/migrate.md describes the format."""
+        told: dict[str, object] = {}
+        if self.stores is not None and self.stores != (named(self.source), named(self.target)):
+            told["stores"] = dict(zip(("source", "target"), self.stores, strict=True))  # names alone say less
         return written(
             {
                 "id": self.id,
                 "made_at": self.made_at.isoformat(),
                 "fingerprint": self.fingerprint(),
                 "warnings": list(self.warnings),
+                **told,
             },
             rules=self.rules,
             ends={"source": self.source, "target": self.target},
@@ -116,7 +123,12 @@ class Plan:
     ) -> Plan:
         """Take up a plan that ``to_json()`` gave; reads and sends nothing.
 
-        Whether the stores are still as they were is what ``moved()`` says; ``apply()`` looks at it first.
+        Whether the stores are still as they were is what ``moved()`` says; ``apply()`` looks at it first. A
+        store may be given in another way of writing: another URL of the same PostgreSQL is compared, by what
+        the vault itself tells, when it is opened.
+
+        What the plan saw of values that it replaces is not in the JSON: where the target shows no sign of a
+        changed value either, updates are ``"best-effort"``.
 
         Args:
             text: the JSON.
@@ -140,7 +152,7 @@ class Plan:
         Only what can be seen without values is compared; ``warnings`` names what cannot.
 
         Raises:
-            InvalidRequest: an end is an AsyncSecretBridge.
+            InvalidRequest: an end is an AsyncSecretBridge, or another store than the plan was made for.
             SecretBridgeError: an end cannot be listed.
         """
         return finish(self._moved(waits=False))
@@ -151,7 +163,7 @@ class Plan:
         Only what can be seen without values is compared; ``warnings`` names what cannot.
 
         Raises:
-            InvalidRequest: an end is a blocking bridge.
+            InvalidRequest: an end is a blocking bridge, or another store than the plan was made for.
             SecretBridgeError: an end cannot be listed.
         """
         return await self._moved(waits=True)

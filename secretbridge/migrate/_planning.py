@@ -15,10 +15,11 @@ from secretbridge.migrate._ends import Ends
 from secretbridge.migrate._look import decided
 from secretbridge.migrate._names import Naming, suggested
 from secretbridge.migrate._observe import marks
+from secretbridge.migrate._observed import Observed
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
 from secretbridge.migrate._progress import misgiven, shown_progress
-from secretbridge.migrate._reach import allowed, one_store
+from secretbridge.migrate._reach import allowed, identity_of, one_store
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._tell import Teller
 from secretbridge.migrate._values import lender_of
@@ -140,6 +141,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
     assert rules is not None  # noqa: S101 - for the type checker: refused above
     assert ends is not None  # noqa: S101 - likewise
     naming = Naming(rules, ends.source.info, ends.target.info)
+    observed = Observed()
     now = datetime.now(UTC)
     async with ends.opened(rules, waits=waits) as unwatched:
         frame = Frame(
@@ -152,11 +154,16 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         )
         if await one_store(unwatched.source, unwatched.target):
             refuse([_ONE_STORE])
+        stores = (
+            await identity_of(unwatched.source, ends.source.info),
+            await identity_of(unwatched.target, ends.target.info),
+        )
         with shown_progress(progress) as told:
             teller = Teller(told, unwatched.target.channel.runtime.now, "plan")
             teller.tell("started")
             watched = teller.watching(unwatched)
-            steps = await allowed(await _steps(watched, ends, naming, frame, teller), watched.target)
+            steps = await _steps(watched, ends, naming, frame, teller, observed)
+            steps = await allowed(steps, watched.target)
             teller.tell("finished")
     return Plan(
         id=uuid4().hex,
@@ -168,6 +175,8 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         estimates=estimates(steps, ends),
         warnings=tuple(warnings_of(steps, ends, naming)),
         ends=ends,
+        stores=stores,
+        observed=observed,
     )
 
 
@@ -182,13 +191,13 @@ def environment_violations(rules: Rules, ends: Ends) -> Iterator[Violation]:
         yield Violation("environments", f"says nothing about {here!r}", "add its template")
 
 
-async def _steps(
-    opened: Opened, ends: Ends, naming: Naming, frame: Frame, teller: Teller
+async def _steps(  # noqa: PLR0917 - private, called by make() alone
+    opened: Opened, ends: Ends, naming: Naming, frame: Frame, teller: Teller, observed: Observed
 ) -> tuple[Step, ...]:
     """Look at both stores and decide."""
     mine = [mark async for mark in marks(opened.source) if naming.takes(mark.name)]
     candidates = await _candidates(mine, opened, ends, naming, frame)
-    return await decided(candidates, opened, frame, asks=ends.asks, teller=teller)
+    return await decided(candidates, opened, frame, asks=ends.asks, teller=teller, observed=observed)
 
 
 async def _candidates(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from secretbridge.migrate._written import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,12 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["allowed", "identity_of", "one_store"]
 
+#: Secrets that are asked about together: there may be very many.
+_AT_ONCE: Final = 1000
+
 
 async def identity_of(core: Core, info: EndInfo) -> str:
     """Give which store this is; of one that does not tell without its credential only the provider."""
     ask: Any = getattr(core.provider, "identity", None)
-    told: str = (await ask(core.channel))[0] if ask is not None else info.store
-    return f"{info.provider}\0{told}"
+    return named(info if ask is None else replace(info, store=(await ask(core.channel))[0]))
 
 
 async def one_store(source: Core, target: Core) -> bool:
@@ -42,13 +46,17 @@ async def allowed(steps: Sequence[Step], target: Core) -> tuple[Step, ...]:
     writes = [step for step in steps if step.action in {"create", "update"}]
     if ask is None or not writes:
         return tuple(steps)
-    wanted = [(step.action, step.target) for step in writes] + [("get", step.target) for step in writes]
-    told: Sequence[str] = await ask(target.channel, wanted)
     reasons: dict[str, str] = {}
-    for step, write, reading in zip(writes, told, told[len(writes) :], strict=False):
-        unread = f"could not be read back: {reading}" if reading else ""
-        if why := write or unread:
-            reasons[step.target] = f"the credential of {target.capabilities.title} does not allow it: {why}"
+    for start in range(0, len(writes), _AT_ONCE):
+        part = writes[start : start + _AT_ONCE]
+        wanted = [(step.action, step.target) for step in part] + [("get", step.target) for step in part]
+        told: Sequence[str] = await ask(target.channel, wanted)
+        for step, write, reading in zip(part, told, told[len(part) :], strict=False):
+            unread = f"could not be read back: {reading}" if reading else ""
+            if why := write or unread:
+                reasons[step.target] = (
+                    f"the credential of {target.capabilities.title} does not allow it: {why}"
+                )
     if not reasons:
         return tuple(steps)
     return tuple(

@@ -13,7 +13,7 @@ from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import journal_folder, journal_path, locked_by
 from secretbridge.migrate._report_next import NextStep, next_steps
 from secretbridge.migrate._run import run_of
-from secretbridge.migrate._state import ended_in, items_of, replay
+from secretbridge.migrate._state import Items, ended_in, replay
 from secretbridge.migrate._types import KINDS
 from secretbridge.migrate._written import step_of
 
@@ -234,7 +234,7 @@ def _read(path: Path) -> Report | None:
         begin = opened.begin
         if "plan" not in begin:
             return None
-        items = items_of(step_of(json.loads(text)) for text in opened.steps())
+        items = Items(step_of(json.loads(text)) for text in opened.steps())
         entries = list(opened.entries())
     finally:
         opened.close()

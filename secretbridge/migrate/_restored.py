@@ -10,7 +10,7 @@ from secretbridge.errors import InvalidRequest, Violation
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._planning import ends_of, refuse
 from secretbridge.migrate._rules import Rules
-from secretbridge.migrate._written import estimates_of, info_of, step_of
+from secretbridge.migrate._written import estimates_of, info_of, named, step_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,8 @@ def restored(
         values_from: likewise.
         vault: likewise.
         by_identity: whether an end that tells which store it is, once it is open, may be named in another way
-            than in the document; the caller then compares what it tells.
+            than in the document; the caller then compares what it tells. Where the document has what such
+            an end told, it always may: ``moved()`` compares.
 
     Raises:
         InvalidRequest: these are not its stores or functions.
@@ -51,6 +52,7 @@ def restored(
     if ends is not None:
         wrong += _strangers(document, ends, by_identity=by_identity)
     refuse(wrong)
+    told = document.get("stores")
     assert ends is not None  # noqa: S101 - for the type checker: refused above
     assert rules is not None  # noqa: S101 - likewise
     return Plan(
@@ -63,6 +65,7 @@ def restored(
         estimates=estimates_of(document["estimates"]),
         warnings=tuple(document["warnings"]),
         ends=ends,
+        stores=None if told is None else (told["source"], told["target"]),
     )
 
 
@@ -89,7 +92,8 @@ def _strangers(document: Mapping[str, Any], ends: Ends, *, by_identity: bool) ->
     found: list[Violation] = []
     for name, end in (("source", ends.source), ("target", ends.target)):
         planned = info_of(document[name])
-        tells = by_identity and hasattr(end.provider, "identity")
+        unnamed = "stores" in document and document["stores"][name] != named(planned)
+        tells = (by_identity or unnamed) and hasattr(end.provider, "identity")
         if end.info != (replace(planned, store=end.info.store) if tells else planned):
             problem = f"is {end.info}, and the plan was made for {planned}"
             found.append(Violation(name, problem, "give the plan's own, or plan anew"))

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import secrets
+from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -114,8 +115,9 @@ def begin_entry(
 
 async def carry_out(work: Work, ending: Ending) -> RunState:
     """Do all that is left to do, as far as it can be done; gives the state in which the run ends."""
-    wanted = [item for item in work.items if item.writes]
-    work.counts("run", wanted, sum(item.state == "done" for item in wanted))
+    writes = sum(item.writes for item in work.items)
+    work.counts("run", writes, sum(item.writes and item.state == "done" for item in work.items))
+    work.moves = ending.delete_source
     work.tell("started")
     patience, wait = work.options.patience, _FIRST_WAIT
     await _round(work, work.items)
@@ -147,17 +149,19 @@ async def _round(work: Work, items: Sequence[Item]) -> None:
     for window in _windows(work, again):
         if not work.stopped:
             await verify_again(work, window)
-    waiting = [item for item in items if item.state in {"pending", "failed"}]
-    chunk = max(work.target.window, 1 if work.source is None else work.source.chunk)
+    # Numbers, not items: there may be very many.
+    waiting = array("Q", (item.n for item in items if item.state in {"pending", "failed"}))
+    size = work.target.window
+    chunk = max(size, 1 if work.source is None else work.source.chunk)
     for start in range(0, len(waiting), chunk):
         part = waiting[start : start + chunk]
         if work.stopped:
             break
-        if work.reader is not None and chunk > work.target.window:
-            await work.reader.prepare([item.step for item in part])
-        for window in _windows(work, part):
+        if work.reader is not None and chunk > size:
+            await work.reader.prepare([work.items[n].step for n in part])
+        for first in range(0, len(part), size):
             if not work.stopped:
-                await carry_out_window(work, window)
+                await carry_out_window(work, [work.items[n] for n in part[first : first + size]])
     for window in _windows(work, [item for item in items if item.state == "unknown" and not item.resent]):
         await settle(work, window)
 
@@ -175,11 +179,13 @@ def _windows(work: Work, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 def finished(items: Sequence[Item], ending: Ending) -> bool:
     """Say whether everything is as it was wanted."""
-    wanted = [item for item in items if item.writes]
-    if ending.delete_source and any(item.deletion != "done" for item in wanted):
-        return False
     good = {"verified", "unverifiable"}
-    return all(item.state == "done" and item.verified in good and item.error is None for item in wanted)
+
+    def fine(item: Item) -> bool:
+        done = item.state == "done" and item.verified in good and item.error is None
+        return done and (item.deletion == "done" or not ending.delete_source)
+
+    return all(fine(item) for item in items if item.writes)
 
 
 async def undo_all(work: Work, accept: Collection[str]) -> RunState:
@@ -187,7 +193,7 @@ async def undo_all(work: Work, accept: Collection[str]) -> RunState:
     await work.target.call(lambda: work.journal.append("phase", {"phase": "undo", "who": who(), "at": now()}))
     touched = [item for item in work.items if _touched(item)]
     waiting = [item for item in reversed(touched) if item.undo != "done"]
-    work.counts("undo", touched, len(touched) - len(waiting))
+    work.counts("undo", len(touched), len(touched) - len(waiting))
     work.tell("started")
     size = work.target.window
     for start in range(0, len(waiting), size):
@@ -207,11 +213,10 @@ def _touched(item: Item) -> bool:
 
 
 def run_of(
-    path: Path, begin: Mapping[str, Any], items: list[Item], state: RunState, ended: str | None
+    path: Path, begin: Mapping[str, Any], items: Sequence[Item], state: RunState, ended: str | None
 ) -> Run:
-    """Give a run as callers see it; lets go of each item as its outcome is made: there may be very many."""
+    """Give a run as callers see it."""
     plan = begin["plan"]
-    items.reverse()
     return Run(
         id=begin["run"],
         plan=plan["fingerprint"],
@@ -223,7 +228,7 @@ def run_of(
         source=str(info_of(plan["source"])),
         target=str(info_of(plan["target"])),
         warnings=tuple(begin["warnings"]),
-        outcomes=tuple(items.pop().outcome() for _ in range(len(items))),
+        outcomes=tuple(item.outcome() for item in items),
     )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from secretbridge._models import Secret
     from secretbridge.migrate._types import Mark, Step
 
-__all__ = ["differs", "same_fields", "withdrawn"]
+__all__ = ["differs", "marked", "same_fields", "withdrawn"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -30,6 +30,12 @@ def differs(mark: Mark, seen: Secret, *, steady: bool) -> bool:
     if steady:
         pairs.append((mark.updated_at, seen.updated_at))
     return any(old is not None and new is not None and old != new for old, new in pairs)
+
+
+def marked(mark: Mark, seen: Secret, *, steady: bool) -> bool:
+    """Say whether this sight of a secret tells by itself whether it has moved; else as ``differs``."""
+    dated = steady and mark.updated_at is not None and seen.updated_at is not None
+    return dated or (mark.version is not None and seen.version is not None)
 
 
 def same_fields(sent: Mapping[str, object], seen: Secret, told: Collection[str]) -> bool:

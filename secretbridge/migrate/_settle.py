@@ -8,7 +8,8 @@ from secretbridge.errors import Conflict, SecretBridgeError
 from secretbridge.migrate._same import differs, same_fields, withdrawn
 from secretbridge.migrate._side import completed
 from secretbridge.migrate._state import After, sentence
-from secretbridge.migrate._window import duplicate, outcome_row, verify
+from secretbridge.migrate._verify import duplicate, verify
+from secretbridge.migrate._window import outcome_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +132,9 @@ def _inferred(work: Work, item: Item, look: Look) -> list[Any]:
 
 
 async def _is_old(work: Work, item: Item, look: Look) -> bool:
-    """Say whether the target still holds what the vault kept before the write."""
+    """Say whether the target still holds what the plan saw, or what the vault kept before the write."""
+    if work.as_planned(item, look):
+        return True
     if work.keep is None or item.kept is None or look.value is None:
         return False
     kept = await work.keep.kept(work.run_id, item.n, item.kept)

@@ -73,6 +73,7 @@ _PLAN: Final = {
     },
     "steps": [_STEP],
     "warnings": [str],
+    "stores?": {"source": str, "target": str},
 }
 
 

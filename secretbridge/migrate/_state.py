@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
-from secretbridge.migrate._result import Outcome
+from secretbridge.errors import JournalMismatch
+from secretbridge.migrate._columns import Rare, Word
+from secretbridge.migrate._result import Guarantee, Outcome, Owner, State, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from secretbridge._models import Secret
     from secretbridge.errors import SecretBridgeError
     from secretbridge.migrate._journal import Entry
-    from secretbridge.migrate._result import Guarantee, Owner, RunState, State, Verification
+    from secretbridge.migrate._result import RunState
     from secretbridge.migrate._types import Step
 
-__all__ = ["After", "Deletion", "Item", "ended_in", "items_of", "replay", "sentence"]
+__all__ = ["After", "Deletion", "Item", "Items", "ended_in", "replay", "sentence"]
 
 #: What is begun and not yet known to be over.
 Undo = Literal["", "intended", "done", "failed", "refused"]
@@ -61,9 +64,8 @@ class After:
         return [self.id, self.version, self.updated_at]
 
 
-@dataclass(slots=True)
 class Item:
-    """One step and where it stands.
+    """One step and where it stands: a view of one place in ``Items``, made anew whenever it is asked for.
 
     Attributes:
         n: its place in the plan.
@@ -72,22 +74,30 @@ class Item:
         kept: the number under which the vault has what was there before; None where it has not.
         hidden: whether the target did not hand out the value that was there: it is kept without it.
         fingerprint: of the value that was going to be written, keyed; "" without a vault.
+        after: what was seen just after the write; forgotten where the journal alone needs it any more.
     """
 
-    n: int
-    step: Step
-    state: State | Literal["intended"] = "pending"
-    kept: int | None = None
-    hidden: bool = False
-    fingerprint: str = ""
-    owner: Owner | None = None
-    guarantee: Guarantee | None = None
-    verified: Verification | None = None
-    resent: bool = False
-    after: After = After()
-    error: str | None = None
-    undo: Undo = ""
-    deletion: Deletion = ""
+    __slots__ = ("columns", "n", "step")
+
+    state = Word[State | Literal["intended"]](
+        "pending", "intended", "done", "skipped", "refused", "failed", "unknown", "undone"
+    )
+    kept = Rare[int | None](None)
+    hidden = Word[bool](False, True)
+    fingerprint = Rare[str]("")
+    owner = Word[Owner | None](None, "recorded", "inferred")
+    guarantee = Word[Guarantee | None](None, "atomic", "checked", "best-effort")
+    verified = Word[Verification | None](None, "verified", "mismatch", "unverifiable")
+    resent = Word[bool](False, True)
+    after = Rare[After](After())
+    error = Rare[str | None](None)
+    undo = Word[Undo]("", "intended", "done", "failed", "refused")
+    deletion = Word[Deletion]("", "intended", "done", "failed")
+
+    def __init__(self, columns: dict[str, Any], n: int, step: Step) -> None:
+        self.columns = columns
+        self.n = n
+        self.step = step
 
     @property
     def writes(self) -> bool:
@@ -115,12 +125,40 @@ class Item:
         )
 
 
+class Items(Sequence[Item]):
+    """All secrets of a run: where each stands is kept in columns, for there may be very many.
+
+    Args:
+        steps: what is to be done.
+    """
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._steps = tuple(steps)
+        fields = {name: field for name, field in vars(Item).items() if isinstance(field, (Word, Rare))}
+        self._columns: dict[str, Any] = {
+            name: field.column(len(self._steps)) for name, field in fields.items()
+        }
+        for item in self:
+            if not item.writes:
+                item.state = _FIRST[item.step.action]
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @overload
+    def __getitem__(self, n: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, n: slice) -> list[Item]: ...
+
+    def __getitem__(self, n: int | slice) -> Item | list[Item]:
+        numbers = range(len(self._steps))[n]
+        if isinstance(numbers, int):
+            return Item(self._columns, numbers, self._steps[numbers])
+        return [self[one] for one in numbers]
+
+
 _FIRST: Final[Mapping[str, State]] = {"skip": "skipped", "refuse": "refused"}
-
-
-def items_of(steps: Iterable[Step]) -> list[Item]:
-    """Give the items of a run that has not begun."""
-    return [Item(n, step, _FIRST.get(step.action, "pending")) for n, step in enumerate(steps)]
 
 
 def sentence(error: SecretBridgeError) -> str:
@@ -129,12 +167,25 @@ def sentence(error: SecretBridgeError) -> str:
 
 
 def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
-    """Bring the items to where the journal says they are."""
-    for kind, data in entries:
-        apply = _KINDS.get(kind)
-        if apply is not None:
-            for row in data:
-                apply(items[row[0]], row)
+    """Bring the items to where the journal says they are.
+
+    Raises:
+        JournalMismatch: somebody edited it, and mended the digests too.
+    """
+    known = True
+    try:
+        for kind, data in entries:
+            apply = _KINDS.get(kind)
+            if apply is not None:
+                for row in data:
+                    apply(items[row[0]], row)
+    except (KeyError, IndexError, TypeError, ValueError):
+        known = False
+    if not known:
+        raise JournalMismatch(
+            "The journal is not as it was written: it says what no run writes down.",
+            advice="Begin anew, without this journal: what has been done already is then seen.",
+        )
 
 
 def ended_in(entries: Iterable[Entry]) -> tuple[RunState, str | None]:

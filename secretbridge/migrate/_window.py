@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge._models import Write
-from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError, SecretExists
-from secretbridge.migrate._same import differs, same_fields, withdrawn
-from secretbridge.migrate._side import completed
+from secretbridge.errors import Conflict, InvalidRequest, SecretBridgeError
+from secretbridge.migrate._same import differs, marked
 from secretbridge.migrate._state import After, sentence
+from secretbridge.migrate._verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._work import Work
 
-__all__ = ["carry_out_window", "outcome_row", "verify"]
+__all__ = ["carry_out_window", "outcome_row"]
 
 _PLAN_ANEW: Final = "Plan the migration anew."
 
 
 class _Task(NamedTuple):
-    """A secret that is going to be written: its item, what was seen of it before, and what is written."""
+    """A secret that is going to be written: its item, what was seen of it before, and what is written.
+
+    ``checked`` says whether the look just before the write was compared with an earlier one.
+    """
 
     item: Item
     before: Look | None
     fields: Fields
+    checked: bool = False
 
 
 def outcome_row(
@@ -154,7 +158,7 @@ def _moved(work: Work, item: Item, look: Look, before: Look | None = None) -> Se
         text = f"{title} has a secret named {item.step.target!r} by now" if look.present else ""
     elif look.secret is None:
         text = f"{title} has no secret named {item.step.target!r} any more"
-    elif differs(mark, look.secret, steady=work.target.steady):
+    elif differs(mark, look.secret, steady=work.target.steady) or work.as_planned(item, look) is False:
         text = f"{item.step.target!r} has changed at {title} since the plan was made"
     elif before is not None and before.value != look.value:
         text = f"{item.step.target!r} has changed at {title} a moment ago"
@@ -188,9 +192,12 @@ async def _write(work: Work, task: _Task) -> list[Any]:
     atomic = _atomic(work, task)
     # Where no two secrets bear one name, the create itself refuses a name that is taken.
     refuses = atomic or (step.action == "create" and target.unique)
+    checked = target.reads
     try:
         if not refuses:
-            problem = _moved(work, item, await target.look(step.target, known), task.before)
+            look = await target.look(step.target, known)
+            problem = _moved(work, item, look, task.before)
+            checked = _compared(work, task, look)
             if problem is not None:
                 return _failed(work, item, problem, applied=False)
         consent = _consents(task)
@@ -209,9 +216,19 @@ async def _write(work: Work, task: _Task) -> list[Any]:
     except SecretBridgeError as error:
         return _failed(work, item, error, applied=error.applied)
     work.met(None)
-    guarantee = "atomic" if atomic else "checked" if target.reads else "best-effort"
+    guarantee = "atomic" if atomic else "checked" if checked else "best-effort"
     after = After.of(secret, steady=target.steady)
     return outcome_row(item, "done", owner="recorded", guarantee=guarantee, after=after)
+
+
+def _compared(work: Work, task: _Task, look: Look) -> bool:
+    """Say whether a look just before a write shows all that could have changed since an earlier one."""
+    mark = task.item.step.target_mark
+    if not work.target.reads or mark is None:
+        return work.target.reads
+    if work.as_planned(task.item, look) or (task.before is not None and task.before.value is not None):
+        return True
+    return look.secret is not None and marked(mark, look.secret, steady=work.target.steady)
 
 
 async def _change_together(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> None:
@@ -278,11 +295,12 @@ async def _write_together(work: Work, tasks: Sequence[_Task], rows: list[list[An
     looks = await work.target.look_many([(task.item.step.target, None) for task in tasks])
     fit: list[_Task] = []
     for task, look in zip(tasks, looks, strict=True):
-        problem = look if isinstance(look, SecretBridgeError) else _moved(work, task.item, look, task.before)
-        if problem is None:
-            fit.append(task)
-        else:
+        if isinstance(look, SecretBridgeError):
+            rows.append(_failed(work, task.item, look, applied=False))
+        elif (problem := _moved(work, task.item, look, task.before)) is not None:
             rows.append(_failed(work, task.item, problem, applied=False))
+        else:
+            fit.append(task._replace(checked=_compared(work, task, look)))
     await _halves(work, fit, rows)
 
 
@@ -300,82 +318,18 @@ async def _halves(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> 
         problem = error
     if problem is None:
         work.met(None)
-        rows += [outcome_row(task.item, "done", owner="recorded", guarantee="checked") for task in tasks]
+        rows += [
+            outcome_row(
+                task.item,
+                "done",
+                owner="recorded",
+                guarantee="checked" if task.checked else "best-effort",
+            )
+            for task in tasks
+        ]
     elif isinstance(problem, InvalidRequest) and len(tasks) > 1:
         middle = len(tasks) // 2
         await _halves(work, tasks[:middle], rows)
         await _halves(work, tasks[middle:], rows)
     else:
         rows += [_failed(work, task.item, problem, applied=problem.applied) for task in tasks]
-
-
-async def verify(work: Work, written: Sequence[tuple[Item, Fields]]) -> None:
-    """Look again at what was written, where the target shows it, and write down what was seen."""
-    target = work.target
-    if not written:
-        return
-    if not target.reads:
-        await _verify_unread(work, [item for item, _ in written])
-        return
-    # Listed before the values are read: a change that comes in between shows itself at the next look.
-    marks = await target.snapshot(any(not fields.keys() <= target.of.get_tells for _, fields in written))
-    looks = await target.look_many([(item.step.target, None) for item, _ in written])
-    rows: list[list[Any]] = []
-    for (item, fields), look in zip(written, looks, strict=True):
-        if isinstance(look, SecretBridgeError):
-            work.met(look)
-            rows.append([item.n, None, item.after.row(), sentence(look)])
-            continue
-        look = completed(look, marks.get(item.step.target))  # noqa: PLW2901 - the same look, with more of it
-        verdict = _verdict(work, item, fields, look)
-        # What reads back different is somebody else's: its marks must not be taken for this run's own.
-        seen = After() if verdict == "mismatch" else After.of(look.secret, steady=target.steady)
-        rows.append([item.n, verdict, item.after.joined(seen).row(), None])
-    await work.log("verified", rows, waits=False)  # what is lost of it is looked at again
-    work.tell_verified([item for item, _ in written])
-
-
-def _verdict(work: Work, item: Item, fields: Fields, look: Look) -> str:
-    if look.secret is None or (look.value is None and withdrawn(item.step, fields, look.secret)):
-        return "mismatch"
-    if look.value is None:
-        return "unverifiable"  # there, and not handed out: inactive or expired
-    told = work.target.of.get_tells | work.target.of.list_tells
-    return "verified" if same_fields(fields, look.secret, told) else "mismatch"
-
-
-async def _verify_unread(work: Work, items: Sequence[Item]) -> None:
-    """Look for duplicates and marks where values are never told."""
-    target = work.target
-    rows: list[list[Any]] = []
-    listed: dict[str, Any] = {}
-    problem: str | None = None
-    if target.lists:
-        target.forget()
-        try:
-            listed = await target.listing()
-        except SecretBridgeError as error:
-            problem = sentence(error)
-    for item in items:
-        found = listed.get(item.step.target, [])
-        mine = next((row for row in found if row.id == item.after.id), None)
-        if item.after.id is None and len(found) == 1:
-            mine = found[0]  # else one of another id is somebody else's, even under the same name
-        after = item.after.joined(After.of(mine, steady=target.steady))
-        gone = target.lists and problem is None and mine is None and (item.after.id is not None or not found)
-        several = sentence(duplicate(work, item, [row.id or "" for row in found])) if len(found) > 1 else None
-        verdict = None if problem else "mismatch" if gone else "unverifiable"
-        rows.append([item.n, verdict, after.row(), several or problem])
-    await work.log("verified", rows, waits=False)  # likewise
-    work.tell_verified(items)
-
-
-def duplicate(work: Work, item: Item, ids: Sequence[str]) -> SecretExists:
-    """Give the error for a name that several secrets bear at the target."""
-    return SecretExists(
-        f"{work.target.of.title} has {len(ids)} secrets named {item.step.target!r}: {', '.join(ids)}.",
-        provider=work.target.of.provider,
-        operation="create",
-        advice="Find out which is wanted and delete the others by id=.",
-        applied=None,
-    )

@@ -18,7 +18,7 @@ from secretbridge.errors import (
     WrongAddress,
 )
 from secretbridge.migrate._journal import Entry
-from secretbridge.migrate._state import replay
+from secretbridge.migrate._state import After, replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from secretbridge._models import Fields
     from secretbridge.migrate._journal import Journal
     from secretbridge.migrate._keep import Keep
-    from secretbridge.migrate._side import Side
+    from secretbridge.migrate._observed import Observed
+    from secretbridge.migrate._side import Look, Side
     from secretbridge.migrate._state import Item
     from secretbridge.migrate._tell import Teller
     from secretbridge.migrate._types import EventKind, EventPhase, Step, Store, WaitReason
@@ -83,8 +84,10 @@ class Work:
         keep: the vault for what undo needs, or None.
         options: how it goes.
         teller: told of each event, or None.
+        observed: what the plan saw of values that are replaced; None where another process made it.
         stopped: why nothing more is begun; "" while it goes on.
         away: whether it stopped because a store has gone away and may come back.
+        moves: whether sources are going to be deleted, for which what was seen after a write is needed.
         place: the first number under which this run has kept nothing in the vault: none is taken twice, for
             of what lies together there some may have been written meanwhile.
         again: numbers of the items that failed for the moment only, and are tried again after a wait.
@@ -92,15 +95,17 @@ class Work:
 
     run_id: str
     journal: Journal
-    items: list[Item]
+    items: Sequence[Item]
     target: Side
     source: Side | None = None
     reader: Reader | None = None
     keep: Keep | None = None
     options: Options = Options()
     teller: Teller | None = None
+    observed: Observed | None = None
     stopped: str = ""
     away: bool = False
+    moves: bool = False
     place: int = 0
     again: set[int] = field(default_factory=set)
     _in_a_row: int = 0
@@ -142,6 +147,12 @@ class Work:
                 self.away = error.transient
                 self.stopped = f"{type(error).__name__}: {_IN_A_ROW} times in a row"
 
+    def as_planned(self, item: Item, look: Look) -> bool | None:
+        """Say whether the target still has the value that the plan saw; None where that is not known."""
+        if self.observed is None or look.value is None:
+            return None
+        return self.observed.same(item.n, look.value)
+
     def failed(self) -> None:
         """Take note of a secret that failed, for ``stop_on_error``."""
         if self.options.stop_on_error:
@@ -151,10 +162,10 @@ class Work:
         """Begin anew after a wait."""
         self.stopped, self.away, self._in_a_row = "", False, 0
 
-    def counts(self, phase: EventPhase, items: Sequence[Item], done: int) -> None:
+    def counts(self, phase: EventPhase, total: int, done: int) -> None:
         """Begin to count the secrets of a phase, of which some are done already."""
         if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it is no phase
-            self.teller.begin(phase, len(items), done)
+            self.teller.begin(phase, total, done)
 
     def tell(
         self,
@@ -173,6 +184,7 @@ class Work:
 
     def tell_verified(self, items: Sequence[Item]) -> None:
         """Tell of secrets what reading them back has shown."""
-        if self.teller is not None:  # pragma: no branch - only a prune tells nobody, and it verifies nothing
-            for item in items:
-                self.tell(item.verified if item.verified in ("verified", "unverifiable") else "failed", item)
+        for item in items:
+            self.tell(item.verified if item.verified in ("verified", "unverifiable") else "failed", item)
+            if item.verified != "mismatch" and item.error is None and not self.moves:
+                item.after = After()  # the journal has it: undo and sync read it there

@@ -23,6 +23,7 @@ __all__ = [
     "estimates_of",
     "fingerprint",
     "info_of",
+    "named",
     "plain",
     "read",
     "step_document",
@@ -72,6 +73,11 @@ def fingerprint(rules: Rules, ends: Iterable[EndInfo], steps: Iterable[Step]) ->
             _canonical([mark_document(step.source_mark), step.target, mark_document(step.target_mark)])
         )
     return digest.hexdigest()
+
+
+def named(info: EndInfo) -> str:
+    """Give the identity of a store that is known by its name alone."""
+    return f"{info.provider}\0{info.store}"
 
 
 def plain(value: EndInfo | Estimates) -> dict[str, object]:

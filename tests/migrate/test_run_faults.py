@@ -254,17 +254,16 @@ def small(tmp_path: Path, postgres: Server) -> Iterator[Worlds]:
         yield made
 
 
-@pytest.mark.parametrize(
-    ("mode", "step"), [("apply, resume", 1), ("apply, undo", 2), ("move, resume", 4), ("sync, sync", 4)]
-)
-def test_a_run_that_is_killed_at_any_step_is_mended(small: Worlds, mode: str, step: int) -> None:
-    import random
-
-    first = random.Random().randint(1, step)  # noqa: S311 - a sample, no secret
-    source, target = "json", "insforge"
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_that_is_killed_at_any_step_is_mended(small: Worlds, mode: str) -> None:
+    # io.net tells no values, and a resume there has fewer steps and more doubts.
+    source, target = "json", "ionet" if mode == "resume, resume" else "insforge"
     hooks = hooks_of(small, mode, source, target)
-    found = {fatal: verdict(small, mode, source, target, fatal) for fatal in range(first, hooks + 1, step)}
-    assert found == dict.fromkeys(found, "")
+    found = {fatal: verdict(small, mode, source, target, fatal) for fatal in range(1, hooks + 1)}
+    # A run may be a hook or two shorter than the one that was counted: then nothing was killed at the last.
+    wrong = {fatal: problem for fatal, problem in found.items() if problem}
+    killed_at = [fatal for fatal, problem in found.items() if problem is not None]
+    assert [wrong, len(killed_at) >= hooks - 2] == [{}, True]
 
 
 def test_a_run_that_is_killed_at_random_steps_is_mended_between_all_stores(small: Worlds) -> None:
@@ -273,13 +272,12 @@ def test_a_run_that_is_killed_at_random_steps_is_mended_between_all_stores(small
     chance = random.Random()  # noqa: S311 - a sample, no secret
     seed = chance.randrange(1_000_000)
     chance.seed(seed)
-    cells = [(*chance.choice(PAIRS), chance.choice(list(MODES)), chance.randrange(1, 45)) for _ in range(9)]
-    found = {
-        (source, target, mode, fatal, seed): problem
-        for source, target, mode, fatal in cells
-        if fits(mode, source, target)
-        if (problem := verdict(small, mode, source, target, fatal))
-    }
+    matrix = [(mode, *pair) for mode in MODES for pair in PAIRS if fits(mode, *pair)]
+    found = {}
+    for mode, source, target in chance.sample(matrix, 9):
+        fatal = chance.randint(1, hooks_of(small, mode, source, target))
+        if problem := verdict(small, mode, source, target, fatal):
+            found[mode, source, target, fatal, seed] = problem
     assert found == {}
 
 
