@@ -62,7 +62,7 @@ async def orphans(plan: Plan, journal: str | os.PathLike[str] | None, *, waits: 
             keep = await _keep_of(await stack.enter_async_context(ends.vault.opened(waits=waits)))
             if keep is None:
                 return ()
-        folder = await source.channel.call(partial(journal_folder, journal))
+        folder = await source.channel.call(partial(journal_folder, journal, make=False))
         transform = plan.rules.document()["transform"]
         stores = [await identity_of(source, plan.source), await identity_of(target, plan.target)]
         read = partial(History, folder, stores, transform=transform, keep=keep)
