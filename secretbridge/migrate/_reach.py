@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge.migrate._types import EndInfo, Step
 
-__all__ = ["allowed", "identity_of", "one_store"]
+__all__ = ["allowed", "identities_of", "identity_of", "one_store"]
 
 
 async def identity_of(core: Core, info: EndInfo) -> str:
@@ -19,6 +19,11 @@ async def identity_of(core: Core, info: EndInfo) -> str:
     ask: Any = getattr(core.provider, "identity", None)
     told: str = (await ask(core.channel))[0] if ask is not None else info.store
     return f"{info.provider}\0{told}"
+
+
+async def identities_of(source: tuple[Core, EndInfo], target: tuple[Core, EndInfo]) -> list[str]:
+    """Give which two stores these are, the source first: what journals and locks know them by."""
+    return [await identity_of(*source), await identity_of(*target)]
 
 
 async def one_store(source: Core, target: Core) -> bool:
