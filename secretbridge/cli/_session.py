@@ -47,12 +47,14 @@ class Doing:
         changes: whether it changes something.
         look: how to find out what became of it.
         so_far: what is known to be done of it, as a sentence, or "".
+        nothing: what to say where the library refused it.
     """
 
     what: str
     changes: bool = False
     look: str = ""
     so_far: str = ""
+    nothing: str = "nothing was sent"
 
 
 @dataclass

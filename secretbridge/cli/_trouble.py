@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge.cli._output import show_json_error, talk
@@ -15,6 +16,7 @@ __all__ = ["Trouble", "in_a_line", "in_words", "of_error", "of_interrupt", "of_s
 
 #: What the library calls by its Python name, and what it is called here.
 _WORDS: Final = (
+    (r"^name: no connection has this name\b", "No connection has this name"),
     (r"[Uu]se update_secret\(\) to change it or put_secret\(\) to replace it",
      "Use secretbridge update to change it or secretbridge put to replace it"),
     (r"with update_secret\(protected=False\), and nothing else in that call", "with secretbridge unlock"),
@@ -119,7 +121,7 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
-        code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
+        code, ending = Code.USAGE, f"; {doing.nothing}" if doing.changes else ""
     elif by_policy(error) and error.applied is False:
         code, ending = Code.REFUSED, "; nothing was changed" if doing.changes else ""
     elif not doing.changes:
@@ -134,8 +136,11 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
         code = Code.PARTLY
     remedy = ""
     if violations and isinstance(error, InvalidRequest):
-        if len(violations) == 1 and not error.advice:
-            remedy, violations = violations[0].remedy, (violations[0]._replace(remedy=""),)
+        remedies = {one.remedy for one in violations}
+        if len(remedies) == 1 and not error.advice:
+            remedy, violations = remedies.pop(), tuple(one._replace(remedy="") for one in violations)
+        elif not error.advice:
+            remedy = "do what stands in brackets in each line"
         why = tuple(_of_violation(one) for one in violations)
     else:
         why = (in_words(error.message),) if error.message else ()
@@ -181,6 +186,8 @@ def of_interrupt(session: Session) -> Trouble:
 
 def of_surprise(session: Session, error: Exception) -> Trouble:
     """Put what nobody foresaw into words: its class and where, never its text, which may hold a value."""
+    if isinstance(error, ModuleNotFoundError):
+        return _of_missing(session, error)
     at, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -200,6 +207,20 @@ def of_surprise(session: Session, error: Exception) -> Trouble:
     )
 
 
+def _of_missing(session: Session, error: ModuleNotFoundError) -> Trouble:
+    """Name the library that is not there: the installation is at fault."""
+    doing = session.doing
+    unknown = doing is not None and doing.changes
+    return Trouble(
+        Code.UNKNOWN if unknown else Code.PARTLY if session.done else Code.FAILED,
+        f"Could not {doing.what}." if doing is not None else "The installation is not whole.",
+        (f"The library {error.name} is not installed.",),
+        "Install secretbridge anew: pip install 'secretbridge[cli]'",
+        type(error).__name__,
+        {"type": type(error).__name__},
+    )
+
+
 def tell(session: Session, trouble: Trouble) -> Code:
     """Print it to standard error; give its exit code."""
     if session.json:
@@ -213,6 +234,8 @@ def tell(session: Session, trouble: Trouble) -> Code:
         facts |= {"exit_code": int(trouble.code), "cause": trouble.cause if session.verbose else None}
         show_json_error({"error": facts})
         return trouble.code
+    if trouble.code is Code.INTERRUPTED and sys.stderr.isatty():
+        talk("")  # the terminal has left the cursor behind a question, or behind ^C
     talk(f"Error: {trouble.what}")
     for line in trouble.why:
         talk(f"Why: {line}")
@@ -238,6 +261,7 @@ def in_words(text: str) -> str:
 
 def _sentence(remedy: str) -> str:
     """Make a sentence of a remedy, which stands in brackets where there are several."""
+    remedy = remedy.replace("? known", "? Known")
     whole = remedy if not remedy or remedy.endswith((".", "?")) else f"{remedy}."
     return whole[:1].upper() + whole[1:]
 

@@ -73,17 +73,24 @@ def purge(
 )
 @click.option("--keep-all", is_flag=True, help="Keep everything for ever, as in a new vault.")
 @_YES
+@click.option("--dry-run", is_flag=True, help="Count what would not be kept any more; set nothing.")
 def retention(
-    session: Session, store: str, versions: int | None, days: int | None, *, keep_all: bool, yes: bool
-) -> None:
+    session: Session, store: str, versions: int | None, days: int | None, *, keep_all: bool, yes: bool,
+    dry_run: bool,
+) -> None:  # fmt: skip
     """Show or set how much of its history a vault keeps.
 
     With an option it is set; what is not named then is not limited. What is not kept any more is dropped when
-    a secret is next written, and for all of them by vault purge.
+    a secret is next written, and for all of them by vault purge. --dry-run counts it in this environment.
     """
     if keep_all and (versions is not None or days is not None):
         raise click.UsageError("--keep-all goes without --versions and --days.")
     sets = keep_all or versions is not None or days is not None
+    if dry_run:
+        if not sets:
+            raise click.UsageError("--dry-run goes with --versions, --days or --keep-all.")
+        _would_keep(session, store, versions, days)
+        return
     if sets and not keep_all:
         agree(f"This lets {store} drop older versions for good.", yes=yes)
     with opened_vault(session, store) as vault:
@@ -98,9 +105,21 @@ def retention(
         now = vault.retention()
     session.doing = None
     if session.json:
-        show_json({"vault": store, **now._asdict()})
+        show_json({"vault": store, **now._asdict(), "dry_run": False, "would_go": None})
         return
     table(("", ""), [[key, "all" if limit is None else str(limit)] for key, limit in now._asdict().items()])
+
+
+def _would_keep(session: Session, store: str, versions: int | None, days: int | None) -> None:
+    """Count what a retention would not keep."""
+    with opened_vault(session, store) as vault:
+        session.doing = Doing(f"count what {store} would not keep")
+        would = vault.set_retention(versions=versions, days=days, dry_run=True)
+    session.doing = None
+    gone = would.versions if would is not None else 0
+    if session.json:
+        show_json({"vault": store, "versions": versions, "days": days, "dry_run": True, "would_go": gone})
+    note(session, f"Dry run: would not keep {counted(gone, 'older version')} of this environment any more.")
 
 
 @command("list")
