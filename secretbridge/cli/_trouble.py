@@ -17,6 +17,10 @@ __all__ = ["Trouble", "in_a_line", "in_words", "of_error", "of_interrupt", "of_s
 #: What the library calls by its Python name, and what it is called here.
 _WORDS: Final = (
     (r"^name: no connection has this name\b", "No connection has this name"),
+    (r"^name: is a connection to", "It is a connection to"),
+    (r"^slot: there is none (?=\S)", "There is no slot "),
+    (r"\bList the secrets to see what is there", "secretbridge list CONNECTION shows what is there"),
+    (r"\baudit_head\(\) gave, or its str\(\)", "secretbridge vault anchor gave"),
     (r"[Uu]se update_secret\(\) to change it or put_secret\(\) to replace it",
      "Use secretbridge update to change it or secretbridge put to replace it"),
     (r"with update_secret\(protected=False\), and nothing else in that call", "with secretbridge unlock"),
@@ -63,7 +67,7 @@ _FIELDS: Final = {
     "if_version": "--if-version",
     **{
         rule: f"--{rule.replace('_', '-')}"
-        for rule in ("accept", "case", "exclude", "prefix", "rename", "select")
+        for rule in ("accept", "anchor", "case", "exclude", "prefix", "rename", "rules", "select")
     },
     "on_conflict": "--on-conflict",
     "run_id": "RUN",
@@ -263,7 +267,7 @@ def _sentence(remedy: str) -> str:
     """Make a sentence of a remedy, which stands in brackets where there are several."""
     remedy = remedy.replace("? known", "? Known")
     whole = remedy if not remedy or remedy.endswith((".", "?")) else f"{remedy}."
-    return whole[:1].upper() + whole[1:]
+    return whole if whole.startswith("secretbridge ") else whole[:1].upper() + whole[1:]
 
 
 def _of_violation(one: Violation) -> str:

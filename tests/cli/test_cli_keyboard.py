@@ -132,3 +132,31 @@ def test_a_library_that_is_not_there_is_named(doing: Doing | None, code: int, wh
     trouble = of_surprise(Session(doing=doing), ModuleNotFoundError("No module named 'rich'", name="rich"))
     assert (trouble.code, trouble.what, trouble.why) == (code, what, ("The library rich is not installed.",))
     assert trouble.do == "Install secretbridge anew: pip install 'secretbridge[cli]'"
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "do"),
+    [
+        (("history", "NOPE"), "There is no secret named 'NOPE'", "secretbridge list CONNECTION shows what"),
+        (("history", "A", "--in", "app"), "It is a connection to a store without", "Give one whose provider"),
+        (
+            ("vault", "verify", "--anchor", "x"),
+            "--anchor: is not an audit",
+            "Give what secretbridge vault anchor",
+        ),
+        (("vault", "slots", "remove", "9", "--yes"), "There is no slot 9", "One of 1 (key file 1)."),
+        (("report", "nope"), "RUN: is not the id of a run", "secretbridge runs shows the ids."),
+        (
+            ("plan", "app", "vault", "--rules", "no.toml"),
+            "--rules: cannot be read",
+            "Give the path of a TOML",
+        ),
+    ],
+)
+def test_the_library_s_words_are_put_as_they_are_typed_here(
+    shell: Shell, words: tuple[str, ...], why: str, do: str
+) -> None:
+    shell.put("TOKEN", "v")
+    shell.write('[connections.app]\nprovider = "dotenv"\npath = "app.env"\n')
+    lines = shell.run(*words).err.splitlines()
+    assert [lines[1].startswith(f"Why: {why}"), lines[2].startswith(f"Do: {do}")] == [True, True], lines

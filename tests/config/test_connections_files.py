@@ -170,6 +170,16 @@ def test_where_this_folder_was_removed_the_users_file_is_left(
     ]
 
 
+def test_of_a_file_that_the_variable_names_the_variable_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRETBRIDGE_CONFIG", "a.toml")
+    (told,) = project.refused()
+    (other,) = project.refused(config="b.toml")
+    assert told.endswith("(check the path and its permissions; SECRETBRIDGE_CONFIG names it)")
+    assert other.endswith("(check the path and its permissions)")
+
+
 def test_a_home_folder_that_is_not_known_leaves_the_path_as_it_is(project: Project) -> None:
     assert _access.expanded("~no-such-user/a") == Path("~no-such-user/a")
 

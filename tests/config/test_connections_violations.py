@@ -55,12 +55,15 @@ provider = "local"
     assert project.refused() == [
         f"secretbridge.toml:3: api_key {CLEAR}",
         "secretbridge.toml:5: unknown key (did you mean site_id?)",
-        "secretbridge.toml:6: timeout: input should be a valid number",
-        "secretbridge.toml:7: total: input should be a valid number",
+        "secretbridge.toml:6: timeout: input should be a valid number (write a number, without quotes)",
+        "secretbridge.toml:7: total: input should be a valid number (write a number, without quotes)",
         "secretbridge.toml:7: unknown key (did you mean attempts?)",
         "secretbridge.toml:9: api_key is missing (add it; see docs/connections.md)",
-        "secretbridge.toml:11: base_url: input should be a valid string",
-        "secretbridge.toml:12: allow_http: input should be a valid boolean",
+        "secretbridge.toml:11: base_url: input should be a valid string (write it in quotes)",
+        (
+            "secretbridge.toml:12: allow_http: input should be a valid boolean"
+            " (write true or false, without quotes)"
+        ),
         "secretbridge.toml:14: unknown key (did you mean connections?)",
     ]
 
