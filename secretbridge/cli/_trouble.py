@@ -18,6 +18,7 @@ __all__ = ["Trouble", "in_a_line", "in_words", "of_error", "of_interrupt", "of_s
 _WORDS: Final = (
     (r"^name: no connection has this name\b", "No connection has this name"),
     (r"^name: is a connection to", "It is a connection to"),
+    (r"^targets \(", "--to ("),
     (r"^slot: there is none (?=\S)", "There is no slot "),
     (r"\bList the secrets to see what is there", "secretbridge list CONNECTION shows what is there"),
     (r"\baudit_head\(\) gave, or its str\(\)", "secretbridge vault anchor gave"),

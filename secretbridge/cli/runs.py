@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._changes import (
     UNFINISHED,
     begun,
@@ -27,7 +28,6 @@ from secretbridge.cli._stores import opened, store_argument
 from secretbridge.cli._telling import CONSENT, ended, progress, run_report, tell_run
 from secretbridge.cli.moving import how_back, how_on
 from secretbridge.cli.rotating import step_options
-from secretbridge.cli.writing import agree
 from secretbridge.migrate import UNDO_CONSENTS
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def runs(session: Session, *, whole: bool, journal: str | None) -> None:
 )
 @click.option("--resend", is_flag=True, help="Send again what nobody can say has arrived; the same value.")
 @click.option("--stop-on-error", is_flag=True, help="End at the first secret that fails.")
-@click.option("--dry-run", is_flag=True, help="Say by the journal what would be done; do nothing.")
+@dry_run_option("Say by the journal what would be done; do nothing.")
 @journal_option()
 @step_options(required=False)
 def resume(
@@ -154,8 +154,8 @@ def resume(
     help="Take back too what has changed since, what cannot be seen to be unchanged, or what the store"
     " never acknowledged.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("--dry-run", is_flag=True, help="Say by the journal what would be taken back; do nothing.")
+@yes_option()
+@dry_run_option("Say by the journal what would be taken back; do nothing.")
 @journal_option()
 def undo(
     session: Session, run: str, target: str, *, vault: str | None, accept: tuple[str, ...],

@@ -7,19 +7,20 @@ from typing import Final
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import Whole
 from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, name_argument, opened_vault
-from secretbridge.cli.writing import agree, tell_change
+from secretbridge.cli.writing import tell_change
 
 __all__ = [
     "environments_add", "environments_list", "environments_rename", "move", "purge", "retention", "share",
     "unshare",
 ]  # fmt: skip
 
-_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+_YES = yes_option()
 #: A password in an address; PGPASSWORD and a password file are read instead.
 _PASSWORD: Final = re.compile(r"[a-z]+://[^/@]*:[^/]*@|[?&]password=|(?:^|\s)password\s*=", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ _PASSWORD: Final = re.compile(r"[a-z]+://[^/@]*:[^/]*@|[?&]password=|(?:^|\s)pas
 @click.option("--older-versions", is_flag=True, help="Every version but the newest.")
 @click.option("--deleted", is_flag=True, help="Deleted secrets, with all that is known of them.")
 @_YES
-@click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
+@dry_run_option("Say what would be removed; remove nothing.")
 def purge(
     session: Session, store: str, name: str | None, *, older_versions: bool, deleted: bool, yes: bool,
     dry_run: bool,
@@ -73,7 +74,7 @@ def purge(
 )
 @click.option("--keep-all", is_flag=True, help="Keep everything for ever, as in a new vault.")
 @_YES
-@click.option("--dry-run", is_flag=True, help="Count what would not be kept any more; set nothing.")
+@dry_run_option("Count what would not be kept any more; set nothing.")
 def retention(
     session: Session, store: str, versions: int | None, days: int | None, *, keep_all: bool, yes: bool,
     dry_run: bool,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._credential import credential_options, credentials_of, one_credential
 from secretbridge.cli._output import note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, opened_vault
-from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from secretbridge import SlotInfo
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["rekey", "rotate_root", "slots_add", "slots_change", "slots_list", "slots_remove"]
 
 _SLOT = click.argument("slot", metavar="SLOT")
-_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-_DRY = click.option("--dry-run", is_flag=True, help="See whether it can be done; change nothing.")
+_YES = yes_option()
+_DRY = dry_run_option("See whether it can be done; change nothing.")
 
 
 @command("list")

@@ -23,6 +23,11 @@ def test_a_mistyped_connection_is_answered_with_the_nearest(shell: Shell) -> Non
     assert "Do: Did you mean prod-wix? Known are prod-wix (" in done.err
 
 
+@pytest.mark.parametrize("words", [(), ("list",), ("vault", "slots"), ("vault", "slots", "add")])
+def test_help_is_had_by_its_short_name_too(shell: Shell, words: tuple[str, ...]) -> None:
+    assert shell.ok(*words, "-h").out == shell.ok(*words, "--help").out != ""
+
+
 def test_options_of_run_behind_the_connection_are_told_from_a_program(shell: Shell) -> None:
     shell.put("TOKEN", "v")
     done = shell.run("run", "vault", "--only", "TOKEN", "--", "true")
