@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
@@ -59,7 +59,6 @@ def _common(*, json: bool) -> list[click.Parameter]:
     return options
 
 
-_HELP: Final = {"help_option_names": ["-h", "--help"]}
 _COMMON = frozenset({"config", "json", "quiet", "verbose"})
 
 
@@ -74,7 +73,6 @@ class StoreCommand(click.Command):
 
     def __init__(self, name: str, *, json: bool = True, **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(name, **attributes)
-        self.context_settings = _HELP | self.context_settings
         self.params += _common(json=json)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -131,7 +129,6 @@ class Family(click.Group):
 
     def __init__(self, name: str, *, table: Mapping[str, Entry | Family], **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(name, **attributes)
-        self.context_settings = _HELP | self.context_settings
         self.table = table
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
