@@ -68,6 +68,7 @@ class Session:
         verbose: tell the classes of errors, codes and ids of requests.
         doing: what is under way, or None between two steps.
         done: what has been changed so far, as sentences.
+        stopping: Ctrl-C was answered already, on a line of its own.
     """
 
     config: str | None = None
@@ -76,6 +77,7 @@ class Session:
     verbose: bool = False
     doing: Doing | None = None
     done: tuple[str, ...] = ()
+    stopping: bool = False
 
     def changed(self, sentence: str) -> None:
         """Note that something has been changed, and that nothing is under way now."""

@@ -153,16 +153,14 @@ def ended(run: Run, verb: str, do: str) -> None:
 def broken_off(journal: str | None = None) -> str | None:
     """Give the id of the run that this process began and that was interrupted."""
     from secretbridge import migrate
+    from secretbridge.errors import InvalidRequest
 
     mine = f"(process {os.getpid()})"
-    return next(
-        (
-            one.id
-            for one in migrate.runs(journal=journal)
-            if one.state == "interrupted" and one.who.endswith(mine)
-        ),
-        None,
-    )
+    try:
+        runs = migrate.runs(journal=journal)
+    except InvalidRequest:  # the folder was to be made by the run
+        return None
+    return next((one.id for one in runs if one.state == "interrupted" and one.who.endswith(mine)), None)
 
 
 def progress(session: Session) -> bool:

@@ -239,7 +239,7 @@ def tell(session: Session, trouble: Trouble) -> Code:
         facts |= {"exit_code": int(trouble.code), "cause": trouble.cause if session.verbose else None}
         show_json_error({"error": facts})
         return trouble.code
-    if trouble.code is Code.INTERRUPTED and sys.stderr.isatty():
+    if trouble.code is Code.INTERRUPTED and not session.stopping and sys.stderr.isatty():
         talk("")  # the terminal has left the cursor behind a question, or behind ^C
     talk(f"Error: {trouble.what}")
     for line in trouble.why:

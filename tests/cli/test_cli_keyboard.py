@@ -8,6 +8,7 @@ from cli_terminal import Terminal
 
 from secretbridge.cli._output import _widths
 from secretbridge.cli._session import Doing, Session
+from secretbridge.cli._telling import broken_off
 from secretbridge.cli._trouble import of_surprise
 
 __all__ = ["services", "shell"]
@@ -165,3 +166,7 @@ def test_the_library_s_words_are_put_as_they_are_typed_here(
     shell.write('[connections.app]\nprovider = "dotenv"\npath = "app.env"\n')
     lines = shell.run(*words).err.splitlines()
     assert [lines[1].startswith(f"Why: {why}"), lines[2].startswith(f"Do: {do}")] == [True, True], lines
+
+
+def test_a_run_that_was_stopped_before_its_folder_was_made_has_no_id(shell: Shell) -> None:
+    assert (broken_off("not-made-yet"), list(shell.folder.iterdir())) == (None, [])
