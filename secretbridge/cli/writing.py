@@ -11,7 +11,7 @@ from secretbridge.cli._command import command
 from secretbridge.cli._fields import field_options, fields_of
 from secretbridge.cli._kinds import OneOf, SecretName, Where, Whole
 from secretbridge.cli._output import note, show_json
-from secretbridge.cli._session import Doing, Session
+from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened, vault_of_values
 from secretbridge.cli._values import source_of, value_of, value_options
 from secretbridge.errors import SecretNotFound
@@ -204,9 +204,19 @@ def _protect(
         "protected": operation == "lock",
         "allow_one_way": options.get("allow_one_way", False),
     }
+
+    def call(bridge: SecretBridge) -> Secret:
+        if "protected" not in bridge.capabilities.update:
+            raise Stop(
+                f"{store} cannot protect a secret; nothing was sent.",
+                do=f"secretbridge capabilities {store} shows what it can do.",
+                code=Code.USAGE,
+            )
+        return bridge.update_secret(name, id=id, **how)
+
     _change(
         session, operation, store, what, {"protected": how["protected"]}, name=name, id=id,
-        dry_run=options["dry_run"], call=lambda bridge: bridge.update_secret(name, id=id, **how),
+        dry_run=options["dry_run"], call=call,
     )  # fmt: skip
 
 

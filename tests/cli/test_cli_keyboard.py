@@ -55,6 +55,20 @@ def test_of_a_store_that_tells_no_values_none_is_handed_to_a_program(
     )
 
 
+@pytest.mark.parametrize("verb", ["lock", "unlock"])
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_store_that_cannot_protect_says_so(
+    shell: Shell, services: Services, verb: str, dry: tuple[str, ...]
+) -> None:
+    services.wix.seed("KEY", "v")
+    done = shell.run(verb, "KEY", "--in", "prod-wix", *dry)
+    assert (done.code, services.wix.calls) == (2, [])
+    assert done.err == (
+        "Error: prod-wix cannot protect a secret; nothing was sent.\n"
+        "Do: secretbridge capabilities prod-wix shows what it can do.\n"
+    )
+
+
 def test_init_says_which_file_opens_the_vault(shell: Shell) -> None:
     done = shell.ok("init", "--no-connection")
     key = [row[2] for row in shell.ok("doctor").rows if row[0] == "key file of vault"]
