@@ -145,7 +145,7 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
         if len(remedies) == 1 and not error.advice:
             remedy, violations = remedies.pop(), tuple(one._replace(remedy="") for one in violations)
         elif not error.advice:
-            remedy = "do what stands in brackets in each line"
+            remedy = "what stands in brackets in each line"
         why = tuple(_of_violation(one) for one in violations)
     else:
         why = (in_words(error.message),) if error.message else ()

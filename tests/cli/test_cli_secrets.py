@@ -117,7 +117,7 @@ def test_where_each_violation_has_its_own_remedy_it_stands_in_its_line(
             "Why: value: has 3 characters, fewer than 4 (give a longer one)\n"
             "Why: --description: io.net cannot keep it"
             " (io.net keeps a name, a value and a tool binding; leave this out)\n"
-            "Do: Do what stands in brackets in each line.\n"
+            "Do: What stands in brackets in each line.\n"
         ),
     )
 
