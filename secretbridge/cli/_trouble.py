@@ -191,8 +191,6 @@ def of_interrupt(session: Session) -> Trouble:
 
 def of_surprise(session: Session, error: Exception) -> Trouble:
     """Put what nobody foresaw into words: its class and where, never its text, which may hold a value."""
-    if isinstance(error, ModuleNotFoundError):
-        return _of_missing(session, error)
     at, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -200,28 +198,18 @@ def of_surprise(session: Session, error: Exception) -> Trouble:
         trace = trace.tb_next
     doing = session.doing
     unknown = doing is not None and doing.changes
-    code_ = Code.UNKNOWN if unknown else Code.PARTLY if session.done else Code.FAILED
     what = f"Could not {doing.what}" if doing is not None else "This failed in a way that was not foreseen"
-    return Trouble(
-        code_,
-        what + ("; whether it was done is not known." if unknown else "."),
-        (f"An error of the class {type(error).__name__} came up, which is a fault of secretbridge.",),
-        "Report it with what --verbose shows; no value is in it.",
-        f"{type(error).__name__} at {at}",
-        {"type": type(error).__name__},
-    )
-
-
-def _of_missing(session: Session, error: ModuleNotFoundError) -> Trouble:
-    """Name the library that is not there: the installation is at fault."""
-    doing = session.doing
-    unknown = doing is not None and doing.changes
+    why = f"An error of the class {type(error).__name__} came up, which is a fault of secretbridge."
+    do = "Report it with what --verbose shows; no value is in it."
+    if isinstance(error, ModuleNotFoundError):
+        why = f"The library {error.name} is not installed."
+        do = "Install secretbridge anew: pip install 'secretbridge[cli]'"
     return Trouble(
         Code.UNKNOWN if unknown else Code.PARTLY if session.done else Code.FAILED,
-        f"Could not {doing.what}." if doing is not None else "The installation is not whole.",
-        (f"The library {error.name} is not installed.",),
-        "Install secretbridge anew: pip install 'secretbridge[cli]'",
-        type(error).__name__,
+        what + ("; whether it was done is not known." if unknown else "."),
+        (why,),
+        do,
+        f"{type(error).__name__} at {at}",
         {"type": type(error).__name__},
     )
 

@@ -143,9 +143,9 @@ def test_room_goes_first_to_the_first_column_and_then_to_all_alike(
 @pytest.mark.parametrize(
     ("doing", "code", "what"),
     [
-        (None, 1, "The installation is not whole."),
+        (None, 1, "This failed in a way that was not foreseen."),
         (Doing("list vault"), 1, "Could not list vault."),
-        (Doing("update 'A'", changes=True), 4, "Could not update 'A'."),
+        (Doing("update 'A'", changes=True), 4, "Could not update 'A'; whether it was done is not known."),
     ],
 )
 def test_a_library_that_is_not_there_is_named(doing: Doing | None, code: int, what: str) -> None:
