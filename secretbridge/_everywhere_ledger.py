@@ -31,19 +31,14 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import Place
     from secretbridge._models import Fields
 
-__all__ = ["Ledger", "default_folder", "folder_of", "forgotten", "identities", "is_forgotten"]
+__all__ = ["Ledger", "folder_of", "forgotten", "identities", "is_forgotten"]
 
 _BEGIN_ANEW: Final = "Make the change anew."
 
 
-def folder_of(journal: str | os.PathLike[str] | None) -> Path:
+def folder_of(journal: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
     """Give the folder of these journals: ``changes`` in the user's state folder where none is given."""
-    return journal_folder(default_folder() if journal is None else journal)
-
-
-def default_folder() -> Path:
-    """Give that folder; it need not be there."""
-    return state_folder() / "changes"
+    return journal_folder(state_folder() / "changes" if journal is None else journal, make=make)
 
 
 class Ledger:

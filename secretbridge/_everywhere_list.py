@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from secretbridge._everywhere_ledger import default_folder
+from secretbridge._everywhere_ledger import folder_of
 from secretbridge._everywhere_names import CHANGE, ROTATION
 from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._journal import Journal
-from secretbridge.migrate._place import folder_to_read, locked_by
+from secretbridge.migrate._place import locked_by
 
 if TYPE_CHECKING:
     import os
@@ -60,13 +60,12 @@ def changes(*, journal: str | os.PathLike[str] | None = None) -> list[ChangeInfo
     a rotation makes is a part of it, and not listed.
 
     Args:
-        journal: the folder of the journals, which has to be there; by default ``changes`` in the user's state
-            folder, which need not.
+        journal: the folder of the journals; by default ``changes`` in the user's state folder.
 
     Raises:
-        InvalidRequest: it is not there, or cannot be used as a folder of journals.
+        InvalidRequest: it cannot be used as a folder of journals.
     """
-    folder = folder_to_read(journal, default_folder())
+    folder = folder_of(journal, make=False)
     found = [info for path in folder.glob("*.db") if (info := _info(folder, path)) is not None]
     return sorted(found, key=lambda one: (one.started_at, one.id), reverse=True)
 

@@ -153,13 +153,9 @@ def ended(run: Run, verb: str, do: str) -> None:
 def broken_off(journal: str | None = None) -> str | None:
     """Give the id of the run that this process began and that was interrupted."""
     from secretbridge import migrate
-    from secretbridge.errors import InvalidRequest
 
     mine = f"(process {os.getpid()})"
-    try:
-        runs = migrate.runs(journal=journal)
-    except InvalidRequest:  # the folder was to be made by the run
-        return None
+    runs = migrate.runs(journal=journal)
     return next((one.id for one in runs if one.state == "interrupted" and one.who.endswith(mine)), None)
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Locks",
     "default_folder",
-    "folder_to_read",
     "journal_folder",
     "journal_path",
     "lock_folder",
@@ -67,24 +66,6 @@ def journal_folder(given: str | os.PathLike[str] | None, *, make: bool = True) -
         raise _wrong(f"cannot be used as the folder of journals: {reason}", "give a folder of your own")
     if mode & _OTHERS:
         raise _wrong(f"{folder} can be written by others", "run chmod go-w on it, or give another folder")
-    return folder
-
-
-def folder_to_read(
-    given: str | os.PathLike[str] | None, default: str | os.PathLike[str] | None = None
-) -> Path:
-    """Give the folder of the journals for who only reads them; it is not made.
-
-    Args:
-        given: a folder that is there, or None for the default one, which need not be there.
-        default: that one; None for ``runs`` in the user's state folder.
-
-    Raises:
-        InvalidRequest: there is no such folder, or others may write in it.
-    """
-    folder = journal_folder(default if given is None else given, make=False)
-    if given is not None and not folder.exists():
-        raise _wrong("names no folder", "nothing was begun with a journal there; give the folder of the run")
     return folder
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._journal import Journal
-from secretbridge.migrate._place import folder_to_read, journal_path, locked_by
+from secretbridge.migrate._place import journal_folder, journal_path, locked_by
 from secretbridge.migrate._report_next import NextStep, next_steps
 from secretbridge.migrate._run import run_of
 from secretbridge.migrate._state import ended_in, items_of, replay
@@ -193,13 +193,13 @@ def report(run_id: str | None = None, *, journal: str | os.PathLike[str] | None 
 
     Args:
         run_id: the run, as ``runs()`` shows it; without it, the one that was begun last.
-        journal: the folder of the journals, where it is not the default place; it has to be there.
+        journal: the folder of the journals, where it is not the default place.
 
     Raises:
         InvalidRequest: ``run_id`` is not the id of a run, or the folder cannot be used.
         JournalMismatch: there is no such run, or its journal is damaged or not one of a migration.
     """
-    folder = folder_to_read(journal)
+    folder = journal_folder(journal, make=False)
     if run_id is not None:
         return report_of(journal_path(folder, run_id))
     for path in sorted(folder.glob("*.db"), reverse=True):

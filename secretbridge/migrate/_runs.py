@@ -9,7 +9,7 @@ from secretbridge.errors import JournalMismatch
 from secretbridge.migrate import _begin
 from secretbridge.migrate._asked import Asked
 from secretbridge.migrate._journal import Journal
-from secretbridge.migrate._place import folder_to_read, locked_by
+from secretbridge.migrate._place import journal_folder, locked_by
 from secretbridge.migrate._result import RunInfo
 from secretbridge.migrate._state import ended_in
 from secretbridge.migrate._undo import undo_consents
@@ -232,15 +232,15 @@ async def undo_async(
 def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunInfo]:
     """Give the runs that have a journal, the newest first. It reads files, and makes and changes nothing.
 
-    Where nothing was begun yet there are none.
+    Where nothing was begun yet, and the folder is not there, there are none.
 
     Args:
-        journal: the folder of the journals, where it is not the default place; it has to be there.
+        journal: the folder of the journals, where it is not the default place.
 
     Raises:
-        InvalidRequest: it is not there, or cannot be used as a folder of journals.
+        InvalidRequest: it cannot be used as a folder of journals.
     """
-    folder = folder_to_read(journal)
+    folder = journal_folder(journal, make=False)
     found = [_info(folder, path) for path in sorted(folder.glob("*.db"), reverse=True)]
     return [info for info in found if info is not None]
 

@@ -310,7 +310,7 @@ def test_the_vault_has_to_be_the_runs_own(stores: Stores, unfinished: str) -> No
 def test_a_vault_that_no_connection_names_is_told_once(stores: Stores, unfinished: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         resumed(stores, unfinished, vault="valt")
-    told = [str(one).partition(" (known")[0] for one in caught.value.violations]
+    told = [str(one).partition(" (did")[0] for one in caught.value.violations]
     assert told == ["vault (valt): no connection has this name"]
 
 
