@@ -43,6 +43,10 @@ WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "completing an option": (SCRIPT, completing("secretbridge update --exp")),
     "completing a connection": (SCRIPT, completing("secretbridge list v")),
     "completing a secret's name": (SCRIPT, completing("secretbridge get --in vault T")),
+    "completing it behind quotes": (
+        SCRIPT,
+        completing("secretbridge update --to vault --generate --description 'words' T"),
+    ),
     "secretbridge list vault": ((*SCRIPT, "list", "vault"), {}),
     "completing a connection of a file": (SCRIPT, completing("secretbridge list t") | IN_A_FILE),
     "secretbridge list team, of a file": ((*SCRIPT, "list", "team"), IN_A_FILE),

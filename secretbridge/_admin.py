@@ -330,7 +330,9 @@ class Vault:
         """
         return self._vault().retention()
 
-    def set_retention(self, *, versions: int | None, days: int | None) -> None:
+    def set_retention(
+        self, *, versions: int | None, days: int | None, dry_run: bool = False
+    ) -> Purged | None:
         """Say how much of its history the vault keeps, in all environments; noted in the audit trail.
 
         What is not kept any more is dropped when a secret is next written, and for all of them by
@@ -340,6 +342,7 @@ class Vault:
             versions: how many versions of a value at most, the newest included, from 1; None keeps all.
             days: for how many days a version is kept after it was replaced, from 1 to 36,500; None keeps it
                 for ever. With both, what either of them does not keep is dropped.
+            dry_run: set nothing, and give what ``purge()`` would remove in this environment if it were set.
 
         Raises:
             InvalidRequest: an argument is malformed.
@@ -348,7 +351,10 @@ class Vault:
         wrong = [] if versions is None else _number("versions", versions, 1)
         wrong += [] if days is None else _number("days", days, 1, _LONGEST)
         _refuse(wrong)
+        if dry_run:
+            return self._vault().would_keep(versions, days)
         self._vault().set_retention(versions, days)
+        return None
 
     def purge(
         self,
@@ -390,6 +396,10 @@ class Vault:
     def location(self) -> Path | None:
         """Give the vault's file, be it there or not; None where it is on PostgreSQL. Nothing is opened."""
         return self._opening.file()
+
+    def key_file(self) -> Path | None:
+        """Give the key file that opens it, be it there or not; None where another credential does."""
+        return self._opening.key_file()
 
     def close(self) -> None:
         """Close the vault; a later call opens it again."""
@@ -434,7 +444,9 @@ class Vault:
         _refuse(_number("batch", batch, 1, 10_000))
         self._vault().rekey(progress=progress, batch=batch)
 
-    def rotate_root(self, keep: Sequence[Credential], *, consent: Sequence[int | str] = ()) -> list[SlotInfo]:
+    def rotate_root(
+        self, keep: Sequence[Credential], *, consent: Sequence[int | str] = (), dry_run: bool = False
+    ) -> list[SlotInfo]:
         """Give the vault a new root key: only slots whose credential is given here open it from then on.
 
         Whoever has the vault open keeps what it has until a data key is made; then it has to open it again.
@@ -443,9 +455,10 @@ class Vault:
         Args:
             keep: credentials whose slots stay, account keys among them; each costs its key derivation twice.
             consent: numbers or labels of the slots that may be dropped, all of them.
+            dry_run: do all but the change; a refusal is noted in the audit trail all the same.
 
         Returns:
-            The slots that are left.
+            The slots that are left, or would be.
 
         Raises:
             InvalidRequest: an argument is malformed, or the consent names a slot that is kept or not there.
@@ -454,7 +467,7 @@ class Vault:
                 vault cannot be opened or written.
         """
         _refuse(kept_violations(keep) + consent_violations(consent))
-        return self._vault().rotate_root(keep, consent)
+        return self._vault().rotate_root(keep, consent, dry_run=bool(dry_run))
 
     @property
     def environments(self) -> Environments:

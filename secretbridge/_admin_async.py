@@ -300,7 +300,9 @@ class AsyncVault:
         """
         return await _in_thread(self._blocking.retention)
 
-    async def set_retention(self, *, versions: int | None, days: int | None) -> None:
+    async def set_retention(
+        self, *, versions: int | None, days: int | None, dry_run: bool = False
+    ) -> Purged | None:
         """Say how much of its history the vault keeps, in all environments; noted in the audit trail.
 
         What is not kept any more is dropped when a secret is next written, and for all of them by
@@ -310,12 +312,14 @@ class AsyncVault:
             versions: how many versions of a value at most, the newest included, from 1; None keeps all.
             days: for how many days a version is kept after it was replaced, from 1 to 36,500; None keeps it
                 for ever. With both, what either of them does not keep is dropped.
+            dry_run: set nothing, and give what ``purge()`` would remove in this environment if it were set.
 
         Raises:
             InvalidRequest: an argument is malformed.
             VaultError: the vault cannot be opened or written; ``applied`` says whether it was done.
         """
-        await _in_thread(partial(self._blocking.set_retention, versions=versions, days=days))
+        work = partial(self._blocking.set_retention, versions=versions, days=days, dry_run=dry_run)
+        return await _in_thread(work)
 
     async def purge(
         self,
@@ -356,6 +360,10 @@ class AsyncVault:
     def location(self) -> Path | None:
         """Give the vault's file, be it there or not; None where it is on PostgreSQL. Nothing is opened."""
         return self._blocking.location()
+
+    def key_file(self) -> Path | None:
+        """Give the key file that opens it, be it there or not; None where another credential does."""
+        return self._blocking.key_file()
 
     async def close(self) -> None:
         """Close the vault; a later call opens it again."""
@@ -401,7 +409,7 @@ class AsyncVault:
         await _in_thread(partial(self._blocking.rekey, progress=progress, batch=batch))
 
     async def rotate_root(
-        self, keep: Sequence[Credential], *, consent: Sequence[int | str] = ()
+        self, keep: Sequence[Credential], *, consent: Sequence[int | str] = (), dry_run: bool = False
     ) -> list[SlotInfo]:
         """Give the vault a new root key: only slots whose credential is given here open it from then on.
 
@@ -411,9 +419,10 @@ class AsyncVault:
         Args:
             keep: credentials whose slots stay, account keys among them; each costs its key derivation twice.
             consent: numbers or labels of the slots that may be dropped, all of them.
+            dry_run: do all but the change; a refusal is noted in the audit trail all the same.
 
         Returns:
-            The slots that are left.
+            The slots that are left, or would be.
 
         Raises:
             InvalidRequest: an argument is malformed, or the consent names a slot that is kept or not there.
@@ -421,7 +430,8 @@ class AsyncVault:
             VaultError: a slot would be dropped without consent, none of the owner's would be left, or the
                 vault cannot be opened or written.
         """
-        return await _in_thread(partial(self._blocking.rotate_root, keep, consent=consent))
+        work = partial(self._blocking.rotate_root, keep, consent=consent, dry_run=dry_run)
+        return await _in_thread(work)
 
     @property
     def environments(self) -> AsyncEnvironments:

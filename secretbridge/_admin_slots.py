@@ -76,11 +76,12 @@ class Slots:
         _refuse(_slot(slot) + _credential(credential))
         return self._vault().change_slot(slot, credential)
 
-    def remove(self, slot: int | str) -> SlotInfo:
+    def remove(self, slot: int | str, *, dry_run: bool = False) -> SlotInfo:
         """Take a way into the vault away.
 
         Args:
             slot: its number or label.
+            dry_run: take nothing away, and give the slot that would be.
 
         Raises:
             InvalidRequest: there is no such slot.
@@ -88,7 +89,7 @@ class Slots:
             VaultError: it is the last one of the vault's owner, or the vault cannot be opened or written.
         """
         _refuse(_slot(slot))
-        return self._vault().remove_slot(slot)
+        return self._vault().remove_slot(slot, dry_run=bool(dry_run))
 
 
 class AsyncSlots:
@@ -142,18 +143,19 @@ class AsyncSlots:
         """
         return await _in_thread(partial(self._blocking.change, slot, credential))
 
-    async def remove(self, slot: int | str) -> SlotInfo:
+    async def remove(self, slot: int | str, *, dry_run: bool = False) -> SlotInfo:
         """Take a way into the vault away.
 
         Args:
             slot: its number or label.
+            dry_run: take nothing away, and give the slot that would be.
 
         Raises:
             InvalidRequest: there is no such slot.
             VaultLocked: the vault's root key was replaced since it was opened here.
             VaultError: it is the last one of the vault's owner, or the vault cannot be opened or written.
         """
-        return await _in_thread(partial(self._blocking.remove, slot))
+        return await _in_thread(partial(self._blocking.remove, slot, dry_run=dry_run))
 
 
 def kept_violations(keep: object) -> list[Violation]:

@@ -110,6 +110,13 @@ class Opening:
         location = self._location or default_location()
         return None if isinstance(location, PostgresUrl) else location
 
+    def key_file(self) -> Path | None:
+        """Give the key file that opens the vault, be it there or not; None where something else does."""
+        from secretbridge._vault import default_key_file
+
+        credential = self._credential or KeyFile(default_key_file())
+        return Path(credential.path) if isinstance(credential, KeyFile) else None
+
     @property
     def schema(self) -> str:
         """The schema of a vault on PostgreSQL; "" for a file."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from secretbridge._everywhere_job import asynchronous, blocking
 from secretbridge._everywhere_ledger import folder_of, is_forgotten
+from secretbridge._everywhere_names import CHANGE, ROTATION, all_of_change, all_of_rotation
 from secretbridge._everywhere_targets import Places
 from secretbridge._runtime import finish
-from secretbridge.errors import InvalidRequest, JournalMismatch, Violation
+from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import Keep, keeper
 from secretbridge.migrate._place import Locks, journal_path
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from secretbridge._everywhere_targets import AsyncStore, BlockingStore, Face
 
 __all__ = ["forget_change", "forget_change_async"]
-
-_CHANGE: Final = "one change in many places"
-_ROTATION: Final = "a rotation"
 
 
 def forget_change(
@@ -92,10 +90,7 @@ async def _forgotten(
 ) -> None:
     places = Places(face, config)
     try:
-        keeps = places.vault(vault)
-        if keeps is None:
-            missing = Violation("vault", "is missing", "give the vault of the beginning")
-            raise InvalidRequest(violations=places.wrong or [missing])
+        keeps = places.vault_of_run(vault)
         await _given_up(run_id, keeps, await keeper(keeps, make=False), folder_of(journal))
     finally:
         await face.closing(places.close)
@@ -113,14 +108,14 @@ async def _given_up(run_id: str, vault: Core, keep: Keep, folder: Path) -> None:
         journal = await vault.channel.call(lambda: Journal.open(path, keep.seal_key(run_id)))
         try:
             what = journal.begin.get("what")
-            if what not in {_CHANGE, _ROTATION}:
+            if what not in {CHANGE, ROTATION}:
                 raise JournalMismatch(
                     f"The journal {path} is not one of a change in many places or of a rotation.",
                     advice="changes() shows those that are.",
                 )
             if not is_forgotten(journal):
                 await vault.channel.call(lambda: journal.append("forgotten", {"at": time.time()}))
-            names, parts = _kept(journal, run_id, rotation=what == _ROTATION)
+            names, parts = _kept(journal, run_id, rotation=what == ROTATION)
         finally:
             journal.close()
         for part in parts:
@@ -135,7 +130,6 @@ async def _given_up(run_id: str, vault: Core, keep: Keep, folder: Path) -> None:
 def _kept(journal: Journal, run_id: str, *, rotation: bool) -> tuple[list[str], list[str]]:
     """Give the names under which the vault keeps values of the run, and the changes that are a part of it."""
     if not rotation:
-        steps = sum(1 for _ in journal.steps())
-        return [f"change.{run_id}.{what}" for what in ("new", *range(steps))], []
+        return all_of_change(run_id, sum(1 for _ in journal.steps())), []
     parts: list[Any] = [entry.data["run"] for entry in journal.entries() if entry.kind == "writing"]
-    return [f"{run_id}.{kind}" for kind in ("old", "obtained")], list(dict.fromkeys(parts))
+    return all_of_rotation(run_id), list(dict.fromkeys(parts))

@@ -247,10 +247,7 @@ async def resumed(
     places = Places(face, config)
     ledger: Ledger | None = None
     try:
-        keeps = places.vault(vault)
-        if keeps is None:
-            places.wrong.append(Violation("vault", "is missing", "give the vault of the beginning"))
-            raise InvalidRequest(violations=places.wrong)
+        keeps = places.vault_of_run(vault)
         ledger = await Ledger.open(run_id, keeps, _folder(journal))
         name = str(ledger.begun["name"])
         if ledger.complete:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._everywhere_before import Before
+from secretbridge._everywhere_names import CHANGE, all_of_change, of_change
 from secretbridge._everywhere_packed import packed, plain, revived, unpacked
 from secretbridge._everywhere_results import TargetResult, Updated, state_of
 from secretbridge._folders import state_folder
@@ -33,14 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "folder_of", "forgotten", "identities", "is_forgotten"]
 
 _BEGIN_ANEW: Final = "Make the change anew."
-_WHAT: Final = "one change in many places"
 
 
-def folder_of(journal: str | os.PathLike[str] | None) -> Path:
+def folder_of(journal: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
     """Give the folder of these journals: ``changes`` in the user's state folder where none is given."""
-    if journal is not None:
-        return journal_folder(journal)
-    return journal_folder(state_folder() / "changes")
+    return journal_folder(state_folder() / "changes" if journal is None else journal, make=make)
 
 
 class Ledger:
@@ -100,7 +98,7 @@ class Ledger:
             journal = await vault.channel.call(
                 lambda: Journal.create(
                     journal_path(folder, run_id),
-                    {**begin, "what": _WHAT, "run": run_id, "at": time.time()},
+                    {**begin, "what": CHANGE, "run": run_id, "at": time.time()},
                     steps,
                     keep.seal_key(run_id),
                 )
@@ -137,7 +135,7 @@ class Ledger:
             locks.release()
             raise
         ledger = cls(run_id, vault, journal, locks)
-        if journal.begin.get("what") != _WHAT:
+        if journal.begin.get("what") != CHANGE:
             ledger.close()
             raise JournalMismatch(f"The journal {path} is not one of a change in many places.")
         if is_forgotten(journal):
@@ -247,8 +245,8 @@ class Ledger:
 
     async def drop(self) -> None:
         """Keep no value any more: the change has been made everywhere."""
-        for what in ("new", *range(len(self.steps))):
-            await self._vault.delete(self._name(what), None, missing_ok=True)
+        for name in all_of_change(self.run_id, len(self.steps)):
+            await self._vault.delete(name, None, missing_ok=True)
 
     def _states(self) -> dict[int, dict[str, Any]]:
         """Give the last known state of each target that a change was intended for, by its number."""
@@ -307,7 +305,7 @@ class Ledger:
         await self._vault.channel.call(lambda: self._journal.append(kind, data))
 
     def _name(self, what: str | int) -> str:
-        return f"change.{self.run_id}.{what}"
+        return of_change(self.run_id, what)
 
 
 def is_forgotten(journal: Journal) -> bool:

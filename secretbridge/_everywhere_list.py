@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from secretbridge._everywhere_ledger import folder_of
+from secretbridge._everywhere_names import CHANGE, ROTATION
 from secretbridge.errors import JournalMismatch
 from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._place import locked_by
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChangeInfo", "changes"]
 
-_KINDS: Final = {"one change in many places": "update", "a rotation": "rotation"}
+_KINDS: Final = {CHANGE: "update", ROTATION: "rotation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,8 @@ class ChangeInfo:
 def changes(*, journal: str | os.PathLike[str] | None = None) -> list[ChangeInfo]:
     """Give the journalled changes in many places and the rotations, the newest first.
 
-    It reads files and changes nothing. The change that a rotation makes is a part of it, and not listed.
+    It reads files, and makes and changes nothing; where nothing was begun yet there are none. The change that
+    a rotation makes is a part of it, and not listed.
 
     Args:
         journal: the folder of the journals; by default ``changes`` in the user's state folder.
@@ -63,7 +65,7 @@ def changes(*, journal: str | os.PathLike[str] | None = None) -> list[ChangeInfo
     Raises:
         InvalidRequest: it cannot be used as a folder of journals.
     """
-    folder = folder_of(journal)
+    folder = folder_of(journal, make=False)
     found = [info for path in folder.glob("*.db") if (info := _info(folder, path)) is not None]
     return sorted(found, key=lambda one: (one.started_at, one.id), reverse=True)
 

@@ -123,6 +123,18 @@ class Places:
         """Give the core of the vault that keeps values, or None where there is none."""
         return None if given is None else self._core("vault", given)[1]
 
+    def vault_of_run(self, given: object) -> Core:
+        """Give the core of the vault that a run began with.
+
+        Raises:
+            InvalidRequest: none was given, or there is none of this name.
+        """
+        found = self.vault(given)
+        if found is None:
+            missing = Violation("vault", "is missing", "give the vault of the beginning")
+            raise InvalidRequest(violations=self.wrong or [missing])
+        return found
+
     def _core(self, field: str, target: object) -> tuple[str, Core | None]:
         """Give the name and the core of a target, opened where it is not open yet."""
         face = self._face

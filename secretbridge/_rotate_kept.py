@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from secretbridge._everywhere_names import all_of_rotation, of_rotation
 from secretbridge._models import secret_str
 from secretbridge.errors import SecretNotFound
 
@@ -45,13 +46,13 @@ class Kept:
         """Keep values in the vault, each once, and write down that they are there."""
         texts = list(dict.fromkeys(one.get_secret_value() for one in values))
         packed = secret_str()(json.dumps(texts, ensure_ascii=False))
-        await self.vault.put(f"{self.run_id}.{kind}", {"value": packed}, allow_one_way=False)
+        await self.vault.put(of_rotation(self.run_id, kind), {"value": packed}, allow_one_way=False)
         await self.note(kind, {})
 
     async def values(self, kind: str) -> list[SecretStr]:
         """Give what is kept; nothing where nothing is kept any more."""
         try:
-            told = await self.vault.get(f"{self.run_id}.{kind}", None, metadata=False)
+            told = await self.vault.get(of_rotation(self.run_id, kind), None, metadata=False)
         except SecretNotFound:
             return []
         return [secret_str()(one) for one in json.loads(told.reveal())]
@@ -63,5 +64,5 @@ class Kept:
 
     async def let_go(self) -> None:
         """Delete what the vault kept."""
-        for kind in ("old", "obtained"):
-            await self.vault.delete(f"{self.run_id}.{kind}", None, missing_ok=True)
+        for name in all_of_rotation(self.run_id):
+            await self.vault.delete(name, None, missing_ok=True)

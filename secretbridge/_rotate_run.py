@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from secretbridge._everywhere_before import Change
 from secretbridge._everywhere_job import Job, resumed
 from secretbridge._everywhere_ledger import Ledger, folder_of, forgotten, identities, is_forgotten
+from secretbridge._everywhere_names import ROTATION
 from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
 from secretbridge._models import secret_str
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Rotation", "Rotator"]
 
-_WHAT: Final = "a rotation"
 #: Stands for the token that is not there yet when the targets are checked.
 _ANY: Final = "x" * 32
 _REFUSED: Final = "Refused before anything was done"
@@ -118,7 +118,7 @@ class Rotator:
             run_id = f"rotation-{secrets.token_hex(8)}"
             named = [(one.connection, one.secret) for one in found]
             begin = {
-                "what": _WHAT,
+                "what": ROTATION,
                 "run": run_id,
                 "name": name,
                 "at": time.time(),
@@ -184,7 +184,7 @@ class Rotator:
                 journal = await vault.channel.call(lambda: Journal.create(path, content, (), key))
             else:
                 journal = await vault.channel.call(lambda: Journal.open(path, key))
-            if journal.begin.get("what") != _WHAT:
+            if journal.begin.get("what") != ROTATION:
                 raise JournalMismatch(f"The journal {path} is not one of a rotation.")
             if is_forgotten(journal):
                 raise forgotten(run_id)

@@ -34,6 +34,14 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+#: How TOML has what pydantic misses.
+_WRITTEN: Final = {
+    "string_type": "write it in quotes",
+    "float_type": "write a number, without quotes",
+    "bool_type": "write true or false, without quotes",
+}
+
+
 def nearest(written: str, known: Iterable[str]) -> str:
     """Give the remedy for an unknown word: the nearest known one, or all."""
     choice = sorted(known)
@@ -128,4 +136,5 @@ def _finding(where: Path, kind: type[ConnectionTable], row: Mapping[str, Any]) -
     cause = row.get("ctx", {}).get("error")
     if isinstance(cause, Malformed):
         return Finding(path, f"{key} {cause.problem}", cause.remedy)
-    return Finding(path, f"{key}: {row['msg'][:1].lower()}{row['msg'][1:]}")
+    said = f"{key}: {row['msg'][:1].lower()}{row['msg'][1:]}"
+    return Finding(path, said, _WRITTEN.get(row["type"], ""))

@@ -154,15 +154,24 @@ def _opened(name: str, config: str | os.PathLike[str] | None) -> tuple[Provider,
         raise InvalidRequest(violations=[Violation("name", "is not a text", "give the connection's name")])
     chosen = _search.explicit(config)
     known: list[str] = []
+    names: list[str] = []
     for path in [chosen] if chosen else _search.search():
         file = _file.read(path, chosen=chosen is not None, wanted=name)
         if name in file.connections:
             return provider_of(file, name)
-        known += [f"{each} ({path})" for each in file.connections]
+        if file.connections:
+            known.append(f"{', '.join(file.connections)} ({path})")
+        names += file.connections
     if chosen is None:
         if name in BUILT_IN:
             return from_environment(name), {}
         told = [each for each in sorted(BUILT_IN) if options_told(each) is not None]
-        known += [f"{each} (environment variables)" for each in told]
+        if told:
+            known.append(f"{', '.join(told)} (environment variables)")
+        names += told
     remedy = f"known are {', '.join(known)}" if known else _ADD
+    from difflib import get_close_matches  # late: mostly nothing is wrong
+
+    if close := get_close_matches(name, names, n=1):
+        remedy = f"did you mean {close[0]}? {remedy}"
     raise InvalidRequest(violations=[Violation("name", "no connection has this name", remedy)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config import _access
+from secretbridge._config._search import VARIABLE, explicit
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def read(path: Path, *, chosen: bool, wanted: str) -> File:
     target = shlex.quote(str(path))
     content, problem, remedy = _access.read(path, _MOST, named=str(path), target=target, chosen=chosen)
     if problem:
+        if chosen and explicit(None) == path:
+            remedy = f"{remedy}; {VARIABLE} names it"
         raise InvalidRequest(violations=[Violation(str(path), problem, remedy)])
     text, tree, violation = _parsed(path, content)
     if violation is not None:
@@ -96,7 +99,8 @@ def _parsed(path: Path, content: bytes) -> tuple[str, dict[str, object], Violati
         problem = "gives a key or table a second time" if twice else "is not valid TOML"
     if not problem:
         return text, tree, None
-    return "", {}, Violation(f"{path}:{line}", problem, "texts stand in quotes, and each key once")
+    remedy = "save it as UTF-8" if problem == "is not UTF-8" else "texts stand in quotes, and each key once"
+    return "", {}, Violation(f"{path}:{line}", problem, remedy)
 
 
 def _checked(tree: dict[str, object], wanted: str) -> tuple[list[Finding], dict[str, Mapping[str, object]]]:

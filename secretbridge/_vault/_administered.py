@@ -218,14 +218,17 @@ class AdministeredVault(GovernedVault):
 
         return self._write(work, act)
 
-    def remove_slot(self, which: int | str) -> SlotInfo:
-        """Take a slot away.
+    def remove_slot(self, which: int | str, *, dry_run: bool = False) -> SlotInfo:
+        """Take a slot away, or only see whether it can be.
 
         Raises:
             InvalidRequest: there is none of this number or label.
             VaultError: it is the owner's last one.
         """
         act = Act(_records.SLOT_REMOVED, "remove a slot", (ADMINISTER,))
+        if dry_run:
+            look = partial(_slots.removable, keyring=self._keyring, which=which)
+            return _slots.told(self._look(act, look, noted=False))
 
         def work(change: Change, operation_id: bytes) -> SlotInfo:
             slot = _slots.remove(change.rows, self._keyring, which)
@@ -259,11 +262,13 @@ class AdministeredVault(GovernedVault):
         write = partial(self._write, act=act)
         _rekey.rekey(write, self._snapshot, self._keyring, progress=progress, batch=batch)
 
-    def rotate_root(self, keep: Sequence[Credential], consent: Sequence[int | str]) -> list[SlotInfo]:
+    def rotate_root(
+        self, keep: Sequence[Credential], consent: Sequence[int | str], *, dry_run: bool = False
+    ) -> list[SlotInfo]:
         """A new root key; see :mod:`_rotate`.
 
         Returns:
-            The slots there are now.
+            The slots there are now, or would be.
         """
         act = Act(_records.ROOT_ROTATED, "rotate the root key", (ADMINISTER,))
         self._look(act, lambda _: None, noted=False)
@@ -271,10 +276,13 @@ class AdministeredVault(GovernedVault):
         while True:
             slots = self._snapshot(lambda rows: _slots.checked(rows, self._keyring))
             plan = self._planned(act, slots, openers, consent)
+            left = [_slots.told(slot) for slot in sorted(plan.kept)]
+            if dry_run:
+                return left
             work = partial(_rotate.rotated, keyring=self._keyring, plan=plan)
             if self._write(work, act):
                 self._keyring.root = plan.root
-                return [_slots.told(slot) for slot in sorted(plan.kept)]
+                return left
 
     def _planned(
         self, act: Act, slots: tuple[Slot, ...], openers: Sequence[Opener], consent: Sequence[int | str]
@@ -327,6 +335,13 @@ class AdministeredVault(GovernedVault):
 
         self._write(work, Act(_records.RETENTION_SET, "set the retention", (ADMINISTER,), said))
 
+    def would_keep(self, versions: int | None, days: int | None) -> Purged:
+        """What a purge would remove by such rules; they are not set, and nothing is removed."""
+        rules = Retention(versions, days)
+        removal = _purge.Removal(older_versions=False, deleted=False, dry_run=True, retention=rules)
+        self._purge_all(removal)
+        return Purged(removal.secrets, removal.versions, pending=False)
+
     def purge(
         self, name: str | None, *, older_versions: bool, deleted: bool, dry_run: bool = False
     ) -> Purged:
@@ -349,7 +364,7 @@ class AdministeredVault(GovernedVault):
         return Purged(removal.secrets, removal.versions, pending=pending)
 
     def _purge_one(self, change: Change, operation_id: bytes, name: str, removal: _purge.Removal) -> None:
-        change.spare_id = operation_id
+        removal.begin(change, operation_id)
         held = self._looked_up(change.rows, "purge", name, None)
         if removal.deleted and not removal.older_versions and not held.deleted:
             raise _refusals.not_purgeable(name)
@@ -363,7 +378,7 @@ class AdministeredVault(GovernedVault):
         after: _purge.Place | None = _purge.Place(self._environment, b"")
 
         def work(change: Change, operation_id: bytes) -> _purge.Place | None:
-            change.spare_id = operation_id
+            removal.begin(change, operation_id)
             return removal.end(removal.next_batch(change, after) if after is not None else None)
 
         begun = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from secretbridge._vault import _retention
 from secretbridge._vault._rows import EVERYWHERE
 
 if TYPE_CHECKING:
+    from secretbridge._trail import Retention
     from secretbridge._vault._change import Change, Held
 
 #: Values that are looked through in one transaction: others write in between.
@@ -38,13 +39,22 @@ class Removal:
         older_versions: every version but the newest one with a content, and not just what retention drops.
         deleted: deleted secrets too.
         dry_run: only count; each transaction is taken back.
+        retention: of a dry run: the rules to count by in place of the vault's, or None.
     """
 
     older_versions: bool
     deleted: bool
     dry_run: bool = False
+    retention: Retention | None = None
     secrets: int = 0
     versions: int = 0
+
+    def begin(self, change: Change, operation_id: bytes) -> None:
+        """Begin a transaction."""
+        change.spare_id = operation_id
+        if self.retention is not None:
+            versions, days = self.retention
+            change.policy = replace(change.policy, keep_versions=versions, keep_days=days)
 
     def next_batch(self, change: Change, after: Place) -> Place | None:
         """Look through the values after this one; where to go on, or None at the end.

@@ -115,8 +115,8 @@ def add(rows: Rows, keyring: Keyring, opener: Opener, *, label: str = "", princi
     return slot
 
 
-def remove(rows: Rows, keyring: Keyring, which: int | str) -> Slot:
-    """Take a slot away.
+def removable(rows: Rows, keyring: Keyring, which: int | str) -> Slot:
+    """Give a slot that can be taken away.
 
     Raises:
         InvalidRequest: there is none of this number or label.
@@ -130,6 +130,12 @@ def remove(rows: Rows, keyring: Keyring, which: int | str) -> Slot:
             "could open the vault as its owner again.",
             advice="Add another slot first, or change this one.",
         )
+    return slot
+
+
+def remove(rows: Rows, keyring: Keyring, which: int | str) -> Slot:
+    """Take a slot away; raises as :func:`removable` does."""
+    slot = removable(rows, keyring, which)
     rows.delete_slot(slot.number)
     _bind(rows, keyring)
     return slot

@@ -2,9 +2,9 @@
 
 From the bottom up: ``_session`` (what is known of one run), ``_output`` (tables, JSON, notes), ``_trouble``
 (an error in words and its exit code), ``_kinds`` (the types of options), ``_command`` (what all commands
-share), ``_stores`` (connections, opened), then a module for each group of commands, and ``_table``, which
-names them and loads one when it is called. click loads with the first; rich only to draw a table on a
-terminal.
+share), ``_stores`` (connections, opened), ``_asking`` (consent), then a module for each group of commands,
+and ``_table``, which names them and loads one when it is called. click loads with the first; rich only to
+draw a table on a terminal.
 """
 
 from __future__ import annotations

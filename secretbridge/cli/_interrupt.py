@@ -45,6 +45,7 @@ def patient(session: Session) -> Generator[None]:
             finally:
                 os._exit(Code.INTERRUPTED)
         pressed = True
+        session.stopping = True
         if not session.json:
             with suppress(RuntimeError):  # it came while something was being printed
                 if sys.stderr.isatty():

@@ -16,6 +16,8 @@ from secretbridge.cli._session import Code, Doing, Session, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from secretbridge.errors import Violation
+
 __all__ = ["connection_options", "file_of", "save", "table_of"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -114,17 +116,29 @@ def _is_ours(provider: str) -> bool:
         return True
 
 
+def _of_option(one: Violation, file: Path, before: str) -> Violation:
+    """Say what is wrong with an option that was given: nobody finds the line of what was not written."""
+    path, _, line = one.field.rpartition(":")
+    if path != str(file) or not line.isdecimal() or int(line) <= before.count("\n"):
+        return one
+    problem = "one of the keys is unknown" if one.problem == "unknown key" else one.problem
+    return one._replace(
+        field="", problem=problem, remedy=one.remedy.replace("take it out of this file, ", "")
+    )
+
+
 def save(session: Session, file: Path, name: str, table: dict[str, Any]) -> None:
     """Write a connection into a file, if the library takes it from there.
 
     Raises:
         Stop: the file names it already, or cannot be changed.
-        InvalidRequest: the connection is not as it must be; each violation names the line, and no value.
+        InvalidRequest: the connection is not as it must be; no violation repeats a value.
     """
     from secretbridge import connect, connections
     from secretbridge.cli._toml import added, replaced
+    from secretbridge.errors import InvalidRequest
 
-    session.doing = Doing(f"add {name} to {file}", changes=True)
+    session.doing = Doing(f"add {name} to {file}", changes=True, nothing="nothing was written")
     text = ""
     if file.exists():
         if any(one.name == name for one in connections(config=file)):
@@ -135,5 +149,12 @@ def save(session: Session, file: Path, name: str, table: dict[str, Any]) -> None
                 code=Code.FAILED,
             )
         text = file.read_bytes().decode()
-    replaced(file, added(text, name, table), lambda part: connect(name, config=part).close())
+    after = added(text, name, table)
+    wrong: list[Violation] = []
+    try:
+        replaced(file, after, lambda part: connect(name, config=part).close())
+    except InvalidRequest as refused:
+        wrong = [_of_option(one, file, text) for one in refused.violations]
+    if wrong:
+        raise InvalidRequest(violations=wrong)
     session.changed(f"added {name} to {file}")

@@ -33,6 +33,8 @@ __all__ = [
 
 #: Control characters, and what turns the direction of writing.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+#: Blanks between two columns.
+_GAP: Final = 2
 _SHORT: Final = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -119,18 +121,37 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     import os
     from shutil import get_terminal_size
 
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
-    for row in clean:
-        drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets in a name are no markup
     # rich takes every dumb terminal to be 80 wide.
     size = get_terminal_size()
+    drawn = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
+    natural = [max(map(cell_len, cells)) for cells in zip(headings, *clean, strict=True)]
+    for heading, width in zip(
+        headings, _widths(natural, size.columns - _GAP * (len(headings) - 1)), strict=True
+    ):
+        drawn.add_column(heading, overflow="fold", width=width)
+    for row in clean:
+        drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets in a name are no markup
     Console(highlight=False, emoji=False, width=size.columns, height=size.lines).print(drawn)
+
+
+def _widths(natural: list[int], room: int) -> list[int]:
+    """Say how wide the columns are; the first, what a run is called say, is folded last: that is copied."""
+    if sum(natural) <= room:
+        return natural
+    widths = list(natural)
+    folded = list(range(len(natural)))
+    if natural[0] <= room * 2 // 3:
+        folded.remove(0)
+        room -= natural[0]
+    for left, column in zip(range(len(folded), 0, -1), sorted(folded, key=natural.__getitem__), strict=True):
+        widths[column] = max(1, min(natural[column], room // left))
+        room -= widths[column]
+    return widths
 
 
 def talk(text: str) -> None:

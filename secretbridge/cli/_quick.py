@@ -16,11 +16,15 @@ __all__ = ["NAMED", "answered"]
 
 #: What the completion scripts set.
 _ASKED: Final = "_SECRETBRIDGE_COMPLETE"
-#: A line that every shell parts at its blanks, and nowhere else.
+#: What every shell parts at its blanks, and nowhere else.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.@%+/ -]*")
+#: The same with words in quotes, each closed.
+_QUOTED: Final = re.compile(r"""(?:[A-Za-z0-9_.@%+/ -]|"[^"\\]*"|'[^']*')*""")
 #: How each shell is told a word.
 _FORMS: Final = {"bash": "plain,{}\n", "fish": "plain,{}\n", "zsh": "plain\n{}\n_\n"}
 _IN: Final = ("--in",)
+#: Its value may be left out.
+_GENERATE: Final = "--generate"
 _IN_OR_TO: Final = ("--in", "--to")
 
 
@@ -30,16 +34,19 @@ class Named(NamedTuple):
     Attributes:
         options: those that name its store.
         store: the store without them, or "".
+        several: whether several stores may be named; the first one counts.
     """
 
     options: tuple[str, ...]
     store: str = ""
+    several: bool = False
 
 
 #: Those commands; a test holds them to what click makes of the commands themselves.
 NAMED: Final[dict[tuple[str, ...], Named]] = {
     **dict.fromkeys([("get",), ("delete",), ("lock",), ("unlock",)], Named(_IN)),
-    **dict.fromkeys([("update",), ("create",), ("put",), ("rotate",)], Named(_IN_OR_TO)),
+    **dict.fromkeys([("create",), ("put",)], Named(_IN_OR_TO)),
+    **dict.fromkeys([("update",), ("rotate",)], Named(_IN_OR_TO, several=True)),
     **dict.fromkeys([("history",), ("restore",), ("undelete",)], Named(_IN, "vault")),
     **dict.fromkeys(
         [("vault", verb) for verb in ("describe", "purge", "share", "unshare")], Named(_IN, "vault")
@@ -95,13 +102,19 @@ def _line(shell: str) -> tuple[list[str], str]:
         KeyError, ValueError: it is not a plain line.
     """
     line, at = os.environ["COMP_WORDS"], os.environ["COMP_CWORD"]
-    if not _PLAIN.fullmatch(line) or not _PLAIN.fullmatch(at):
+    if not _QUOTED.fullmatch(line) or not _PLAIN.fullmatch(at):
         raise ValueError
-    words = line.split()
+    words = line.split() if _PLAIN.fullmatch(line) else _parted(line)
     if shell == "fish":  # it gives the word itself, which stands at the line's end too
         return words[1:-1] if at and words[-1] == at else words[1:], at
     place = int(at)
     return words[1:place], words[place] if place < len(words) else ""
+
+
+def _parted(line: str) -> list[str]:
+    from shlex import split  # late: few lines have quotes
+
+    return split(line)
 
 
 def _store(words: list[str]) -> tuple[str, str | None]:
@@ -110,13 +123,17 @@ def _store(words: list[str]) -> tuple[str, str | None]:
     if named is None:
         return "", None
     given: dict[str, str] = {}
-    rest = iter(words[2 if tuple(words[:2]) in NAMED else 1 :])
-    for word in rest:
+    rest = words[2 if tuple(words[:2]) in NAMED else 1 :]
+    rest.reverse()  # the next one is the last
+    while rest:
+        word = rest.pop()
         option = "in" if word in named.options else word
-        if option in FLAGS:
+        if option in FLAGS or (option == _GENERATE and rest and rest[-1].startswith("-")):
             continue
-        value = next(rest, "-")
-        if option not in VALUED | {"in"} or option in given or value.startswith("-"):
+        value = rest.pop() if rest else "-"
+        again = option in given and not (option == "in" and named.several)
+        taken = value.isdecimal() if option == _GENERATE else option in VALUED or option == "in"
+        if again or not taken or value.startswith("-"):
             return "", None
-        given[option] = value
+        given.setdefault(option, value)
     return given.get("in", named.store), given.get("--config")

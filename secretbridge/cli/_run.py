@@ -45,7 +45,10 @@ def _called(session: Session, words: list[str]) -> int:
     if instruction:
         from click.shell_completion import shell_complete
 
-        return shell_complete(ROOT, {}, _PROGRAM, _COMPLETE, instruction)
+        try:
+            return shell_complete(ROOT, {}, _PROGRAM, _COMPLETE, instruction)
+        except IndexError:  # click takes the first part of a word, and one of nothing but blanks has none
+            return Code.DONE
     try:
         with ROOT.make_context(_PROGRAM, words, obj=session) as context:
             returned: int | None = ROOT.invoke(context)

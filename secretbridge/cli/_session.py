@@ -47,12 +47,14 @@ class Doing:
         changes: whether it changes something.
         look: how to find out what became of it.
         so_far: what is known to be done of it, as a sentence, or "".
+        nothing: what to say where the library refused it.
     """
 
     what: str
     changes: bool = False
     look: str = ""
     so_far: str = ""
+    nothing: str = "nothing was sent"
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Session:
         verbose: tell the classes of errors, codes and ids of requests.
         doing: what is under way, or None between two steps.
         done: what has been changed so far, as sentences.
+        stopping: Ctrl-C was answered already, on a line of its own.
     """
 
     config: str | None = None
@@ -74,6 +77,7 @@ class Session:
     verbose: bool = False
     doing: Doing | None = None
     done: tuple[str, ...] = ()
+    stopping: bool = False
 
     def changed(self, sentence: str) -> None:
         """Note that something has been changed, and that nothing is under way now."""

@@ -8,6 +8,7 @@ from secretbridge.cli._shapes_changes import ChangeEverywhere, Forgotten, Rotate
 from secretbridge.cli._shapes_migrations import (
     Migration,
     PlanReport,
+    ResumeRehearsal,
     RunList,
     RunReport,
     Synced,
@@ -84,6 +85,7 @@ SHAPES: dict[str, Any] = {
     "rotate": Rotated,
     "runs": RunList,
     "resume": RunReport,
+    "resume (dry run)": ResumeRehearsal,
     "resume (change)": ChangeEverywhere,
     "resume (rotation)": Rotated,
     "forget": Forgotten,

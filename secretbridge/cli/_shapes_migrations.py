@@ -110,6 +110,24 @@ class UndoRehearsal(TypedDict):
     secrets: list[UndoStep]
 
 
+class ResumeStep(TypedDict):
+    """What ``resume`` would do with a secret; ``store`` is told of a change in several stores alone."""
+
+    secret: str
+    store: str | None
+    what: Literal["write", "look"]
+    why: str
+
+
+class ResumeRehearsal(TypedDict):
+    """``resume --dry-run``."""
+
+    run: str
+    dry_run: bool
+    secrets: list[ResumeStep]
+    deletes_source: bool
+
+
 class Migration(TypedDict):
     """``migrate``; no run where it was refused or only tried."""
 

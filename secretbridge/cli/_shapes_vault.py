@@ -59,6 +59,7 @@ class Slots(TypedDict):
 
     vault: str
     slots: list[SlotRow]
+    dry_run: bool
 
 
 class Rekeyed(TypedDict):
@@ -79,11 +80,16 @@ class PurgedRow(TypedDict):
 
 
 class RetentionRow(TypedDict):
-    """``vault retention``; null is no limit."""
+    """``vault retention``; null is no limit.
+
+    ``would_go`` is told with ``--dry-run``: versions of this environment that would not be kept any more.
+    """
 
     vault: str
     versions: int | None
     days: int | None
+    dry_run: bool
+    would_go: int | None
 
 
 class EnvironmentList(TypedDict):

@@ -14,6 +14,8 @@ from secretbridge.cli._session import Doing, Session, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from pydantic import SecretStr
+
     from secretbridge import Connection, Secret, SecretBridge, Vault
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "name_argument",
     "opened",
     "opened_vault",
+    "revealed",
     "store_argument",
     "vault_given",
     "vault_of_values",
@@ -161,6 +164,21 @@ def found(session: Session, bridge: SecretBridge, store: str, name: str | None, 
             do="Name one by --id.",
         )
     return secrets[0]
+
+
+def revealed(secret: Secret, store: str, *, ending: str = "") -> SecretStr:
+    """Give the value that a store told.
+
+    Raises:
+        Stop: it told none; ``ending`` ends the sentence that says so.
+    """
+    if secret.value is None:
+        raise Stop(
+            f"{store} does not tell the value of {secret.name!r}{ending}.",
+            why="Such a store keeps values for those who use them there, and never tells one.",
+            do=f"Take it from where it came from; secretbridge capabilities {store} shows what it can do.",
+        )
+    return secret.value
 
 
 def everywhere(session: Session) -> list[Connection]:

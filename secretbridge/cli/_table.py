@@ -106,6 +106,7 @@ ROOT: Final = Family(
     "secretbridge",
     help="Change, list, compare and use secrets in several stores. A value never stands on the command line.",
     params=[],
+    context_settings={"help_option_names": ["-h", "--help"]},
     table={
         "init": Entry("init", "init", "Make a vault and name a first store."),
         "connections": _CONNECTIONS,

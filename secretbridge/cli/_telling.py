@@ -155,14 +155,8 @@ def broken_off(journal: str | None = None) -> str | None:
     from secretbridge import migrate
 
     mine = f"(process {os.getpid()})"
-    return next(
-        (
-            one.id
-            for one in migrate.runs(journal=journal)
-            if one.state == "interrupted" and one.who.endswith(mine)
-        ),
-        None,
-    )
+    runs = migrate.runs(journal=journal)
+    return next((one.id for one in runs if one.state == "interrupted" and one.who.endswith(mine)), None)
 
 
 def progress(session: Session) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge.cli._output import show_json_error, talk
@@ -15,6 +16,12 @@ __all__ = ["Trouble", "in_a_line", "in_words", "of_error", "of_interrupt", "of_s
 
 #: What the library calls by its Python name, and what it is called here.
 _WORDS: Final = (
+    (r"^name: no connection has this name\b", "No connection has this name"),
+    (r"^name: is a connection to", "It is a connection to"),
+    (r"^targets \(", "--to ("),
+    (r"^slot: there is none (?=\S)", "There is no slot "),
+    (r"\bList the secrets to see what is there", "secretbridge list CONNECTION shows what is there"),
+    (r"\baudit_head\(\) gave, or its str\(\)", "secretbridge vault anchor gave"),
     (r"[Uu]se update_secret\(\) to change it or put_secret\(\) to replace it",
      "Use secretbridge update to change it or secretbridge put to replace it"),
     (r"with update_secret\(protected=False\), and nothing else in that call", "with secretbridge unlock"),
@@ -61,7 +68,7 @@ _FIELDS: Final = {
     "if_version": "--if-version",
     **{
         rule: f"--{rule.replace('_', '-')}"
-        for rule in ("accept", "case", "exclude", "prefix", "rename", "select")
+        for rule in ("accept", "anchor", "case", "exclude", "prefix", "rename", "rules", "select")
     },
     "on_conflict": "--on-conflict",
     "run_id": "RUN",
@@ -119,7 +126,7 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
     doing = session.doing or Doing("do that")
     violations: tuple[Violation, ...] = getattr(error, "violations", ())
     if isinstance(error, InvalidRequest):
-        code, ending = Code.USAGE, "; nothing was sent" if doing.changes else ""
+        code, ending = Code.USAGE, f"; {doing.nothing}" if doing.changes else ""
     elif by_policy(error) and error.applied is False:
         code, ending = Code.REFUSED, "; nothing was changed" if doing.changes else ""
     elif not doing.changes:
@@ -134,8 +141,11 @@ def of_error(session: Session, error: SecretBridgeError) -> Trouble:
         code = Code.PARTLY
     remedy = ""
     if violations and isinstance(error, InvalidRequest):
-        if len(violations) == 1 and not error.advice:
-            remedy, violations = violations[0].remedy, (violations[0]._replace(remedy=""),)
+        remedies = {one.remedy for one in violations}
+        if len(remedies) == 1 and not error.advice:
+            remedy, violations = remedies.pop(), tuple(one._replace(remedy="") for one in violations)
+        elif not error.advice:
+            remedy = "what stands in brackets in each line"
         why = tuple(_of_violation(one) for one in violations)
     else:
         why = (in_words(error.message),) if error.message else ()
@@ -188,13 +198,17 @@ def of_surprise(session: Session, error: Exception) -> Trouble:
         trace = trace.tb_next
     doing = session.doing
     unknown = doing is not None and doing.changes
-    code_ = Code.UNKNOWN if unknown else Code.PARTLY if session.done else Code.FAILED
     what = f"Could not {doing.what}" if doing is not None else "This failed in a way that was not foreseen"
+    why = f"An error of the class {type(error).__name__} came up, which is a fault of secretbridge."
+    do = "Report it with what --verbose shows; no value is in it."
+    if isinstance(error, ModuleNotFoundError):
+        why = f"The library {error.name} is not installed."
+        do = "Install secretbridge anew: pip install 'secretbridge[cli]'"
     return Trouble(
-        code_,
+        Code.UNKNOWN if unknown else Code.PARTLY if session.done else Code.FAILED,
         what + ("; whether it was done is not known." if unknown else "."),
-        (f"An error of the class {type(error).__name__} came up, which is a fault of secretbridge.",),
-        "Report it with what --verbose shows; no value is in it.",
+        (why,),
+        do,
         f"{type(error).__name__} at {at}",
         {"type": type(error).__name__},
     )
@@ -213,6 +227,8 @@ def tell(session: Session, trouble: Trouble) -> Code:
         facts |= {"exit_code": int(trouble.code), "cause": trouble.cause if session.verbose else None}
         show_json_error({"error": facts})
         return trouble.code
+    if trouble.code is Code.INTERRUPTED and not session.stopping and sys.stderr.isatty():
+        talk("")  # the terminal has left the cursor behind a question, or behind ^C
     talk(f"Error: {trouble.what}")
     for line in trouble.why:
         talk(f"Why: {line}")
@@ -238,8 +254,9 @@ def in_words(text: str) -> str:
 
 def _sentence(remedy: str) -> str:
     """Make a sentence of a remedy, which stands in brackets where there are several."""
+    remedy = remedy.replace("? known", "? Known")
     whole = remedy if not remedy or remedy.endswith((".", "?")) else f"{remedy}."
-    return whole[:1].upper() + whole[1:]
+    return whole if whole.startswith("secretbridge ") else whole[:1].upper() + whole[1:]
 
 
 def _of_violation(one: Violation) -> str:

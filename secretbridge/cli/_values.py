@@ -160,15 +160,13 @@ def value_of(session: Session, source: Source, name: str) -> SecretStr:
 
 
 def _of_store(session: Session, address: Address) -> SecretStr:
-    from secretbridge.cli._stores import opened
+    from secretbridge.cli._stores import opened, revealed
 
     with opened(session, address.store) as bridge:
         session.doing = Doing(f"read {address.name!r} in {address.store}")
         secret = bridge.get_secret(address.name, metadata=False)
         session.doing = None
-    if secret.value is None:
-        raise Stop(f"{address.store} does not tell the value of {address.name!r}; nothing was sent.")
-    return secret.value
+    return revealed(secret, address.store, ending="; nothing was sent")
 
 
 def _of_file(path: str, source: Source) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import ConnectionName
 from secretbridge.cli._naming import connection_options, file_of, save, table_of
@@ -16,7 +17,7 @@ from secretbridge.cli._stores import everywhere, store_argument
 
 __all__ = ["add", "check", "listing", "remove"]
 
-_DRY = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+_DRY = dry_run_option()
 
 
 @command("list")
@@ -126,7 +127,7 @@ def check(session: Session, stores: tuple[str, ...]) -> int:
 
 @command("remove")
 @store_argument("name", "NAME")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@yes_option()
 @_DRY
 def remove(session: Session, name: str, *, yes: bool, dry_run: bool) -> None:
     """Take a connection out of its file.
@@ -135,7 +136,6 @@ def remove(session: Session, name: str, *, yes: bool, dry_run: bool) -> None:
     """
     from secretbridge import connections
     from secretbridge.cli._toml import removed, replaced
-    from secretbridge.cli.writing import agree
 
     session.doing = Doing("read the connections")
     found = next((one for one in connections(config=session.config) if one.name == name), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import stat
 import sys
@@ -118,12 +117,10 @@ def _file(what: str, path: Path) -> Check:
 def _vault_files(session: Session, one: Connection) -> Iterator[Check]:
     from secretbridge import connect_vault
 
-    location = connect_vault(one.name, config=session.config).location()
-    if location is not None and location.exists():
-        yield _file(f"vault of {one.name}", location)
-        key = one.options.get("key_file")
-        if key is not None and os.path.exists(str(key)):  # noqa: PTH110 - an option is any object
-            yield _file(f"key file of {one.name}", Path(str(key)))
+    vault = connect_vault(one.name, config=session.config)  # opens nothing
+    for what, path in (("vault", vault.location()), ("key file", vault.key_file())):
+        if path is not None and path.exists():
+            yield _file(f"{what} of {one.name}", path)
 
 
 def _vault_clock(session: Session, one: Connection) -> Iterator[Check]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._changes import begun, is_change
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import ConnectionName, RunId
 from secretbridge.cli._output import note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli.writing import agree
 
 __all__ = ["forget"]
 
@@ -22,8 +22,8 @@ __all__ = ["forget"]
     metavar="CONNECTION",
     help="The vault that keeps the values; without it the one that the run began with.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@yes_option()
+@dry_run_option()
 def forget(session: Session, run: str, *, vault: str | None, yes: bool, dry_run: bool) -> None:
     """Give up a change or a rotation, and delete the values that it keeps.
 

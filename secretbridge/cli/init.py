@@ -10,7 +10,7 @@ import click
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import ConnectionName
 from secretbridge.cli._naming import connection_options, file_of, save, table_of
-from secretbridge.cli._output import note, show_json
+from secretbridge.cli._output import note, show_json, talk
 from secretbridge.cli._output import plain as harmless
 from secretbridge.cli._session import Doing, Session, Stop
 
@@ -78,7 +78,7 @@ def _vault(session: Session) -> tuple[str, bool]:
 
     session.doing = Doing("make the vault", changes=True)
     with connect_vault() as vault:
-        location = vault.location()
+        location, key = vault.location(), vault.key_file()
         there = location is None or location.exists()
         vault.audit_head()
     told = "on PostgreSQL" if location is None else str(location)
@@ -88,10 +88,8 @@ def _vault(session: Session) -> tuple[str, bool]:
     else:
         session.changed(f"made the vault {told}")
         note(session, f"Made the vault {told}")
-        note(
-            session,
-            "Keep a copy of its key file (docs/vault.md says where it is) apart from copies of the vault.",
-        )
+        if key is not None:
+            note(session, f"{key} opens it: keep a copy of that, apart from copies of the vault.")
     return told, not there
 
 
@@ -100,21 +98,30 @@ def _asked() -> tuple[str | None, str | None, tuple[str, ...], tuple[str, ...]]:
     provider = _ask(f"Which store comes first ({', '.join(_GUIDE)}; empty for none)?", "")
     if not provider:
         return None, None, (), ()
-    if provider not in _GUIDE:
-        raise Stop(
-            "No connection was written.",
-            why="No such store is guided through here.",
-            do=f"Take one of {', '.join(_GUIDE)}; others by secretbridge connections add.",
-        )
+    while provider not in _GUIDE:
+        talk("No such store is guided through here; secretbridge connections add takes any.")
+        provider = _ask("Which store comes first?", "")
+        if not provider:
+            return None, None, (), ()
     wanted, reference = _GUIDE[provider]
     name = _ask("What shall it be called?", f"prod-{provider}")
-    options = tuple(f"{key}={_ask(f'{key}, such as {example}:', '')}" for key, example in wanted.items())
+    options = tuple(
+        f"{key}={_needed(f'{key}, such as {example}:') if reference else _ask(f'{key}?', example)}"
+        for key, example in wanted.items()
+    )
     references: tuple[str, ...] = ()
     if reference:
         forms = "env:VARIABLE, file:PATH, keyring:SERVICE/USER, command:PROGRAM"
         told = f"Where is its key ({forms}; never the key itself)?"
         references = (f"api_key={_ask(told, reference)}",)
     return name, provider, options, references
+
+
+def _needed(question: str) -> str:
+    """Ask until something is typed."""
+    while not (typed := _ask(question, "")):
+        talk("It is needed; Ctrl-C leaves.")
+    return typed
 
 
 def _ask(question: str, default: str) -> str:

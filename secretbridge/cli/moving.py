@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._files import read_text, written
 from secretbridge.cli._interrupt import patient
@@ -31,7 +32,6 @@ from secretbridge.cli._telling import (
     tell_plan,
     tell_run,
 )
-from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from secretbridge import SecretBridge
@@ -85,8 +85,8 @@ def plan(session: Session, source: str, target: str, *, out: str | None, **optio
     help="With --delete-source: even where the target never tells a value.",
 )
 @journal_option(there=False)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@yes_option()
+@dry_run_option()
 def migrate(session: Session, source: str, target: str, **options: Any) -> int | None:  # noqa: ANN401 - click's own
     """Copy secrets from one store to another, by a plan.
 

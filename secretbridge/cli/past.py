@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from secretbridge.cli._asking import dry_run_option
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import Whole
 from secretbridge.cli._output import show_json, stamp, table
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "restore", "undelete"]
 
-_DRY = click.option(
-    "--dry-run", is_flag=True, help="Look at the history and say what would be done; change nothing."
-)
+_DRY = dry_run_option("Look at the history and say what would be done; change nothing.")
 
 
 @command("history")

@@ -18,6 +18,7 @@ from secretbridge.cli._stores import (
     in_option,
     name_argument,
     opened,
+    revealed,
     store_argument,
 )
 
@@ -96,7 +97,7 @@ def get(
     with opened(session, store) as bridge:
         secret = (_with_value if reveal or out is not None else found)(session, bridge, store, name, id)
     session.doing = None
-    value = secret.reveal() if reveal or out is not None else None
+    value = revealed(secret, store).get_secret_value() if reveal or out is not None else None
     if out is not None and value is not None:
         remedy = "Give --out another place, or --overwrite to replace the file."
         written(out, value, what="value", overwrite=overwrite, remedy=remedy)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import adding, command
 from secretbridge.cli._interrupt import patient, run_of
 from secretbridge.cli._kinds import Where, Whole
@@ -15,7 +16,6 @@ from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._several import place_rows, places_of, show_places
 from secretbridge.cli._stores import name_argument, vault_given, vault_of_values
 from secretbridge.cli._trouble import in_words, of_error
-from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +67,8 @@ def step_options(*, required: bool) -> Callable[[F], F]:
     help="Revoke the old token although a store never tells whether it has the new one.",
 )
 @vault_of_values()
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before --revoke; needed without a terminal.")
-@click.option("--dry-run", is_flag=True, help="Check it and say what would be done; run no command.")
+@yes_option("Do not ask before --revoke; needed without a terminal.")
+@dry_run_option("Check it and say what would be done; run no command.")
 def rotate(session: Session, name: str, to: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's own
     """Get a new token, write it everywhere, revoke the old one.
 

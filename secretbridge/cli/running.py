@@ -12,7 +12,7 @@ from secretbridge.cli._command import command
 from secretbridge.cli._kinds import SecretName
 from secretbridge.cli._output import note
 from secretbridge.cli._session import Code, Doing, Session, Stop
-from secretbridge.cli._stores import kept_by_runs, opened, store_argument
+from secretbridge.cli._stores import kept_by_runs, opened, revealed, store_argument
 
 if TYPE_CHECKING:
     from secretbridge import SecretBridge
@@ -50,6 +50,10 @@ def run(
     variables of the same names are replaced. Nothing else gets them, and no file is written. The variable
     SECRETBRIDGE_VAULT_PASSPHRASE is not handed on.
     """
+    if program[0] != "--" and program[0].startswith("-"):
+        raise click.UsageError(
+            "Options come before the connection: secretbridge run --only NAME CONNECTION -- PROGRAM."
+        )
     variables = _variables(only, renamed)
     words = program[1:] if program[0] == "--" else program
     if not words:
@@ -105,11 +109,15 @@ def _secrets(session: Session, bridge: SecretBridge, store: str, only: tuple[str
     for name in dict.fromkeys(names):
         session.doing = Doing(f"read {name!r} in {store}")
         try:
-            values[name] = bridge.get_secret(name, metadata=False).reveal()
-        except (SecretExpired, SecretNotFound):
+            secret = bridge.get_secret(name, metadata=False)
+        except (SecretExpired, SecretNotFound) as gone:
             if only:
+                if "list" in gone.advice.lower():
+                    gone.advice = f"secretbridge list {store} shows what is there."
                 raise
             note(session, f"{name!r} is left out: the store does not hand it out.")
+            continue
+        values[name] = revealed(secret, store, ending="; nothing was started").get_secret_value()
     return values
 
 

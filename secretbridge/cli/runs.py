@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from secretbridge.cli._changes import UNFINISHED, change_row, go_on_with, is_change, refuse_change, to_go_on
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
+from secretbridge.cli._changes import (
+    UNFINISHED,
+    begun,
+    change_row,
+    go_on_with,
+    is_change,
+    refuse_change,
+    to_go_on,
+)
 from secretbridge.cli._command import command
 from secretbridge.cli._interrupt import patient
 from secretbridge.cli._kinds import ConnectionName, OneOf, RunId
 from secretbridge.cli._migrating import journal_option, stores, vault_option
 from secretbridge.cli._output import note, show_json, table
+from secretbridge.cli._rehearsing import rehearse_change, rehearse_resume, rehearse_undo
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import opened, store_argument
 from secretbridge.cli._telling import CONSENT, ended, progress, run_report, tell_run
 from secretbridge.cli.moving import how_back, how_on
 from secretbridge.cli.rotating import step_options
-from secretbridge.cli.writing import agree
 from secretbridge.migrate import UNDO_CONSENTS
 
 if TYPE_CHECKING:
-    from secretbridge.migrate import Outcome, Report, Run
+    from secretbridge.migrate import Report, Run
 
 __all__ = ["resume", "runs", "undo"]
 
@@ -68,6 +77,10 @@ def runs(session: Session, *, whole: bool, journal: str | None) -> None:
     for one in changed:
         if one.state in UNFINISHED:
             note(session, f"To go on: {to_go_on(one)}")
+    for info in found:
+        if info.state in UNFINISHED:
+            steps = migrate.report(info.id, journal=journal).next
+            note(session, f"To go on: {next(one.command for one in steps if one.command)}")
 
 
 @command("resume")
@@ -84,17 +97,20 @@ def runs(session: Session, *, whole: bool, journal: str | None) -> None:
 )
 @click.option("--resend", is_flag=True, help="Send again what nobody can say has arrived; the same value.")
 @click.option("--stop-on-error", is_flag=True, help="End at the first secret that fails.")
+@dry_run_option("Say by the journal what would be done; do nothing.")
 @journal_option()
 @step_options(required=False)
 def resume(
     session: Session, run: str, source: str | None, target: str | None, *, vault: str | None,
-    values: str | None, resend: bool, stop_on_error: bool, journal: str | None, **steps: str | None,
+    values: str | None, resend: bool, stop_on_error: bool, dry_run: bool, journal: str | None,
+    **steps: str | None,
 ) -> None:  # fmt: skip
     """Go on with a run that was interrupted or did not do all.
 
     A migration takes the same stores as at the beginning, and the same --vault if there was one; what was
     announced and has no outcome is settled by looking at the target first. A change in several stores needs
-    its id alone. A rotation needs its commands again: --obtain, and --revoke if it had one.
+    its id alone. A rotation needs its commands again: --obtain, and --revoke if it had one. --dry-run asks no
+    store, and needs the id alone. Its columns: what (write, look), secret or store, why.
     """
     from secretbridge import migrate
 
@@ -102,7 +118,13 @@ def resume(
         if any((source, values, resend, stop_on_error, journal)):
             belong = "Stores, --values-from, --resend, --stop-on-error and --journal belong to a migration."
             raise click.UsageError(belong)
+        if dry_run:
+            rehearse_change(session, begun(session, run))
+            return
         go_on_with(session, run, vault, steps)
+        return
+    if dry_run:
+        rehearse_resume(session, _known(session, run, journal, f"go on with the run {run}"))
         return
     if source is None or target is None:
         _known(session, run, journal, f"go on with the run {run}")
@@ -132,8 +154,8 @@ def resume(
     help="Take back too what has changed since, what cannot be seen to be unchanged, or what the store"
     " never acknowledged.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("--dry-run", is_flag=True, help="Say by the journal what would be taken back; do nothing.")
+@yes_option()
+@dry_run_option("Say by the journal what would be taken back; do nothing.")
 @journal_option()
 def undo(
     session: Session, run: str, target: str, *, vault: str | None, accept: tuple[str, ...],
@@ -154,7 +176,7 @@ def undo(
     written = _known(session, run, journal, f"take back the run {run}")
     keeps = _keeper(session, run, vault, journal)
     if dry_run:
-        _rehearsed(session, written)
+        rehearse_undo(session, written)
         return
     without = "" if keeps is not None else " It kept no values, so what it replaced is not restored."
     agree(f"This takes back in {target} what the run {run} wrote.{without}", yes=yes)
@@ -181,35 +203,6 @@ def _known(session: Session, run: str, journal: str | None, what: str) -> Report
     known = migrate.report(run, journal=journal)
     session.doing = None
     return known
-
-
-def _rehearsed(session: Session, known: Report) -> None:
-    """Say what an undo would do, by what the journal holds; no store is asked."""
-    rows = [
-        {"secret": one.target, "what": what, "why": why}
-        for one in known.run.outcomes
-        for what, why in [_would(one)]
-        if what
-    ]
-    if session.json:
-        show_json({"run": known.run.id, "dry_run": True, "secrets": rows})
-        return
-    table(("what", "secret", "why"), [[one["what"], one["secret"], one["why"]] for one in rows])
-    if not rows:
-        note(session, f"Dry run: the run {known.run.id} holds nothing to take back.")
-
-
-def _would(one: Outcome) -> tuple[str, str]:
-    """Give what an undo would do with a secret, and why; nothing where nothing was written."""
-    if one.state in {"skipped", "refused", "pending", "undone"}:
-        return "", ""
-    if one.source_deleted:
-        return "leave", "the source of it was deleted: here may be the only copy"
-    if one.state != "done":
-        return "look", "whether it was written is looked at first"
-    if one.action == "create":
-        return "delete", ""
-    return ("restore", "") if one.restorable else ("leave", "the value before was not kept")
 
 
 def _all_the_same(run: Run, back: str) -> str:

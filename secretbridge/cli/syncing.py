@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._interrupt import patient
 from secretbridge.cli._migrating import planned, rule_options, rules_of, store_of_undo, stores, vault_option
@@ -24,7 +25,6 @@ from secretbridge.cli._telling import (
 )
 from secretbridge.cli._trouble import in_words
 from secretbridge.cli.moving import how_back, how_on
-from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from secretbridge.cli._migrating import Stores
@@ -51,8 +51,8 @@ _IN_WORDS: Final = {
     "--prune", is_flag=True, help="Delete at the target what earlier runs created and the source has no more."
 )
 @click.option("--skip-refused", is_flag=True, help="Leave behind what would be refused.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("--dry-run", is_flag=True, help="Say what would be written and deleted; do nothing.")
+@yes_option()
+@dry_run_option("Say what would be written and deleted; do nothing.")
 def sync(session: Session, source: str, target: str, **options: Any) -> int | None:  # noqa: ANN401 - click's own
     """Bring a target to where its source is; again, only what has changed.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from secretbridge.cli._asking import agree, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._files import written
 from secretbridge.cli._kinds import Moment
 from secretbridge.cli._output import note, show_json, stamp, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, opened_vault
-from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +166,7 @@ def revoke(
 @command("remove")
 @ACCOUNT
 @in_vault()
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@yes_option()
 def remove(session: Session, store: str, account: str, *, yes: bool) -> None:
     """Remove an account and its key; it is refused at once."""
     agree(f"This removes the account {account!r} of {store}.", yes=yes)

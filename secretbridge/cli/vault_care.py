@@ -7,19 +7,20 @@ from typing import Final
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._kinds import Whole
 from secretbridge.cli._output import counted, note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, name_argument, opened_vault
-from secretbridge.cli.writing import agree, tell_change
+from secretbridge.cli.writing import tell_change
 
 __all__ = [
     "environments_add", "environments_list", "environments_rename", "move", "purge", "retention", "share",
     "unshare",
 ]  # fmt: skip
 
-_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+_YES = yes_option()
 #: A password in an address; PGPASSWORD and a password file are read instead.
 _PASSWORD: Final = re.compile(r"[a-z]+://[^/@]*:[^/]*@|[?&]password=|(?:^|\s)password\s*=", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ _PASSWORD: Final = re.compile(r"[a-z]+://[^/@]*:[^/]*@|[?&]password=|(?:^|\s)pas
 @click.option("--older-versions", is_flag=True, help="Every version but the newest.")
 @click.option("--deleted", is_flag=True, help="Deleted secrets, with all that is known of them.")
 @_YES
-@click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
+@dry_run_option("Say what would be removed; remove nothing.")
 def purge(
     session: Session, store: str, name: str | None, *, older_versions: bool, deleted: bool, yes: bool,
     dry_run: bool,
@@ -73,17 +74,24 @@ def purge(
 )
 @click.option("--keep-all", is_flag=True, help="Keep everything for ever, as in a new vault.")
 @_YES
+@dry_run_option("Count what would not be kept any more; set nothing.")
 def retention(
-    session: Session, store: str, versions: int | None, days: int | None, *, keep_all: bool, yes: bool
-) -> None:
+    session: Session, store: str, versions: int | None, days: int | None, *, keep_all: bool, yes: bool,
+    dry_run: bool,
+) -> None:  # fmt: skip
     """Show or set how much of its history a vault keeps.
 
     With an option it is set; what is not named then is not limited. What is not kept any more is dropped when
-    a secret is next written, and for all of them by vault purge.
+    a secret is next written, and for all of them by vault purge. --dry-run counts it in this environment.
     """
     if keep_all and (versions is not None or days is not None):
         raise click.UsageError("--keep-all goes without --versions and --days.")
     sets = keep_all or versions is not None or days is not None
+    if dry_run:
+        if not sets:
+            raise click.UsageError("--dry-run goes with --versions, --days or --keep-all.")
+        _would_keep(session, store, versions, days)
+        return
     if sets and not keep_all:
         agree(f"This lets {store} drop older versions for good.", yes=yes)
     with opened_vault(session, store) as vault:
@@ -98,9 +106,21 @@ def retention(
         now = vault.retention()
     session.doing = None
     if session.json:
-        show_json({"vault": store, **now._asdict()})
+        show_json({"vault": store, **now._asdict(), "dry_run": False, "would_go": None})
         return
     table(("", ""), [[key, "all" if limit is None else str(limit)] for key, limit in now._asdict().items()])
+
+
+def _would_keep(session: Session, store: str, versions: int | None, days: int | None) -> None:
+    """Count what a retention would not keep."""
+    with opened_vault(session, store) as vault:
+        session.doing = Doing(f"count what {store} would not keep")
+        would = vault.set_retention(versions=versions, days=days, dry_run=True)
+    session.doing = None
+    gone = would.versions if would is not None else 0
+    if session.json:
+        show_json({"vault": store, "versions": versions, "days": days, "dry_run": True, "would_go": gone})
+    note(session, f"Dry run: would not keep {counted(gone, 'older version')} of this environment any more.")
 
 
 @command("list")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._credential import credential_options, credentials_of, one_credential
 from secretbridge.cli._output import note, show_json, table
 from secretbridge.cli._session import Doing, Session
 from secretbridge.cli._stores import in_vault, opened_vault
-from secretbridge.cli.writing import agree
 
 if TYPE_CHECKING:
     from secretbridge import SlotInfo
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["rekey", "rotate_root", "slots_add", "slots_change", "slots_list", "slots_remove"]
 
 _SLOT = click.argument("slot", metavar="SLOT")
-_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+_YES = yes_option()
+_DRY = dry_run_option("See whether it can be done; change nothing.")
 
 
 @command("list")
@@ -72,18 +73,22 @@ def slots_change(session: Session, store: str, slot: str, **options: Any) -> Non
 @_SLOT
 @in_vault()
 @_YES
-def slots_remove(session: Session, store: str, slot: str, *, yes: bool) -> None:
+@_DRY
+def slots_remove(session: Session, store: str, slot: str, *, yes: bool, dry_run: bool) -> None:
     """Take a way into a vault away.
 
     SLOT is a number or a label. It does not revoke: whoever has an older copy of the file still opens that;
     rotate-root and then rekey do.
     """
-    agree(f"This removes the slot {slot!r} of {store}: its credential will not open the vault.", yes=yes)
+    if not dry_run:
+        agree(f"This removes the slot {slot!r} of {store}: its credential will not open the vault.", yes=yes)
     with opened_vault(session, store) as vault:
-        session.doing = Doing(f"remove a slot of {store}", changes=True, look=_look(store))
-        gone = vault.slots.remove(_slot(slot))
-        session.changed(f"removed the slot {gone.number} of {store}")
-    _tell(session, store, gone, "Removed")
+        session.doing = Doing(f"remove a slot of {store}", changes=not dry_run, look=_look(store))
+        gone = vault.slots.remove(_slot(slot), dry_run=dry_run)
+        session.doing = None
+        if not dry_run:
+            session.changed(f"removed the slot {gone.number} of {store}")
+    _tell(session, store, gone, "Dry run: would remove" if dry_run else "Removed", dry_run=dry_run)
 
 
 @command("rekey")
@@ -112,24 +117,34 @@ def rekey(session: Session, store: str, *, yes: bool) -> None:
     "--drop", multiple=True, metavar="SLOT", help="This slot may be dropped; may be given several times."
 )
 @_YES
+@_DRY
 @credential_options()
-def rotate_root(session: Session, store: str, drop: tuple[str, ...], *, yes: bool, **options: Any) -> None:  # noqa: ANN401 - click's own
+def rotate_root(
+    session: Session, store: str, drop: tuple[str, ...], *, yes: bool, dry_run: bool, **options: Any  # noqa: ANN401 - click's own
+) -> None:  # fmt: skip
     """Give a vault a new root key, for the credentials that are named.
 
     Only their slots stay; each other slot has to be named by --drop, those of accounts too. What was
-    encrypted before stays under the old key until vault rekey: the two together revoke.
+    encrypted before stays under the old key until vault rekey: the two together revoke. --dry-run shows which
+    slots would stay.
     """
     keep = credentials_of(options, new=False)
     dropped = f" Dropped: {', '.join(map(repr, drop))}." if drop else ""
-    agree(
-        f"This gives {store} a new root key; only the credentials that are named open it then.{dropped}",
-        yes=yes,
-    )
+    if not dry_run:
+        agree(
+            f"This gives {store} a new root key; only the credentials that are named open it then.{dropped}",
+            yes=yes,
+        )
     with opened_vault(session, store) as vault:
-        session.doing = Doing(f"give {store} a new root key", changes=True, look=_look(store))
-        left = vault.rotate_root(keep, consent=[_slot(one) for one in drop])
-        session.changed(f"gave {store} a new root key")
-    _show(session, store, left)
+        session.doing = Doing(f"give {store} a new root key", changes=not dry_run, look=_look(store))
+        left = vault.rotate_root(keep, consent=[_slot(one) for one in drop], dry_run=dry_run)
+        session.doing = None
+        if not dry_run:
+            session.changed(f"gave {store} a new root key")
+    _show(session, store, left, dry_run=dry_run)
+    if dry_run:
+        note(session, f"Dry run: {store} would have a new root key, and these slots.")
+        return
     note(
         session,
         f"{store} has a new root key. To revoke what was readable: secretbridge vault rekey --in {store}",
@@ -144,9 +159,9 @@ def _look(store: str) -> str:
     return f"secretbridge vault slots list --in {store} shows what is there now."
 
 
-def _show(session: Session, store: str, found: list[SlotInfo]) -> None:
+def _show(session: Session, store: str, found: list[SlotInfo], *, dry_run: bool = False) -> None:
     if session.json:
-        show_json({"vault": store, "slots": [asdict(one) for one in found]})
+        show_json({"vault": store, "slots": [asdict(one) for one in found], "dry_run": dry_run})
         return
     table(
         ("slot", "kind", "label", "whose"),
@@ -154,7 +169,7 @@ def _show(session: Session, store: str, found: list[SlotInfo]) -> None:
     )
 
 
-def _tell(session: Session, store: str, slot: SlotInfo, done: str) -> None:
+def _tell(session: Session, store: str, slot: SlotInfo, done: str, *, dry_run: bool = False) -> None:
     if session.json:
-        show_json({"vault": store, "slots": [asdict(slot)]})
+        show_json({"vault": store, "slots": [asdict(slot)], "dry_run": dry_run})
     note(session, f"{done} the slot {slot.number} of {store} ({slot.kind}, {slot.label}).")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from secretbridge.cli._asking import agree, dry_run_option, yes_option
 from secretbridge.cli._command import command
 from secretbridge.cli._fields import field_options, fields_of
 from secretbridge.cli._kinds import OneOf, SecretName, Where, Whole
-from secretbridge.cli._output import confirmed, note, show_json
+from secretbridge.cli._output import note, show_json
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import called, id_option, in_option, name_argument, opened, vault_of_values
 from secretbridge.cli._values import source_of, value_of, value_options
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create", "delete", "lock", "put", "tell_change", "unlock", "update"]
 
-_DRY = click.option("--dry-run", is_flag=True, help="Check it and say what would be done; send no change.")
+_DRY = dry_run_option("Check it and say what would be done; send no change.")
 _VERIFY = click.option("--verify", is_flag=True, help="Read back what can be read, and say whether it is so.")
 
 
@@ -138,7 +138,7 @@ def put(session: Session, store: str, name: str, **options: Any) -> None:  # noq
 @id_option()
 @in_option()
 @click.option("--missing-ok", is_flag=True, help="Take it as done where there is no such secret.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@yes_option()
 @_DRY
 def delete(session: Session, store: str, name: str | None, id: str | None, **options: Any) -> None:  # noqa: ANN401 - click's own
     """Delete a secret.
@@ -190,23 +190,6 @@ def unlock(session: Session, store: str, name: str | None, id: str | None, **opt
     _protect(session, "unlock", store, options, name=name, id=id)
 
 
-def agree(what: str, *, yes: bool) -> None:
-    """Go on only with consent: by ``--yes``, or typed on the terminal.
-
-    Raises:
-        Stop: there is none.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        why = "Nobody can be asked: standard input is no terminal."
-        raise Stop(
-            "Nothing was changed.", why=f"{what} {why}", do="Say --yes if it is meant.", code=Code.USAGE
-        )
-    if not confirmed(f"{what} Go on?"):
-        raise Stop("Nothing was changed.", why="It was not confirmed.")
-
-
 def _protect(
     session: Session,
     operation: str,
@@ -221,9 +204,19 @@ def _protect(
         "protected": operation == "lock",
         "allow_one_way": options.get("allow_one_way", False),
     }
+
+    def call(bridge: SecretBridge) -> Secret:
+        if "protected" not in bridge.capabilities.update:
+            raise Stop(
+                f"{store} cannot protect a secret; nothing was sent.",
+                do=f"secretbridge capabilities {store} shows what it can do.",
+                code=Code.USAGE,
+            )
+        return bridge.update_secret(name, id=id, **how)
+
     _change(
         session, operation, store, what, {"protected": how["protected"]}, name=name, id=id,
-        dry_run=options["dry_run"], call=lambda bridge: bridge.update_secret(name, id=id, **how),
+        dry_run=options["dry_run"], call=call,
     )  # fmt: skip
 
 

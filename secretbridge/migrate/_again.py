@@ -14,7 +14,7 @@ from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._orphans import present_at
 from secretbridge.migrate._place import journal_folder
 from secretbridge.migrate._planning import ends_of, make, refuse
-from secretbridge.migrate._reach import identity_of
+from secretbridge.migrate._reach import identities_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._result import Run
 from secretbridge.migrate._rules import Rules
@@ -70,10 +70,7 @@ async def sync(
         folder = await source.channel.call(partial(journal_folder, asked.journal))
         transform = whole.document()["transform"]
         async with ends.target.opened(waits=asked.waits) as target:
-            stores = [
-                await identity_of(source, ends.source.info),
-                await identity_of(target, ends.target.info),
-            ]
+            stores = await identities_of((source, ends.source.info), (target, ends.target.info))
         read = partial(History, folder, stores, transform=transform, keep=keep)
         history = await source.channel.call(read)
         # Where values come from elsewhere, the stores' own marks say nothing about them.

@@ -16,7 +16,7 @@ from secretbridge.migrate._journal import Journal
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._moved import moved
 from secretbridge.migrate._place import Locks, journal_folder, journal_path, lock_folder, sweep
-from secretbridge.migrate._reach import identity_of
+from secretbridge.migrate._reach import identities_of, identity_of
 from secretbridge.migrate._read import SourceReader
 from secretbridge.migrate._restored import restored
 from secretbridge.migrate._run import (
@@ -86,7 +86,7 @@ async def apply(plan: Plan, asked: Asked, ending: Ending, *, skip_refused: bool)
         folder = await target.channel.call(partial(journal_folder, asked.journal))
         await target.channel.call(partial(sweep, folder))
         run_id = await target.channel.call(partial(new_run_id, folder))
-        ends = [await identity_of(opened.source, plan.source), await identity_of(target, plan.target)]
+        ends = await identities_of((opened.source, plan.source), (target, plan.target))
         writes = ends if ending.delete_source else ends[1:]
         await enter(_locked(target.channel.call, folder, run_id, writes=writes, reads=ends[:1]))
         if found := await moved(plan, opened.source, target):

@@ -12,7 +12,7 @@ from secretbridge.migrate._history import History, unmoved
 from secretbridge.migrate._keep import keeper
 from secretbridge.migrate._observe import marks
 from secretbridge.migrate._place import journal_folder
-from secretbridge.migrate._reach import identity_of
+from secretbridge.migrate._reach import identities_of
 
 if TYPE_CHECKING:
     import os
@@ -62,9 +62,9 @@ async def orphans(plan: Plan, journal: str | os.PathLike[str] | None, *, waits: 
             keep = await _keep_of(await stack.enter_async_context(ends.vault.opened(waits=waits)))
             if keep is None:
                 return ()
-        folder = await source.channel.call(partial(journal_folder, journal))
+        folder = await source.channel.call(partial(journal_folder, journal, make=False))
         transform = plan.rules.document()["transform"]
-        stores = [await identity_of(source, plan.source), await identity_of(target, plan.target)]
+        stores = await identities_of((source, plan.source), (target, plan.target))
         read = partial(History, folder, stores, transform=transform, keep=keep)
         history = await source.channel.call(read)
         present, wanted = await present_at(source, plan)

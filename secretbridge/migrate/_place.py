@@ -17,7 +17,15 @@ from secretbridge.errors import InvalidRequest, RunBusy, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Locks", "default_folder", "journal_folder", "journal_path", "lock_folder", "locked_by", "sweep"]
+__all__ = [
+    "Locks",
+    "default_folder",
+    "journal_folder",
+    "journal_path",
+    "lock_folder",
+    "locked_by",
+    "sweep",
+]
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")
@@ -28,11 +36,12 @@ def default_folder() -> Path:
     return state_folder() / "runs"
 
 
-def journal_folder(given: str | os.PathLike[str] | None) -> Path:
+def journal_folder(given: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
     """Give the folder of the journals, made with mode 0700 where it is absent.
 
     Args:
         given: a folder, or None for ``runs`` in the user's state folder.
+        make: False leaves one that is absent so.
 
     Raises:
         InvalidRequest: it is no folder, or others may write in it.
@@ -45,10 +54,14 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
         folder = Path(given).expanduser().absolute()
     reason, mode = "", 0
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = folder.stat().st_mode
+        if not stat.S_ISDIR(mode):
+            reason = "it is no folder"
     except OSError as problem:
-        reason = problem.strerror or "unknown reason"
+        if make or not isinstance(problem, FileNotFoundError):
+            reason = problem.strerror or "unknown reason"
     if reason:
         raise _wrong(f"cannot be used as the folder of journals: {reason}", "give a folder of your own")
     if mode & _OTHERS:
@@ -182,11 +195,15 @@ def sweep(folder: Path) -> None:
 
 def locked_by(folder: Path, run_id: str) -> bool:
     """Say whether some process works on a run at this moment."""
-    locks = Locks(folder)
     try:
-        locks.take(run_id, writes=())
-    except RunBusy:
+        descriptor = os.open(folder / f"{run_id}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:  # who asks makes nothing
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except BlockingIOError:
         return True
     finally:
-        locks.release()
+        os.close(descriptor)
     return False

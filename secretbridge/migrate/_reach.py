@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from secretbridge._core import Core
     from secretbridge.migrate._types import EndInfo, Step
 
-__all__ = ["allowed", "identity_of", "one_store"]
+__all__ = ["allowed", "identities_of", "identity_of", "one_store"]
 
 #: Secrets that are asked about together: there may be very many.
 _AT_ONCE: Final = 1000
@@ -23,6 +23,11 @@ async def identity_of(core: Core, info: EndInfo) -> str:
     """Give which store this is; of one that does not tell without its credential only the provider."""
     ask: Any = getattr(core.provider, "identity", None)
     return named(info if ask is None else replace(info, store=(await ask(core.channel))[0]))
+
+
+async def identities_of(source: tuple[Core, EndInfo], target: tuple[Core, EndInfo]) -> list[str]:
+    """Give which two stores these are, the source first: what journals and locks know them by."""
+    return [await identity_of(*source), await identity_of(*target)]
 
 
 async def one_store(source: Core, target: Core) -> bool:

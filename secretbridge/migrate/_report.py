@@ -199,7 +199,7 @@ def report(run_id: str | None = None, *, journal: str | os.PathLike[str] | None 
         InvalidRequest: ``run_id`` is not the id of a run, or the folder cannot be used.
         JournalMismatch: there is no such run, or its journal is damaged or not one of a migration.
     """
-    folder = journal_folder(journal)
+    folder = journal_folder(journal, make=False)
     if run_id is not None:
         return report_of(journal_path(folder, run_id))
     for path in sorted(folder.glob("*.db"), reverse=True):

@@ -230,7 +230,9 @@ async def undo_async(
 
 
 def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunInfo]:
-    """Give the runs that have a journal, the newest first. It reads files and changes nothing.
+    """Give the runs that have a journal, the newest first. It reads files, and makes and changes nothing.
+
+    Where nothing was begun yet, and the folder is not there, there are none.
 
     Args:
         journal: the folder of the journals, where it is not the default place.
@@ -238,7 +240,7 @@ def runs(*, journal: str | os.PathLike[str] | None = None) -> list[RunInfo]:
     Raises:
         InvalidRequest: it cannot be used as a folder of journals.
     """
-    folder = journal_folder(journal)
+    folder = journal_folder(journal, make=False)
     found = [_info(folder, path) for path in sorted(folder.glob("*.db"), reverse=True)]
     return [info for info in found if info is not None]
 

@@ -95,7 +95,7 @@ def one_of(given: Mapping[str, object], what: str) -> str:
     """
     names = [name for name, value in given.items() if value is not None]
     if len(names) != 1:
-        problem = f"{' and '.join(names)} are given together" if names else "none is given"
         remedy = f"give exactly one of {', '.join(given)}"
-        raise InvalidRequest(violations=[Violation(what, problem, remedy)])
+        wrong = (" and ".join(names), "are given together") if names else (what, "is missing")
+        raise InvalidRequest(violations=[Violation(*wrong, remedy)])
     return names[0]

@@ -60,9 +60,9 @@ def test_both_faces_have_the_same_public_names() -> None:
     assert sorted(name for name in vars(AsyncVault) if not name.startswith("_")) == PUBLIC
     assert PUBLIC == [
         "audit", "audit_head", "backup", "close", "create_many", "describe", "environments", "expiring",
-        "export_audit", "history", "location", "move_to", "principals", "purge", "rekey", "restore",
-        "retention", "rotate_root", "set_audit_reads", "set_retention", "share", "slots", "undelete",
-        "unshare", "verify", "verify_audit", "version",
+        "export_audit", "history", "key_file", "location", "move_to", "principals", "purge", "rekey",
+        "restore", "retention", "rotate_root", "set_audit_reads", "set_retention", "share", "slots",
+        "undelete", "unshare", "verify", "verify_audit", "version",
     ]  # fmt: skip
 
 

@@ -29,7 +29,11 @@ _WIDTH = 88
 
 def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command and group, in the order of the table, by its whole name."""
-    yield from _below(ROOT, click.Context(ROOT, info_name="secretbridge", terminal_width=_WIDTH))
+    yield from _below(ROOT, _root())
+
+
+def _root() -> click.Context:
+    return click.Context(ROOT, info_name="secretbridge", terminal_width=_WIDTH, **ROOT.context_settings)
 
 
 def _below(

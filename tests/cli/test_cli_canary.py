@@ -185,6 +185,7 @@ def test_no_process_no_output_and_no_file_shows_them(shell: Shell, vendor: InsFo
         "error",
         "update (several)",
         "undo (dry run)",
+        "resume (dry run)",
         *RESUMED,
     }
 

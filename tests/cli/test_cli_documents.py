@@ -47,7 +47,8 @@ def test_every_command_that_prints_json_has_a_shape() -> None:
         for path, command, _ in commands()
         if any(parameter.name == "json" for parameter in command.params)
     }
-    further = {"update (several)", "resume (change)", "resume (rotation)", "undo (dry run)"}
+    further = {"update (several)", "resume (change)", "resume (rotation)"}
+    further |= {"resume (dry run)", "undo (dry run)"}
     assert with_json == SHAPES.keys() - {"error", *further}
 
 
@@ -111,6 +112,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "migrate": ("prod-insforge", "prod-wix", "--accept", "expiry", "--yes"),
     "sync": ("prod-insforge", "prod-wix", "--accept", "expiry", "--yes"),
     "rotate": ("TOKEN", "--to", "vault", "--to", "prod-wix", "--obtain", "echo new"),
+    "resume (dry run)": ("CHANGE", "--dry-run"),
     "resume (change)": ("CHANGE",),
     "resume (rotation)": ("ROTATION", "--obtain", "echo new", "--revoke", "true"),
     "forget": ("CHANGE", "--yes"),

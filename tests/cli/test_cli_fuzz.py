@@ -108,6 +108,7 @@ def test_any_file_of_connections_ends_in_words_that_do_not_hold_it(
 
 
 @SETTINGS
+@example("\r", [])
 @given(st.text(max_size=20), st.lists(WORDS, max_size=3))
 def test_completion_never_fails(fuzzed: Shell, text: str, words: list[str]) -> None:
     words, text = [_fit(word) for word in words], _fit(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 import pytest
@@ -32,6 +33,16 @@ LINES = (
     "secretbridge update --to vault --description words --verify --if-version 3 T",
     "secretbridge get --in app --config secretbridge.toml D",
     "secretbridge vault purge --older-versions --dry-run T",
+    "secretbridge update --to vault --to app T",
+    "secretbridge rotate --to app --in vault --obtain 'sh -c \"new x\"' D",
+    "secretbridge update --to vault --generate --verify T",
+    "secretbridge update --to vault --generate 16 T",
+    "secretbridge update --generate --to vault T",
+    "secretbridge update --to vault --description 'a $b; (c)' T",
+    'secretbridge update --description "it\'s two words" --to vault T',
+    "secretbridge get --in 'vault' T",
+    "secretbridge get --in 'no where' T",
+    "secretbridge update --to vault --description '' ",
 )
 #: What only click can read, or what is no name of a secret.
 OTHERS = (
@@ -41,15 +52,19 @@ OTHERS = (
     "secretbridge get --in vault TOKEN T",
     "secretbridge get --in vault --out T",
     "secretbridge get --in vault --id x T",
-    "secretbridge update --to vault --to app T",
+    "secretbridge put --to vault --to app T",
+    "secretbridge get --in vault --config a --config b T",
     "secretbridge update --to vault --generate T",
+    "secretbridge update --to vault --generate many T",
+    "secretbridge update --to vault --generate",
     "secretbridge get --in --json T",
     "secretbridge update --to vault:OTHER T",
-    "secretbridge update --to vault --description 'a b' T",
+    "secretbridge update --to vault --description 'a b T",
+    'secretbridge update --to vault --description "a \\" b" T',
+    "secretbridge get --in vault 'T",
     "secretbridge list v",
     "secretbridge ",
     "secretbridge vault ",
-    "secretbridge get --in 'vault' T",
 )
 
 
@@ -65,7 +80,12 @@ def filled(shell: Shell) -> Shell:
 
 def asked(kind: str, line: str) -> dict[str, str]:
     """What the scripts of the shells set."""
-    last = line.rpartition(" ")[2] if kind == "fish" else str(line.count(" "))
+    before, _, last = line.rpartition(" ")
+    if kind != "fish":
+        try:
+            last = str(len(shlex.split(before)))
+        except ValueError:  # a quote that is not closed
+            last = str(line.count(" "))
     return {"_SECRETBRIDGE_COMPLETE": f"{kind}_complete", "COMP_WORDS": line, "COMP_CWORD": last}
 
 
@@ -129,7 +149,7 @@ def test_it_knows_the_commands_that_take_a_secrets_name_first() -> None:
             continue
         (store,) = [one for one in command.params if one.name in {"store", "to"}]
         default = "" if store.required else str(store.default)
-        known[tuple(path.split()[1:])] = _quick.Named(tuple(store.opts), default)
+        known[tuple(path.split()[1:])] = _quick.Named(tuple(store.opts), default, several=store.multiple)
         for one in command.params:
             if isinstance(one, click.Option) and one is not store:
                 (flags if one.is_flag or one.count else valued).update(one.opts, one.secondary_opts)

@@ -98,10 +98,27 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_sent(shell: Shell, se
     assert (done.code, services.wix.calls) == (2, [])
     assert done.err == (
         "Error: Could not update 'KEY' in prod-wix; nothing was sent.\n"
-        "Why: --expires-at: Wix cannot keep it"
-        " (Wix keeps a name, a value and a description; leave this out)\n"
-        "Why: --tool-name: Wix cannot keep it"
-        " (Wix keeps a name, a value and a description; leave this out)\n"
+        "Why: --expires-at: Wix cannot keep it\n"
+        "Why: --tool-name: Wix cannot keep it\n"
+        "Do: Wix keeps a name, a value and a description; leave this out.\n"
+    )
+
+
+def test_where_each_violation_has_its_own_remedy_it_stands_in_its_line(
+    shell: Shell, services: Services
+) -> None:
+    services.ionet.seed("KEY", "value-1")
+    words = ("update", "KEY", "--to", "prod-ionet", "--stdin", "--description", "d")
+    done = shell.run(*words, stdin="abc")
+    assert (done.code, done.err) == (
+        2,
+        (
+            "Error: Could not update 'KEY' in prod-ionet; nothing was sent.\n"
+            "Why: value: has 3 characters, fewer than 4 (give a longer one)\n"
+            "Why: --description: io.net cannot keep it"
+            " (io.net keeps a name, a value and a tool binding; leave this out)\n"
+            "Do: What stands in brackets in each line.\n"
+        ),
     )
 
 
@@ -240,7 +257,11 @@ def test_a_store_that_tells_no_value_says_so(shell: Shell, services: Services) -
     services.ionet.seed("KEY", "value-1")
     done = shell.run("get", "KEY", "--in", "prod-ionet", "--reveal")
     assert (done.code, done.out) == (1, "")
-    assert "is not known here" in done.err
+    assert done.err == (
+        "Error: prod-ionet does not tell the value of 'KEY'.\n"
+        "Why: Such a store keeps values for those who use them there, and never tells one.\n"
+        "Do: Take it from where it came from; secretbridge capabilities prod-ionet shows what it can do.\n"
+    )
 
 
 def test_a_wrong_key_is_told_with_its_class_and_request_if_asked(shell: Shell, services: Services) -> None:

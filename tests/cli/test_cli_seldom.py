@@ -266,7 +266,7 @@ def test_init_asks_for_no_key_where_there_is_none(shell: Shell) -> None:
         for question, answer in (
             ("none)? ", "dotenv"),
             ("[prod-dotenv] ", ""),
-            ("such as .env: ", "app.env"),
+            ("path? [.env] ", "app.env"),
         ):
             terminal.until(question)
             terminal.type(f"{answer}\n")

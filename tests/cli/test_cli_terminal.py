@@ -174,7 +174,7 @@ def test_init_asks_for_the_first_store(shell: Shell) -> None:
     ("typed", "code", "told"),
     [
         ("\n", 0, "or begin with the vault"),
-        ("acme\n", 3, "No such store is guided through here."),
+        ("acme\n\n", 0, "No such store is guided through here"),
         ("\x04", 3, "The input ended."),
         ("\x03", 130, "made the vault"),
     ],

@@ -66,7 +66,7 @@ def test_a_store_without_versions_says_so(shell: Shell, services: Services) -> N
     assert (done.code, done.err.splitlines()[1:]) == (
         2,
         [
-            "Why: name: is a connection to a store without versions and audit trail",
+            "Why: It is a connection to a store without versions and audit trail",
             "Do: Give one whose provider is local.",
         ],
     )

@@ -71,7 +71,7 @@ def test_with_config_given_the_environment_makes_no_connection(
     project.write(VAULT.format("x"), "a.toml")
     assert connect("ionet").capabilities.provider == "ionet"
     assert project.refused("ionet", config="a.toml") == [
-        "name: no connection has this name (known are one (a.toml))"
+        "name: no connection has this name (did you mean one? known are one (a.toml))"
     ]
 
 
@@ -81,9 +81,9 @@ def test_in_a_repository_the_folders_above_are_searched_up_to_its_root(
     project.write(VAULT.format("above"))
     (project.folder / "repository" / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir("repository/a/b")
-    assert "known are local (environment variables)" in project.refused()[0]
+    assert "known are local, vault (environment variables)" in project.refused()[0]
     (project.folder / "repository" / ".git").mkdir()
-    assert "known are local (environment variables)" in project.refused()[0]
+    assert "known are local, vault (environment variables)" in project.refused()[0]
     project.write(VAULT.format("root"), "repository/secretbridge.toml")
     assert where(connect("one")) == "root"
     project.write(VAULT.format("nearer"), "repository/a/secretbridge.toml")
@@ -168,6 +168,16 @@ def test_where_this_folder_was_removed_the_users_file_is_left(
     assert project.refused(config="a.toml") == [
         "a.toml: cannot be read: No such file or directory (check the path and its permissions)"
     ]
+
+
+def test_of_a_file_that_the_variable_names_the_variable_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRETBRIDGE_CONFIG", "a.toml")
+    (told,) = project.refused()
+    (other,) = project.refused(config="b.toml")
+    assert told.endswith("(check the path and its permissions; SECRETBRIDGE_CONFIG names it)")
+    assert other.endswith("(check the path and its permissions)")
 
 
 def test_a_home_folder_that_is_not_known_leaves_the_path_as_it_is(project: Project) -> None:

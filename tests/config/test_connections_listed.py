@@ -224,7 +224,7 @@ def test_the_environment_is_read_by_its_prefix(
     ("written", "told"),
     [
         ("", "path is missing (add it; see docs/connections.md)"),
-        ("path = 3\n", "path: input should be a valid string"),
+        ("path = 3\n", "path: input should be a valid string (write it in quotes)"),
         ('path = ""\n', "path is not a path (give the path of a file)"),
         ('path = "x"\nmake = true\n', "unknown key (known are create, pace, path, provider, retry, timeout)"),
     ],
@@ -257,7 +257,7 @@ def test_a_timeout_of_the_file_is_one_number_or_its_four_steps(
     [
         ("{ reed = 1 }", "unknown key (did you mean read?)"),
         ("{ read = 0 }", "read: input should be greater than 0"),
-        (f'{{ read = "{CANARY}" }}', "read: input should be a valid number"),
+        (f'{{ read = "{CANARY}" }}', "read: input should be a valid number (write a number, without quotes)"),
         ("1e9", "timeout: input should be less than or equal to 1000000"),
     ],
 )

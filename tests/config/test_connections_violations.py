@@ -55,12 +55,15 @@ provider = "local"
     assert project.refused() == [
         f"secretbridge.toml:3: api_key {CLEAR}",
         "secretbridge.toml:5: unknown key (did you mean site_id?)",
-        "secretbridge.toml:6: timeout: input should be a valid number",
-        "secretbridge.toml:7: total: input should be a valid number",
+        "secretbridge.toml:6: timeout: input should be a valid number (write a number, without quotes)",
+        "secretbridge.toml:7: total: input should be a valid number (write a number, without quotes)",
         "secretbridge.toml:7: unknown key (did you mean attempts?)",
         "secretbridge.toml:9: api_key is missing (add it; see docs/connections.md)",
-        "secretbridge.toml:11: base_url: input should be a valid string",
-        "secretbridge.toml:12: allow_http: input should be a valid boolean",
+        "secretbridge.toml:11: base_url: input should be a valid string (write it in quotes)",
+        (
+            "secretbridge.toml:12: allow_http: input should be a valid boolean"
+            " (write true or false, without quotes)"
+        ),
         "secretbridge.toml:14: unknown key (did you mean connections?)",
     ]
 
@@ -203,22 +206,24 @@ def test_an_unknown_name_is_answered_with_those_that_work_and_where_they_are(
     project.write('[connections.one]\nprovider = "local"\n[connections.two]\nprovider = "local"\n')
     project.write('[connections.three]\nprovider = "local"\n', project.user())
     (told,) = project.refused(CANARY)
-    known = "one (secretbridge.toml), two (secretbridge.toml), three ("
+    known = "one, two (secretbridge.toml), three ("
     assert told.startswith(f"name: no connection has this name (known are {known}")
-    of_variables = [f"{name} (environment variables)" for name in ("ionet", "local", "vault")]
-    assert told.endswith(f", {', '.join(of_variables)})")
+    assert told.endswith(", ionet, local, vault (environment variables))")
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest(project: Project) -> None:
+    project.write('[connections.prod-wix]\nprovider = "local"\n')
+    (told,) = project.refused(name="prodwix")
+    assert "(did you mean prod-wix? known are prod-wix (secretbridge.toml), " in told
 
 
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ('provider = "ionet"', "1: credential none is given (give exactly one of api_key, bearer, token)"),
+        ('provider = "ionet"', "1: credential is missing (give exactly one of api_key, bearer, token)"),
         (
             'provider = "wix"\napi_key = "env:A"\nsite_id = "a"\naccount_id = "b"',
-            (
-                "1: site_id or account_id site_id and account_id are given together"
-                " (give exactly one of site_id, account_id)"
-            ),
+            ("1: site_id and account_id are given together (give exactly one of site_id, account_id)"),
         ),
         (
             f'provider = "insforge"\napi_key = "env:A"\nbase_url = "https://u:{CANARY}@a.example"',

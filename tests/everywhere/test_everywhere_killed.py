@@ -307,6 +307,13 @@ def test_the_vault_has_to_be_the_runs_own(stores: Stores, unfinished: str) -> No
         resumed(stores, unfinished, vault=None)
 
 
+def test_a_vault_that_no_connection_names_is_told_once(stores: Stores, unfinished: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        resumed(stores, unfinished, vault="valt")
+    told = [str(one).partition(" (did")[0] for one in caught.value.violations]
+    assert told == ["vault (valt): no connection has this name"]
+
+
 def test_wrong_targets_are_refused_when_a_run_is_gone_on_with(stores: Stores, unfinished: str) -> None:
     with pytest.raises(InvalidRequest, match="is no target"):
         resume_everywhere(unfinished, targets=[3], vault=keep(stores), journal=stores.folder / "journal")  # type: ignore[list-item]  # the point

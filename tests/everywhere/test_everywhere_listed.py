@@ -10,10 +10,12 @@ from everywhere_stores import NAME, NEW, OLD, Stores, at_a_write, options, store
 from secretbridge import (
     ChangeInfo,
     InvalidRequest,
+    JournalMismatch,
     RotationIncomplete,
     RunBusy,
     SecretBridge,
     changes,
+    migrate,
     resume_everywhere,
     resume_rotation,
     rotate,
@@ -23,6 +25,7 @@ from secretbridge.testing import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["stores"]
 
@@ -179,3 +182,41 @@ def test_what_breaks_a_rotation_off_says_how_to_go_on(stores: Stores) -> None:
     )
     with SecretBridge(stores.provider("dotenv")) as bridge:
         assert bridge.get_secret(NAME).reveal() == OLD
+
+
+def test_listing_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    told = [changes(), migrate.runs()]
+    with pytest.raises(JournalMismatch, match="There is no run in"):
+        migrate.report()
+    assert (told, (tmp_path / "state").exists()) == ([[], []], False)
+
+
+def test_a_named_folder_that_is_not_there_has_no_runs_and_is_not_made(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    assert (changes(journal=folder), migrate.runs(journal=folder), folder.exists()) == ([], [], False)
+
+
+@pytest.mark.parametrize("listing", [changes, migrate.runs, migrate.report])
+def test_a_file_is_no_folder_of_journals(tmp_path: Path, listing: Callable[..., object]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidRequest, match="the folder of journals: it is no folder"):
+        listing(journal=tmp_path / "file")
+
+
+def test_listing_leaves_the_files_of_a_run_as_they_are(stores: Stores) -> None:
+    changed(stores, "dotenv")
+    folder = stores.folder / "journal"
+    (lock,) = folder.glob("change-*.lock")
+    lock.write_text("a process's id\n", encoding="ascii")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    (info,) = listed(stores)
+    assert (info.state, {path: path.read_bytes() for path in folder.iterdir()}) == ("done", before)
+
+
+def test_without_its_lock_a_run_is_listed_and_the_lock_not_made(stores: Stores) -> None:
+    changed(stores, "dotenv")
+    folder = stores.folder / "journal"
+    for lock in folder.glob("change-*.lock"):
+        lock.unlink()
+    assert ([one.state for one in listed(stores)], [*folder.glob("change-*.lock")]) == (["done"], [])

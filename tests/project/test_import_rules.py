@@ -23,7 +23,7 @@ ONLY_HOME = {
 # A layer, and the modules of ours that it must not know.
 CHANGES = {
     "_everywhere", "_everywhere_before", "_everywhere_forget", "_everywhere_job", "_everywhere_ledger",
-    "_everywhere_list",
+    "_everywhere_list", "_everywhere_names",
     "_everywhere_packed", "_everywhere_results", "_everywhere_run", "_everywhere_targets", "_rotate",
     "_rotate_kept", "_rotate_run", "_rotate_steps",
 }  # fmt: skip
