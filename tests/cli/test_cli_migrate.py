@@ -256,8 +256,9 @@ def test_a_run_that_did_a_part_ends_with_three_and_is_gone_on_with(files: Shell,
     assert (again["state"], again["counts"]) == ("done", {"done": 3})
 
 
-def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Creating) -> None:
-    with Terminal("migrate", "old", "prod", "--yes") as terminal:
+@pytest.mark.parametrize("verb", ["migrate", "sync"])
+def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Creating, verb: str) -> None:
+    with Terminal(verb, "old", "prod", "--yes") as terminal:
         assert waiting.arrived.wait(60)
         terminal.type("\x03")
         code = terminal.end()
@@ -272,6 +273,27 @@ def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Crea
         "done",
         {"A": "1", "B": "2", "C": "3"},
     )
+
+
+class Listing(Waiting):
+    """Keeps back the answer to what is asked for."""
+
+    method = "GET"
+
+
+def test_ctrl_c_while_a_sync_looks_says_that_nothing_was_changed(files: Shell) -> None:
+    with (
+        waiting_as_prod(files, Listing(), FILES) as standin,
+        Terminal("sync", "old", "prod", "--yes") as terminal,
+    ):
+        assert standin.arrived.wait(60)
+        terminal.type("\x03")
+        terminal.until("Stopping: ")
+        standin.answers.set()
+        code = terminal.end()
+    assert (code, "Error: Interrupted; nothing was changed." in terminal.seen) == (130, True)
+    made = {"A", "B", "C"} & {one.name for one in standin.secrets}
+    assert (files.ok("runs").rows, made) == ([], set())
 
 
 def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_gone_on_with(
