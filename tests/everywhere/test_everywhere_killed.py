@@ -262,6 +262,20 @@ def test_a_rename_that_was_not_made_is_made(stores: Stores) -> None:
         assert [one.name for one in wix.list_secrets()] == ["OTHER"]
 
 
+def test_a_value_that_may_have_arrived_with_a_new_name_is_sent_again_under_it(stores: Stores) -> None:
+    vault = stores.provider("vault")
+    failing(stores.ionet, Lost())
+    given: dict[str, Any] = {"vault": keep(stores), "journal": stores.folder / "journal"}
+    with stores.bridge("ionet") as ionet:
+        result = everywhere(
+            "blocking", stores, [], ionet, vault, new_name="OTHER", value=NEW, check=False, **given
+        )
+        assert kinds(result) == ["Unknown", "Updated"]
+        again = resume_everywhere(str(result.run_id), targets=[ionet, vault], **given)
+    assert [one.settled for one in again.updated] == ["resent", ""]
+    assert [(row.name, row.value) for row in stores.ionet.secrets] == [("OTHER", NEW)]
+
+
 def test_a_secret_that_is_gone_since_is_not_made_anew(stores: Stores) -> None:
     failing(stores.wix, Reply(503))
     result = journalled(stores, check=False)
