@@ -346,7 +346,7 @@ def test_what_fails_while_a_line_is_completed_offers_nothing_and_says_nothing(sh
     assert before == ["TOKEN"]
     assert [
         completed(shell, f"secretbridge {words} ")
-        for words in ("get --in broken", "undo", "list --config nowhere.toml")
+        for words in ("get --in broken", "undo", "list --config ''")
     ] == [[], [], ["vault"]]
 
 
