@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from everywhere_stores import ALL, FACES, NAME, NEW, OLD, Stores, everywhere, kinds, stores
+from memory_store import Unshown
 from pydantic import SecretStr
 
 from secretbridge import (
@@ -109,6 +110,13 @@ def test_a_rehearsal_sees_what_a_listing_tells_after_its_first_thousand(bridge: 
     with pytest.raises(SecretExists):
         trial.create_secret(last, value=NEW)
     assert (trial.update_secret(last, value=NEW).name, bridge.get_secret(last).reveal()) == (last, OLD)
+
+
+def test_a_rehearsal_of_a_store_that_shows_nothing_takes_what_is_made_and_makes_nothing() -> None:
+    store = Unshown({})
+    with SecretBridge(store) as opened:
+        made = opened.rehearsal().create_secret(NAME, value=NEW)
+    assert (made.name, store.rows) == (NAME, {})
 
 
 def test_a_rehearsal_sees_a_protected_secret(bridge: SecretBridge) -> None:

@@ -207,5 +207,5 @@ def test_what_was_empty_and_cannot_be_cleared_is_told(stores: Stores) -> None:
             check=False,
         )
     (first,) = result.updated
-    assert first.not_restored == "tool_name cannot be set back: cannot be cleared"
+    assert first.not_restored == "tool_name cannot be set back: cannot be cleared at io.net"
     assert stores.ionet.secret(NAME).tool_name == "tool"

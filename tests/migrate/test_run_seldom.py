@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from memory_store import Memory, Row
+from memory_store import Memory, Row, Unshown
 from migrate_place import Place, at, bridged, filled, place
 from pydantic import SecretStr
 
-from secretbridge import InsForge, InvalidRequest, Secret, SecretBridge, migrate
+from secretbridge import InsForge, InvalidRequest, NoReply, Secret, SecretBridge, migrate
+from secretbridge._runtime import BlockingRuntime
 from secretbridge.migrate._keep import Keep
 from secretbridge.testing import AppfarmStandIn, InsForgeStandIn, IoNetStandIn, Lost, Pass, Reply, WixStandIn
 
@@ -27,6 +28,18 @@ __all__ = ["place"]
 def told(run: Run) -> list[tuple[str, str]]:
     """State and error of each outcome, without the error's advice."""
     return [(one.state, (one.error or "").partition(". ")[0]) for one in run.outcomes]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that were to be waited for; nobody waits."""
+    found: list[float] = []
+
+    async def sleep(_: BlockingRuntime, seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr(BlockingRuntime, "sleep", sleep)
+    return found
 
 
 # What is kept.
@@ -202,7 +215,9 @@ def test_where_the_credential_is_refused_while_one_is_settled_no_other_is_looked
     ] == [[("unknown", None), ("done", None)], ["unknown", "done"], ["A"]]
 
 
-def test_without_a_vault_what_got_no_answer_is_sent_again_where_that_is_wanted(place: Place) -> None:
+def test_without_a_vault_what_got_no_answer_is_sent_again_where_that_is_wanted(
+    place: Place, waits: list[float]
+) -> None:
     ionet, source, journal = IoNetStandIn(), place.env(A="new-value"), place.folder / "runs"
     ionet.seed("A", "old-value")
     lost = at("intended", lambda: ionet.script(Pass(), Pass(), Lost()))  # listed and looked at before
@@ -211,11 +226,12 @@ def test_without_a_vault_what_got_no_answer_is_sent_again_where_that_is_wanted(p
         first = plan.apply(journal=journal, check=False, patience=0, progress=lost)
         second = migrate.resume(first.id, source, target, journal=journal, resend=True)
     (one,) = second.outcomes
-    assert [first.counts, one.state, one.resent, ionet.secret("A").value] == [
+    assert [first.counts, one.state, one.resent, ionet.secret("A").value, waits] == [
         {"unknown": 1},
         "done",
         True,
         "new-value",
+        [2.0, 2.0],  # a listing may lag behind
     ]
 
 
@@ -262,3 +278,34 @@ def test_a_store_that_reads_many_at_once_needs_no_other_short_way(place: Place) 
     run = migrate.plan(source, target, on_conflict="update").apply(journal=place.folder / "runs")
     held = {name: row.value for name, row in target.rows.items()}
     assert [run.counts, held] == [{"done": 2}, {"A": "new", "B": "new", "C": "other"}]
+
+
+def test_an_undo_leaves_what_the_target_does_not_show(place: Place) -> None:
+    target, journal = Unshown({}), place.folder / "runs"
+    run = migrate.plan(place.env(A="1"), target).apply(journal=journal)
+    undone = migrate.undo(run.id, target, journal=journal, check=False, accept=["unseen"])
+    assert [run.outcomes[0].verified, undone.outcomes[0].error, target.rows] == [
+        "unverifiable",
+        "the unshown memory does not show what is there.",
+        {"A": Row("1")},
+    ]
+
+
+class Lossy(Unshown):
+    """Makes what it is told to make, and loses the answer."""
+
+    async def create(self, channel: Any, name: str, fields: Any) -> Secret:
+        await super().create(channel, name, fields)
+        raise NoReply("The answer was lost.", applied=None)
+
+
+def test_what_was_made_without_an_answer_stays_unknown_where_nothing_is_shown(
+    place: Place, waits: list[float]
+) -> None:
+    target = Lossy({})
+    run = migrate.plan(place.env(A="1"), target).apply(journal=place.folder / "runs", check=False)
+    assert [told(run), target.rows, waits] == [
+        [("unknown", "Conflict: 'A' cannot be seen at the unshown memory")],
+        {"A": Row("1")},
+        [2.0],
+    ]
