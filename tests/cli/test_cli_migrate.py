@@ -324,12 +324,16 @@ class Unlisted(Waiting):
     """Lists nothing any more when three values have been read back."""
 
     method = ""
-    told = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
 
     def handle(self, method: str, raw_path: bytes | str, *rest: Any) -> StandInReply:
         path = raw_path.decode() if isinstance(raw_path, bytes) else raw_path
-        self.told += method == "GET" and path.count("/") == 3
-        if method == "GET" and path.count("/") == 2 and self.told == 3:
+        if method == "GET" and path.count("/") == 3:
+            self.told.add(path)
+        if method == "GET" and path.count("/") == 2 and len(self.told) == 3:
             return Reply(503, {"error": "X", "message": "m", "statusCode": 503}).as_reply()
         return super().handle(method, raw_path, *rest)
 
