@@ -171,7 +171,7 @@ class Run:
         elif error is not None and self._change.restore:  # then nothing is changed anywhere
             error.applied = False  # it was about reading
             self._results[place] = NotApplied(**_about(place), seconds=now() - started, error=error)
-        elif error is not None:
+        elif error is not None:  # pragma: no branch - one of the two is given; for the type checker
             self._befores[place] = Before(lacking=(f"it could not be looked at ({type(error).__name__})",))
 
     async def _written(self, place: Place) -> None:

@@ -97,11 +97,8 @@ def alive(mark: Mark, now: datetime) -> bool:
     return mark.active is not False and not _past(mark, now)
 
 
-def decide(candidate: Candidate, seen: Seen, frame: Frame) -> Step:  # noqa: PLR0911 - one for each answer
-    """Say what is to be done about a secret."""
-    step = decide_unread(candidate, frame)
-    if step is not None:
-        return step
+def decide(candidate: Candidate, seen: Seen, frame: Frame) -> Step:
+    """Say what is to be done about a secret that ``decide_unread`` leaves open."""
     if seen.problem:
         return _step(candidate, "refuse", seen.problem)
     there = candidate.there[0] if candidate.there else None

@@ -106,7 +106,7 @@ def _as_sent(work: Work, fields: Fields, look: Look) -> bool:
 
 
 def _created(work: Work, item: Item, fields: Fields, look: Look) -> list[Any]:
-    if look.present is None:  # pragma: no cover - none of ours makes secrets and shows none; others may
+    if look.present is None:
         return outcome_row(item, "unknown", error=sentence(_conflict(work, item, "cannot be seen")))
     if not look.present:
         return outcome_row(item, "pending")

@@ -229,7 +229,7 @@ class Side:
             metadata: as for ``look``.
         """
         if self._many is not None and len(wanted) > 1:
-            found = await self._bulk([name for name, _ in wanted])
+            found = await self._bulk(self._many, [name for name, _ in wanted])
             if found is not None:
                 return [found.get(name, _ABSENT) for name, _ in wanted]
 
@@ -244,15 +244,13 @@ class Side:
 
         return await self.each([job(name, id_) for name, id_ in wanted])
 
-    async def _bulk(self, names: list[str]) -> dict[str, Look] | None:
+    async def _bulk(self, many: _Bulk, names: list[str]) -> dict[str, Look] | None:
         """Read many at once; None where one by one is the way to learn what is the matter."""
-        if self._many is None:
-            return None
         try:
             if self.bulk:  # what is not there must not be asked for
                 there = await self._names()
                 names = [name for name in names if name in there]
-            told = await self._many.read_many(self.core.channel, names)
+            told = await many.read_many(self.core.channel, names)
         except SecretBridgeError:
             return None
         return {secret.name: Look(True, secret) for secret in told}

@@ -142,7 +142,7 @@ def _restore(work: Work, item: Item, look: Look, kept: dict[str, Any], accept: C
 def _uncreate(work: Work, item: Item, look: Look, accept: Collection[str]) -> _Act | str:
     if look.present is False:
         return ""
-    if look.present is None:  # pragma: no cover - none of ours makes secrets and shows none; others may
+    if look.present is None:
         return f"{work.target.of.title} does not show what is there."
     if look.secret is not None and look.secret.active is False and look.value is None and work.target.soft:
         return ""

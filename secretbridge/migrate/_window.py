@@ -131,7 +131,7 @@ async def _kept(work: Work, items: Sequence[Item]) -> tuple[dict[int, Look], dic
         problem = look if isinstance(look, SecretBridgeError) else _moved(work, item, look)
         if problem is not None:
             rows.append(_failed(work, item, problem, applied=False))
-        elif not isinstance(look, SecretBridgeError):
+        elif not isinstance(look, SecretBridgeError):  # pragma: no branch - else it is the problem
             before[item.n] = look
     told = [(n, look.secret) for n, look in before.items() if look.secret is not None]
     places: dict[int, int] = {}

@@ -61,6 +61,24 @@ def test_a_listing_is_believed_for_thirty_seconds() -> None:
     assert [sent.url[-2:] for sent in runtime.sent] == ["ts", "/1", "/1", "ts", "/2"]
 
 
+def test_the_name_of_an_id_is_believed_as_long() -> None:
+    standin, bridge = MANAGED[2].opened()
+    for value in ("new-value", "newer-value"):
+        bridge.update_secret(id=standin.secret("EXISTING").id, value=value)
+    assert calls(standin) == ["LIST", "PUT", "PUT"]
+    assert standin.secret("EXISTING").value == "newer-value"
+
+
+@pytest.mark.parametrize("case", BY_ID, ids=str)
+def test_a_deletion_that_was_made_though_its_answer_was_lost_is_not_looked_for(case: Case) -> None:
+    standin, bridge = case.opened(retry=Retry(first_wait=0.0))
+    bridge.list_secrets()
+    standin.clear_requests()
+    standin.script(Lost())
+    bridge.delete_secret("EXISTING")
+    assert (calls(standin), standin.secrets) == (["DELETE", "DELETE"], ())
+
+
 def test_a_404_makes_it_look_once_more() -> None:
     runtime, bridge = scripted(
         wix(), listing(A="1"), answer(200, {}), MISSING, listing(A="2"), answer(200, {})

@@ -10,7 +10,7 @@ import pytest
 from cli_place import Services, Shell, Waiting, services, shell, waiting_as_prod
 from cli_terminal import Terminal
 
-from secretbridge.testing import Refused, Reply
+from secretbridge.testing import InsForgeStandIn, Refused, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,14 +250,17 @@ def test_a_run_that_did_a_part_ends_with_three_and_is_gone_on_with(files: Shell,
     waiting.refusing = True
     done = files.run("migrate", "old", "prod", "--yes")
     run = run_id(files)
+    back = files.ok("undo", run, "prod", "--dry-run").rows  # what failed is not there to be taken back
     again = files.ok("resume", run, "old", "prod", "--json").json
     assert (done.code, f"secretbridge resume {run} old prod goes on;" in done.err) == (3, True)
     assert sorted(row[0] for row in done.rows) == ["done", "done", "failed"]
+    assert [row[0] for row in back] == ["delete", "delete"]
     assert (again["state"], again["counts"]) == ("done", {"done": 3})
 
 
-def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Creating) -> None:
-    with Terminal("migrate", "old", "prod", "--yes") as terminal:
+@pytest.mark.parametrize("verb", ["migrate", "sync"])
+def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Creating, verb: str) -> None:
+    with Terminal(verb, "old", "prod", "--yes") as terminal:
         assert waiting.arrived.wait(60)
         terminal.type("\x03")
         code = terminal.end()
@@ -274,6 +277,75 @@ def test_ctrl_c_says_how_to_resume_and_so_it_goes_on(files: Shell, waiting: Crea
     )
 
 
+class Listing(Waiting):
+    """Keeps back the answer to what is asked for, as long as it holds."""
+
+    method = "GET"
+    holds = True
+
+    def handle(self, method: str, *rest: Any) -> StandInReply:
+        return super().handle(method, *rest) if self.holds else InsForgeStandIn.handle(self, method, *rest)
+
+
+def test_ctrl_c_while_a_sync_looks_says_that_nothing_was_changed(files: Shell) -> None:
+    with (
+        waiting_as_prod(files, Listing(), FILES) as standin,
+        Terminal("sync", "old", "prod", "--yes") as terminal,
+    ):
+        assert standin.arrived.wait(60)
+        terminal.type("\x03")
+        terminal.until("Stopping: ")
+        standin.answers.set()
+        code = terminal.end()
+    assert (code, "Error: Interrupted; nothing was changed." in terminal.seen) == (130, True)
+    made = {"A", "B", "C"} & {one.name for one in standin.secrets}
+    assert (files.ok("runs").rows, made) == ([], set())
+
+
+def test_ctrl_c_before_a_run_is_begun_says_that_nothing_was_changed(files: Shell) -> None:
+    with (
+        waiting_as_prod(files, Listing(), FILES) as standin,
+        Terminal("migrate", "old", "prod") as terminal,
+    ):
+        standin.holds = False
+        terminal.until("[y/N] ")
+        standin.holds = True
+        terminal.type("y\n")
+        assert standin.arrived.wait(60)
+        terminal.type("\x03")
+        terminal.until("Stopping: ")
+        standin.answers.set()
+        code = terminal.end()
+    assert (code, "Error: Interrupted; nothing was changed." in terminal.seen) == (130, True)
+    assert files.ok("runs").rows == []
+
+
+class Unlisted(Waiting):
+    """Lists nothing any more when three values have been read back."""
+
+    method = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
+
+    def handle(self, method: str, raw_path: bytes | str, *rest: Any) -> StandInReply:
+        path = raw_path.decode() if isinstance(raw_path, bytes) else raw_path
+        if method == "GET" and path.count("/") == 3:
+            self.told.add(path)
+        if method == "GET" and path.count("/") == 2 and len(self.told) == 3:
+            return Reply(503, {"error": "X", "message": "m", "statusCode": 503}).as_reply()
+        return super().handle(method, raw_path, *rest)
+
+
+def test_a_target_that_goes_away_after_the_run_does_not_make_a_failure_of_it(files: Shell) -> None:
+    with waiting_as_prod(files, Unlisted(), FILES, "retry = { attempts = 1 }\n") as standin:
+        done = files.ok("migrate", "old", "prod", "--no-undo", "--yes")
+        listed = files.run("list", "prod")
+    assert done.err.splitlines()[-1] == f"To take it back: secretbridge undo {run_id(files)} prod"
+    assert (listed.code, {standin.secret(name).value for name in "ABC"}) == (1, {"1", "2", "3"})
+
+
 def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_gone_on_with(
     files: Shell, waiting: Creating
 ) -> None:
@@ -284,6 +356,8 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_gone_on_with(
         terminal.type("\x03")
         code = terminal.end()
     waiting.answers.set()
+    back = files.ok("undo", run_id(files), "prod", "--dry-run").rows
+    assert {(row[0], row[2]) for row in back} == {("look", "whether it was written is looked at first")}
     assert (code, "secretbridge resume RUN old prod goes on." in terminal.seen) == (130, True)
     assert files.ok("resume", run_id(files), "old", "prod", "--json").json["state"] == "done"
 

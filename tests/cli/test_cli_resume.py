@@ -160,6 +160,7 @@ def waiting(shell: Shell) -> Iterator[Waiting]:
         yield standin
 
 
+OBTAIN = ("--obtain", "touch obtained")
 STOPPING = "Stopping: requests under way come to their end. Ctrl-C once more leaves at once."
 
 
@@ -210,3 +211,30 @@ def test_ctrl_c_in_a_rotation_says_how_to_go_on(shell: Shell, waiting: Waiting) 
     )
     shell.ok("resume", run, "--obtain", "echo newer")
     assert waiting.secret("TOKEN").value == shell.value("TOKEN") == "new"
+
+
+class Listing(Waiting):
+    """Keeps back the answer to what is asked for."""
+
+    method = "GET"
+
+
+def test_ctrl_c_before_a_rotation_is_begun_says_where_to_look_and_has_changed_nothing(shell: Shell) -> None:
+    standin = Listing()
+    standin.seed("TOKEN", "v")
+    shell.put("OTHER", "v")
+    with waiting_as_prod(shell, standin), Terminal("rotate", "TOKEN", "--to", "prod", *OBTAIN) as terminal:
+        assert standin.arrived.wait(60)
+        terminal.type("\x03")
+        terminal.until(STOPPING)
+        standin.answers.set()
+        code = terminal.end()
+    assert (code, "Do: secretbridge runs shows how far it came, and how to go on." in terminal.seen) == (
+        130,
+        True,
+    )
+    assert (shell.ok("runs").rows, standin.secret("TOKEN").value, Path("obtained").exists()) == (
+        [],
+        "v",
+        False,
+    )

@@ -275,6 +275,12 @@ def test_init_asks_for_no_key_where_there_is_none(shell: Shell) -> None:
     assert (code, written) == (0, '[connections.prod-dotenv]\nprovider = "dotenv"\npath = "app.env"\n')
 
 
+def test_init_that_made_the_vault_and_could_not_add_the_store_has_done_a_part(shell: Shell) -> None:
+    done = shell.run("init", "--name", "one", "--provider", "nope")
+    assert (done.code, "Why: Before that, it made the vault " in done.err) == (3, True)
+    assert (list(shell.folder.iterdir()), shell.ok("list", "vault").rows) == ([], [])
+
+
 def test_a_failure_that_nobody_reads_keeps_its_exit_code(shell: Shell) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -329,9 +335,26 @@ def test_with_a_file_that_cannot_be_read_the_vault_is_offered(shell: Shell) -> N
     assert completed(shell, "secretbridge list ") == ["local", "vault"]
 
 
+def test_what_fails_while_a_line_is_completed_offers_nothing_and_says_nothing(shell: Shell) -> None:
+    shell.write('[connections.broken]\nprovider = "local"\nlocation = "broken.db"\nkey_file = "b.key"\n')
+    shell.put("TOKEN", "v", store="broken")
+    before = completed(shell, "secretbridge get --in broken ")
+    shell.write("no vault", "broken.db")
+    runs = shell.folder.parent / "user" / "xdg_state_home" / "secretbridge" / "changes"
+    runs.mkdir(mode=0o700, parents=True)
+    runs.chmod(0o777)
+    assert before == ["TOKEN"]
+    assert [
+        completed(shell, f"secretbridge {words} ")
+        for words in ("get --in broken", "undo", "list --config ''")
+    ] == [[], [], ["vault"]]
+
+
 def completed(shell: Shell, typed: str) -> list[str]:
     with shell.monkeypatch.context() as patch:
         patch.setenv("_SECRETBRIDGE_COMPLETE", "bash_complete")
         patch.setenv("COMP_WORDS", typed)
         patch.setenv("COMP_CWORD", str(typed.count(" ")))
-        return sorted(line.partition(",")[2] for line in shell.run().out.splitlines() if line)
+        done = shell.run()
+    assert done.err == ""
+    return sorted(line.partition(",")[2] for line in done.out.splitlines() if line)

@@ -136,6 +136,14 @@ def test_other_stores_tell_none_and_are_not_reached(project: Project, table: str
     assert secret_names("one") == []
 
 
+def test_a_vault_that_a_variable_puts_on_postgresql_is_not_reached(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(PLAIN)
+    monkeypatch.setenv("SECRETBRIDGE_VAULT", "postgresql://127.0.0.1:1/x")
+    assert (secret_names("plain"), secret_names("vault")) == ([], [])
+
+
 def test_a_name_that_no_connection_has_has_none(project: Project) -> None:
     project.write(TEAM)
     assert (secret_names("nowhere"), secret_names("vault", config="secretbridge.toml")) == ([], [])

@@ -33,6 +33,11 @@ def test_what_names_no_environment_of_a_vault_is_told(project: Project) -> None:
     ]
 
 
+def test_an_environment_beside_what_is_wrong_is_not_found_fault_with(project: Project) -> None:
+    project.write('[connections.one]\nprovider = "local"\nenvironment = "qa"\nlocation = ""\n')
+    assert project.refused() == ["secretbridge.toml:4: location is not a path (give the path of a file)"]
+
+
 def test_all_violations_of_a_file_are_told_at_once_in_the_order_of_its_lines(project: Project) -> None:
     project.write(
         f"""

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from everywhere_stores import NAME, NEW, OLD, Stores, kept, options, stores
+from everywhere_stores import NAME, NEW, OLD, Stores, at_a_write, kept, options, stores
 
 from secretbridge import (
     InvalidRequest,
@@ -99,6 +99,25 @@ def test_a_change_in_a_rotation_that_was_not_made_everywhere_goes_with_it(stores
     tokens = kept(stores)
     forget_change(caught.value.run_id, **options(stores))
     assert (len(tokens), kept(stores)) == (4, [])
+
+
+def test_a_rotation_whose_change_was_never_begun_is_given_up_too(stores: Stores) -> None:
+    refused: list[bool | None] = []
+
+    def meanwhile() -> None:
+        try:
+            rotate(NAME, obtain=lambda: "obtained", targets=[stores.provider("dotenv")], **options(stores))
+        except RunBusy as busy:  # the change holds the secret
+            refused.append(busy.applied)
+
+    at_a_write(stores.wix, before=meanwhile)
+    targets = [stores.bridge("wix"), stores.bridge("dotenv")]
+    update_everywhere(NAME, targets=targets, value=NEW, **options(stores))
+    (run,) = (run for run in states(stores) if run.startswith("rotation-"))
+    tokens = kept(stores)
+    forget_change(run, **options(stores))
+    assert (refused, tokens, kept(stores)) == ([False], [f"{run}.obtained"], [])
+    assert (states(stores)[run], stores.value("dotenv")) == ("forgotten", NEW)
 
 
 class Failing(Local):

@@ -28,6 +28,9 @@ from secretbridge.testing import Lost, Reply
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from secretbridge import Secret
+    from secretbridge._channel import Channel
+    from secretbridge._models import Fields
     from secretbridge.testing import StandIn
     from secretbridge.testing._standin import Fault
 
@@ -247,6 +250,42 @@ def test_a_rename_that_was_made_is_not_made_twice(stores: Stores, tmp_path: Path
         assert wix.get_secret("OTHER").reveal() == NEW
 
 
+def test_a_rename_that_was_not_made_is_made(stores: Stores) -> None:
+    vault = stores.provider("vault")
+    failing(stores.wix, Reply(503))
+    given: dict[str, Any] = {"vault": keep(stores), "journal": stores.folder / "journal"}
+    with stores.bridge("wix") as wix:
+        result = everywhere("blocking", stores, [], wix, vault, new_name="OTHER", check=False, **given)
+        assert kinds(result) == ["Unknown", "Updated"]
+        again = resume_everywhere(str(result.run_id), targets=[vault, wix], **given)
+        assert [one.settled for one in again.updated] == ["", ""]
+        assert [one.name for one in wix.list_secrets()] == ["OTHER"]
+
+
+def test_a_value_that_may_have_arrived_with_a_new_name_is_sent_again_under_it(stores: Stores) -> None:
+    vault = stores.provider("vault")
+    failing(stores.ionet, Lost())
+    given: dict[str, Any] = {"vault": keep(stores), "journal": stores.folder / "journal"}
+    with stores.bridge("ionet") as ionet:
+        result = everywhere(
+            "blocking", stores, [], ionet, vault, new_name="OTHER", value=NEW, check=False, **given
+        )
+        assert kinds(result) == ["Unknown", "Updated"]
+        again = resume_everywhere(str(result.run_id), targets=[ionet, vault], **given)
+    assert [one.settled for one in again.updated] == ["resent", ""]
+    assert [(row.name, row.value) for row in stores.ionet.secrets] == [("OTHER", NEW)]
+
+
+def test_a_secret_that_is_gone_since_is_not_made_anew(stores: Stores) -> None:
+    failing(stores.wix, Reply(503))
+    result = journalled(stores, check=False)
+    with stores.bridge("wix") as bridge:
+        bridge.delete_secret(NAME)
+    again = resumed(stores, str(result.run_id), check=False)
+    (gone,) = again.not_applied
+    assert (type(gone.error), stores.wix.secrets) == (errors.SecretNotFound, ())
+
+
 def test_a_time_of_expiry_is_kept_with_the_change(stores: Stores) -> None:
     when = datetime(2031, 1, 1, tzinfo=UTC)
     vault = stores.provider("vault")
@@ -324,6 +363,14 @@ def test_a_run_that_is_not_there_is_refused(stores: Stores, unfinished: str) -> 
         resumed(stores, "change-0000000000000000")
 
 
+def test_a_change_that_the_vault_holds_no_more_is_not_gone_on_with(stores: Stores, unfinished: str) -> None:
+    with SecretBridge(keep(stores)) as bridge:
+        bridge.delete_secret(f"change.{unfinished}.new")
+    with pytest.raises(errors.JournalMismatch, match="does not hold this change any more"):
+        resumed(stores, unfinished)
+    assert stores.value("wix") == OLD
+
+
 def test_a_journal_that_was_edited_is_refused(stores: Stores, unfinished: str) -> None:
     import sqlite3
 
@@ -338,6 +385,25 @@ def test_a_journal_that_was_edited_is_refused(stores: Stores, unfinished: str) -
 def test_a_journal_folder_without_a_vault_is_refused(stores: Stores) -> None:
     with pytest.raises(InvalidRequest, match="journal: is given without vault"):
         everywhere("blocking", stores, ["wix"], value=NEW, journal=stores.folder / "journal")
+
+
+class Full(Local):
+    """A vault that has room for its key and for no value of a change."""
+
+    async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
+        raise errors.VaultFull(f"No room is left for {name}.")
+
+
+def test_where_the_vault_does_not_take_the_change_nothing_is_sent_and_the_run_is_let_go_of(
+    stores: Stores,
+) -> None:
+    full = Full(stores.folder / "keep.db", key_file=stores.folder / "keep.key")
+    with pytest.raises(errors.VaultFull):
+        journalled(stores, vault=full)
+    assert (stores.values(TARGETS), kept(stores)) == (dict.fromkeys(TARGETS, OLD), [])
+    with pytest.raises(errors.JournalMismatch, match="Nothing was sent in this run"):
+        resumed(stores, run_of(stores))
+    assert kinds(journalled(stores)) == ["Updated"] * 3
 
 
 def test_extra_fields_that_cannot_be_kept_are_refused(stores: Stores) -> None:

@@ -10,6 +10,7 @@ from everywhere_stores import FACES, NAME, NEW, OLD, Stores, everywhere, stores
 
 from secretbridge import (
     AsyncSecretBridge,
+    Dotenv,
     Environment,
     InsForge,
     InvalidRequest,
@@ -129,6 +130,28 @@ def test_the_same_target_twice_is_refused(stores: Stores) -> None:
     assert "of the same store twice" in told
     (told,) = refused(["vault", "vault"])
     assert "of the same store twice" in told
+
+
+class Silent(Dotenv):
+    """A store that does not tell which one it is, as one of another package may not."""
+
+    @property
+    def store(self) -> str:
+        return ""
+
+
+def test_of_stores_that_do_not_tell_which_they_are_each_is_another_one(stores: Stores) -> None:
+    one, other = Silent(stores.folder / "x.env"), Silent(stores.folder / "y.env")
+    (told,) = refused([one, SecretBridge(one)])
+    assert "changes 'STRIPE_KEY' of the same store twice" in told
+    with SecretBridge(other) as bridge:
+        bridge.create_secret(NAME, value=OLD)
+    result = update_everywhere(NAME, targets=[one, other], value=NEW)
+    assert (len(result.updated), one.path.read_text(), other.path.read_text()) == (
+        2,
+        f"{NAME}={NEW}\n",
+        f"{NAME}={NEW}\n",
+    )
 
 
 def test_one_file_by_two_ways_is_the_same_store(stores: Stores) -> None:

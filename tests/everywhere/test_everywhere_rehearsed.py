@@ -7,6 +7,8 @@ from typing import Any
 import anyio
 import pytest
 from everywhere_stores import ALL, FACES, NAME, NEW, OLD, Stores, everywhere, kinds, stores
+from memory_store import Unshown
+from pydantic import SecretStr
 
 from secretbridge import (
     Conflict,
@@ -18,6 +20,8 @@ from secretbridge import (
     SecretProtected,
     rotate,
 )
+from secretbridge._models import Write
+from secretbridge._runtime import finish
 
 __all__ = ["stores"]
 
@@ -95,6 +99,24 @@ def test_a_rehearsal_refuses_what_is_in_the_way(
     with pytest.raises(error) as caught:
         getattr(trial, verb)(**arguments)
     assert getattr(caught.value, "applied", None) is False
+
+
+def test_a_rehearsal_sees_what_a_listing_tells_after_its_first_thousand(bridge: SecretBridge) -> None:
+    value = SecretStr(OLD)
+    many = [Write(f"KEY_{number:04}", {"value": value}, creates=True) for number in range(1000)]
+    finish(bridge._core.change_many(many, allow_one_way=False))
+    last = bridge.list_secrets()[-1].name
+    trial = bridge.rehearsal()
+    with pytest.raises(SecretExists):
+        trial.create_secret(last, value=NEW)
+    assert (trial.update_secret(last, value=NEW).name, bridge.get_secret(last).reveal()) == (last, OLD)
+
+
+def test_a_rehearsal_of_a_store_that_shows_nothing_takes_what_is_made_and_makes_nothing() -> None:
+    store = Unshown({})
+    with SecretBridge(store) as opened:
+        made = opened.rehearsal().create_secret(NAME, value=NEW)
+    assert (made.name, store.rows) == (NAME, {})
 
 
 def test_a_rehearsal_sees_a_protected_secret(bridge: SecretBridge) -> None:

@@ -196,15 +196,16 @@ def test_what_a_store_cannot_take_back_is_told(stores: Stores) -> None:
 
 
 def test_what_was_empty_and_cannot_be_cleared_is_told(stores: Stores) -> None:
-    stores.insforge.script(*LOOKED, Reply(401))
     with stores.bridge("ionet") as ionet:
         result = everywhere(
             "blocking",
             stores,
-            ["insforge"],
-            ionet,
-            value=NEW,
+            ["ionet"],
+            (ionet, "ABSENT"),
+            tool_name="tool",
             on_failure="restore",
             check=False,
         )
-        assert result[1].not_restored == "value: io.net never tells a value"  # type: ignore[union-attr]  # Updated
+    (first,) = result.updated
+    assert first.not_restored == "tool_name cannot be set back: cannot be cleared at io.net"
+    assert stores.ionet.secret(NAME).tool_name == "tool"

@@ -87,3 +87,13 @@ def test_journals_of_changes_and_of_migrations_may_lie_in_one_folder(
     with pytest.raises(JournalMismatch, match="not one of a migration"):
         migrate.undo(run_id, target, vault=stores["vault"], journal=folder)
     assert [info.id for info in migrate.runs(journal=folder)] == [run.id]
+
+
+def test_a_migration_is_no_change_to_go_on_with(stores: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    target = JsonFile(tmp_path / "stores" / "copy.json")
+    run = migrate.sync(stores["other"], target, vault=stores["vault"], journal=folder)
+    with pytest.raises(JournalMismatch, match="is not one of a change in many places"):
+        resume_everywhere(run.id, vault=stores["vault"], targets=[stores["other"]], journal=folder)
+    undone = migrate.undo(run.id, target, vault=stores["vault"], journal=folder)  # it was let go of
+    assert undone.state == "undone"

@@ -79,6 +79,25 @@ class Memory:
         raise NotImplementedError
 
 
+class Unshown(Memory):
+    """Makes and changes values, and shows nothing of them: neither lists nor gets."""
+
+    def __post_init__(self) -> None:
+        value = frozenset({"value"})
+        self.capabilities = Capabilities(
+            provider="unshown",
+            title="the unshown memory",
+            operations=frozenset({"create", "update"}),
+            create=value,
+            update=value,
+            addressed_by={"update": "name"},
+        )
+
+    async def create(self, channel: Any, name: str, fields: Any) -> Secret:
+        self.rows[name] = Row(fields["value"].get_secret_value())
+        return Secret(name=name)
+
+
 def carried_out(plan: Plan, source: Mapping[str, Row], target: Mapping[str, Row]) -> dict[str, Row]:
     """Give the target after every step that is not skipped or refused."""
     rows = dict(target)

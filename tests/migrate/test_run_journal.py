@@ -80,6 +80,14 @@ def test_a_journal_is_refused_with(damage: str, tmp_path: Path) -> None:
     assert [caught.value.applied, caught.value.advice.startswith("Nothing was changed.")] == [False, True]
 
 
+def test_a_journal_whose_place_is_taken_is_not_made_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    taken = tmp_path / "runs" / "20260101-000000-abcdef01.db"
+    taken.mkdir(parents=True)
+    with pytest.raises(JournalFailed, match="cannot be written"):
+        Journal.create(taken, BEGIN, ['{"a":1}'], None)
+    assert list(taken.parent.iterdir()) == [taken]
+
+
 def test_a_journal_that_is_not_there_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(JournalMismatch, match="There is no journal"):
         Journal.open(tmp_path / "none.db")

@@ -143,3 +143,13 @@ def test_the_licence_is_the_one_in_pyproject() -> None:
     licence = text("LICENSE")
     assert licence.split("\n")[1].strip() == "Apache License"
     assert "Copyright The secretbridge authors" in licence
+
+
+def test_each_exclusion_from_coverage_says_why() -> None:
+    excluded = re.compile(r"# pragma: no (?:cover|branch)(?P<why>.*)")
+    found = [
+        (path.name, told["why"])
+        for path in sorted((ROOT / "secretbridge").rglob("*.py"))
+        for told in excluded.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert (found != [], [one for one in found if not re.match(r" - \w.{9,}", one[1])]) == (True, [])

@@ -38,6 +38,8 @@ WRITES: Final = [
     Write("NEW", {"new_name": "RENAMED"}, creates=False),
     Write("NEW", ONE, creates=True),
     Write("ABSENT", ONE, creates=False),
+    Write("a/b", ONE, creates=True),
+    Write("OTHER", {}, creates=False),
 ]
 
 
