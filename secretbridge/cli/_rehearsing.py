@@ -34,7 +34,7 @@ def rehearse_undo(session: Session, known: Report) -> None:
 
 def _undone(one: Outcome) -> tuple[str, str]:
     """Give what an undo would do with a secret, and why; nothing where nothing was written."""
-    if one.state in {"skipped", "refused", "pending", "undone"}:
+    if one.state in {"skipped", "refused", "pending", "failed", "undone"}:
         return "", ""
     if one.source_deleted:
         return "leave", "the source of it was deleted: here may be the only copy"
