@@ -67,7 +67,7 @@ def backup(
                 store.read(lambda connection: fill(connection, copy))
             else:
                 _move.fill_file(store, copy)
-            verified = _checked(copy, keyring)
+            verified = _checked(copy, keyring, vault)
             # Looked at again: a rename replaces whatever came there meanwhile.
             _check_target(target, vault, overwrite=overwrite)
             copy.rename(target)
@@ -123,7 +123,7 @@ def fill(connection: sqlite3.Connection, copy: Path) -> None:
             # All pages in one step, which is one snapshot: in several, every commit would begin it anew.
             connection.backup(target, pages=-1, progress=_stop_waiting)
         except sqlite3.Error as problem:
-            if getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE:
+            if _damages(problem):
                 raise  # the vault's, and told as such
             failure = _sqlite.translated(problem, copy)
     if failure is not None:
@@ -150,11 +150,16 @@ def _stop_waiting(status: int, _remaining: int, _pages: int) -> None:
         raise VaultBusy("Another program holds the vault locked.", advice="Close it and try again.")
 
 
-def _checked(copy: Path, keyring: Keyring) -> Verified:
+def _damages(problem: Exception) -> bool:
+    """Whether pages are not what SQLite wrote; the copy has them just as the vault does."""
+    return getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE
+
+
+def _checked(copy: Path, keyring: Keyring, vault: Path | None) -> Verified:
     failure: VaultError | None = None
     try:
         with closing(_sqlite.connect_unchanging(copy)) as connection:
             return following(Rows(connection), keyring, lambda rows: _verify.verify(rows, keyring))
     except _sqlite.FAILURES as problem:
-        failure = _sqlite.translated(problem, copy)
+        failure = _sqlite.translated(problem, vault if vault is not None and _damages(problem) else copy)
     raise failure

@@ -151,7 +151,7 @@ class Decided:
         else:
             return result
         finally:
-            if not written:
+            if not written:  # pragma: no branch - what was written has been returned
                 self._waiting.give_back(lines, self._flush)
         self._refused(act, refusal)
         raise refusal

@@ -77,7 +77,7 @@ def lines_of(change: Change, secret: bytes, environment: int, sequence: int) -> 
     Raises:
         VaultDamaged: the log does not lead back.
     """
-    while sequence:
+    while True:
         found = change.rows.past(secret, sequence)
         for each in found:
             if each.secret == secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -63,21 +64,25 @@ import resource
 from secretbridge.errors import VaultError
 vault = Vault(file, key_file=key)
 vault.audit_head()
-resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (32768, before[1]))  # enough for the journal's line of it
 try:
     vault.backup(target)
 except VaultError as error:
-    print(error.applied, error.__context__)
+    print(error.applied, error.__context__, ".copy.db." in str(error))
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 )
 
 
-def start(script: str, home: Home, target: Path) -> subprocess.Popen[str]:
+def start(script: str, home: Home, target: Path, *, measured: bool = False) -> subprocess.Popen[str]:
+    # Without coverage's variables unless it ends by itself: killed children leave torn data.
+    kept = os.environ if measured else {}
     return subprocess.Popen(
         [sys.executable, "-c", script, home.file, home.key, target],
         stdout=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": str(ROOT)},  # without coverage's variables: killed children leave torn data
+        env={**kept, "PYTHONPATH": str(ROOT)},
     )
 
 
@@ -214,10 +219,53 @@ def test_a_damaged_vault_never_takes_the_place_of_a_good_backup(home: Home, kept
 
 
 def test_a_backup_without_room_leaves_nothing(home: Home, kept: Path) -> None:
-    with start(CRAMPED, home, kept / "copy.db") as child:
+    with start(CRAMPED, home, kept / "copy.db", measured=True) as child:
         assert child.stdout is not None
-        assert child.stdout.read() == "False None\n"
+        assert child.stdout.read() == "False None True\n"
     assert list(kept.iterdir()) == []
+
+
+def test_damage_of_a_page_in_the_vault_never_becomes_a_backup(home: Home, kept: Path) -> None:
+    with closing(sqlite3.connect(home.file)) as connection:
+        ((root,),) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'value'")
+        ((size,),) = connection.execute("PRAGMA page_size")
+    with home.file.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * 64)
+    with home.vault() as admin, pytest.raises(VaultDamaged, match=r"/data/vault\.db is damaged") as caught:
+        admin.backup(kept / "copy.db")
+    assert (caught.value.applied, caught.value.__context__, list(kept.iterdir())) == (False, None, [])
+
+
+def test_a_vault_that_is_damaged_while_it_is_copied_is_named_not_the_copy(home: Home, kept: Path) -> None:
+    from secretbridge._vault import _backup
+
+    def spoil() -> None:
+        with closing(sqlite3.connect(home.file)) as other:
+            other.execute("UPDATE value SET epoch = epoch")
+            other.commit()
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with home.file.open("r+b") as file:
+            file.write(b"\xff" * 100)
+
+    with home.vault() as admin:
+        inner = admin._vault()
+        with pytest.raises(VaultDamaged, match=r"/data/vault\.db ") as caught:
+            _backup.backup(inner._store, inner._keyring, kept / "copy.db", overwrite=False, begin=spoil)
+    assert (caught.value.__context__, list(kept.iterdir())) == (None, [])
+
+
+def test_a_backup_that_may_not_outlast_a_power_failure_is_of_unknown_outcome(
+    home: Home, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("secretbridge._vault._backup.sync_folder", refuse)
+    with home.vault() as admin, pytest.raises(VaultError, match="writing the backup") as caught:
+        admin.backup(kept / "copy.db")
+    with home.vault(file=kept / "copy.db") as copy:
+        assert (caught.value.applied, caught.value.__context__, copy.verify().secrets) == (None, None, 2)
 
 
 def test_a_backup_does_not_wait_for_ever_where_another_program_keeps_the_vault_locked() -> None:

@@ -244,6 +244,16 @@ def test_a_deleted_secret_is_undeleted_and_not_restored(bridge: SecretBridge, ad
     admin.verify()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # how many are listed at a time is no store's choice
+def test_expiring_tells_of_more_secrets_than_are_listed_at_a_time(bridge: SecretBridge, admin: Vault) -> None:
+    bridge.create_secret("FIRST", value="v", expires_at=LATER)
+    value = bridge.get_secret("FIRST").value
+    many = [(f"NAME_{number}", {"value": value, "expires_at": LATER}) for number in range(1000)]
+    admin._vault()._create_many(many)
+    found = [secret.name for secret in admin.expiring(timedelta(days=31))]
+    assert (len(found), len(set(found)), "FIRST" in found, "NAME_999" in found) == (1001, 1001, True, True)
+
+
 def test_expiring_lists_soonest_first_what_ends_within_the_time(
     home: Home, bridge: SecretBridge, admin: Vault
 ) -> None:

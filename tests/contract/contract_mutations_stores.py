@@ -36,6 +36,43 @@ def from_recording(kind: type[Larder]) -> Subject:
     return Subject(provider=kind(api_key=KEY), credential=KEY)
 
 
+# Good adapters of stores that can do less, or that wait otherwise.
+
+
+class Fixed(Larder):
+    """Its values stay as they were made."""
+
+    capabilities = replace(Larder.capabilities, update=Larder.capabilities.update - {"value"})
+
+
+class Numbered(Larder):
+    """Its descriptions have letters that the contract does not try."""
+
+    capabilities = replace(
+        Larder.capabilities,
+        limits={**Larder.capabilities.limits, "description": Limit(max_length=5, pattern="[x-z]*")},
+    )
+
+
+class Gathers(Larder):
+    """Does what it does side by side with nothing."""
+
+    async def get(self, channel: Any, target: Any) -> Secret:
+        whole = super().get
+        found: list[Secret] = await channel.gather([lambda: whole(channel, target)], 1)
+        return found[0]
+
+
+class TurnsCancellation(Larder):
+    """Takes an interruption for a failure of its own."""
+
+    async def update(self, channel: Any, target: Any, changes: Any, **more: Any) -> Secret:
+        try:
+            return await super().update(channel, target, changes, **more)
+        except BaseException as error:
+            raise KeyError(target.name) from error
+
+
 # Versions.
 
 

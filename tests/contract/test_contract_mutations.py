@@ -8,13 +8,26 @@ from typing import Any
 
 import pytest
 from contract_mutation import Mutation
-from contract_mutations_stores import RECORDING, Consenting, Versioned, from_recording, versioned
+from contract_mutations_stores import (
+    RECORDING,
+    Consenting,
+    Fixed,
+    Gathers,
+    Numbered,
+    TurnsCancellation,
+    Versioned,
+    from_recording,
+    versioned,
+)
+from contract_subjects import local
 from contract_table import BY_RECORDING, MUTATIONS, table
 from larder_subject import larder
 from secretbridge_larder import Larder
 
+from secretbridge import Local, errors
 from secretbridge.errors import SecretProtected
 from secretbridge.testing import ProviderContract, Reply, Subject
+from secretbridge.testing._contract._place import Call, open_place
 
 SEALED = {"a sealed shelf": (Reply(423, json={"code": "sealed"}), SecretProtected)}
 GUIDE = Path(__file__).parents[2] / "docs" / "adapter-mutations.md"
@@ -59,6 +72,66 @@ def test_good_adapters_of_stores_that_larder_is_not_pass_the_tests_that_it_does_
     contracts[0].test_a_change_of_another_version_is_a_conflict(face)
     contracts[1].test_a_name_that_several_bear_is_ambiguous_and_the_error_tells_their_ids(face)
     contracts[2].test_what_cannot_be_taken_back_needs_consent(face)
+
+
+@pytest.mark.parametrize("face", ["sync", "asyncio", "trio"])
+def test_good_adapters_that_can_do_less_or_wait_otherwise_pass_too(face: Any, tmp_path: Path) -> None:
+    fixed, numbered, gathers = (
+        contract_for(Mutation("", "", kind, ""), tmp_path) for kind in (Fixed, Numbered, Gathers)
+    )
+    fixed.test_a_name_of_every_alphabet_that_the_limits_allow_is_kept_as_it_is(face)
+    numbered.test_a_text_is_kept_at_its_limits_and_refused_just_past_them(face)
+    gathers.test_nothing_is_waited_for_but_the_channel(face)
+
+
+@pytest.mark.parametrize("face", ["sync", "asyncio", "trio"])
+def test_an_interruption_that_comes_out_as_another_error_is_told_with_its_class(
+    face: Any, tmp_path: Path
+) -> None:
+    contract = contract_for(Mutation("", "", TurnsCancellation, ""), tmp_path)
+    with pytest.raises(AssertionError, match=r"raised KeyError instead of letting (the canc|Keyb)"):
+        contract.test_a_call_can_be_broken_off_at_every_wait_and_the_bridge_goes_on(face)
+
+
+def test_an_error_that_cannot_be_pickled_is_told(tmp_path: Path) -> None:
+    class AbsentError(errors.SecretNotFound):
+        """Found by no importer, here within a function."""
+
+    class Unpickled(Larder):
+        async def _ask(self, *given: Any, **named: Any) -> Any:
+            raise AbsentError("no such secret", provider="larder", operation="get")
+
+    contract = contract_for(Mutation("", "", Unpickled, ""), tmp_path)
+    with pytest.raises(AssertionError, match="its error cannot be pickled"):
+        contract.test_a_failure_in_the_store_shows_neither_value_nor_credential("sync")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "test_a_refusal_that_repeats_value_and_credential_shows_neither",
+        "test_the_pause_that_a_store_asks_for_is_kept_and_no_other",
+    ],
+)
+def test_a_store_without_a_transport_has_to_say_so(test: str, tmp_path: Path) -> None:
+    class Contract(ProviderContract):
+        capabilities = Local.capabilities
+
+        def make(self) -> Subject:
+            return local(self.tmp_path / "vaults")
+
+    contract: Any = Contract()
+    contract.tmp_path = tmp_path
+    with pytest.raises(AssertionError, match=r"must give a transport, or the class say `uses_http = False`"):
+        getattr(contract, test)("sync")
+
+
+@pytest.mark.parametrize("face", ["sync", "asyncio", "trio"])
+def test_calls_side_by_side_that_fail_each_have_their_error(face: Any) -> None:
+    with open_place(larder(), face, None) as place:
+        ended = place.side_by_side([Call("get_secret", (name,)) for name in ("ONE", "TWO")])
+    assert [type(outcome.error) for outcome in ended] == [errors.SecretNotFound] * 2
+    assert ["ONE" in str(ended[0].error), "TWO" in str(ended[1].error)] == [True, True]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)

@@ -12,6 +12,7 @@ from contract_mutations_stores import RECORDING, from_recording
 from secretbridge_larder import Larder
 from test_pytest_plugin import outcomes, run_pytest
 
+from secretbridge import Appfarm
 from secretbridge.testing import Exchange, ProviderContract, Recording, Reply, Subject
 from secretbridge.testing._exchange import RecordedRequest
 
@@ -56,6 +57,16 @@ def test_a_call_that_is_not_recorded_is_named_unless_a_reason_is_given() -> None
     assert (
         getattr(contract_over(without("delete"), delete="our account may not"), ALL_RECORDED)("sync") is None
     )
+
+
+def test_a_store_that_only_takes_new_values_is_asked_for_no_more() -> None:
+    class Contract(ProviderContract):
+        capabilities = Appfarm.capabilities
+        recording = Recording({})
+
+    with pytest.raises(AssertionError) as caught:
+        getattr(Contract(), ALL_RECORDED)("sync")
+    assert set(re.findall("'(.*?)' is not recorded", str(caught.value))) == {"update", "update absent"}
 
 
 def test_a_reason_for_what_is_recorded_or_asked_of_nobody_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from secretbridge import (
     Conflict,
     InvalidRequest,
+    Local,
     PartialUpdate,
     SecretBridge,
     SecretExists,
@@ -169,3 +171,30 @@ def test_a_rotation_can_be_rehearsed_and_calls_nothing(stores: Stores) -> None:
         dry_run=True,
     )
     assert (kinds(made.results), made.run_id, called) == (["WouldUpdate"] * 2, "", [])
+
+
+def test_a_rehearsal_finds_what_is_not_on_the_first_page(
+    bridge: SecretBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Local.list_page
+    asked: list[str | None] = []
+
+    async def one_a_page(self: Local, channel: Any, cursor: str | None, _size: int) -> Any:
+        asked.append(cursor)
+        return await whole(self, channel, cursor, 1)
+
+    bridge.create_secret("ZZ_LAST", value=OLD)
+    monkeypatch.setattr(Local, "list_page", one_a_page)
+    with pytest.raises(SecretExists):
+        bridge.rehearsal().create_secret("ZZ_LAST", value=NEW)
+    assert [cursor is None for cursor in asked] == [True, False, False]  # the last page is empty
+
+
+def test_a_rehearsal_takes_what_it_cannot_look_for_to_be_as_the_change_wants_it(
+    bridge: SecretBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able = Local.capabilities
+    monkeypatch.setattr(Local, "capabilities", replace(able, operations=able.operations - {"list"}))
+    trial = bridge.rehearsal()
+    told = [trial.create_secret(NAME, value=NEW).name, trial.put_secret(NAME, value=NEW).name]
+    assert (told, bridge.get_secret(NAME).reveal()) == ([NAME, NAME], OLD)

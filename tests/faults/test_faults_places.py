@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
@@ -266,3 +267,15 @@ def test_a_deadline_round_an_awaited_call_ends_a_drip_without_end(backend: str) 
     with FaultServer(service.filled()) as server:
         server.script(WireFault(says=drip))
         assert anyio.run(work, backend=backend) < 3
+
+
+def test_a_server_that_refuses_at_its_end_ends_all_the_same() -> None:
+    service = SERVICES["wix"]
+    with FaultServer(service.filled()) as server:
+        url = urlsplit(server.base_url)
+        address = (url.hostname or "", url.port or 0)
+        server.script(WireFault(takes="nothing"))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)

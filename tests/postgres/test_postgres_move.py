@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import pytest
@@ -20,6 +21,8 @@ from secretbridge.errors import InvalidRequest, VaultDamaged, VaultError
 
 if TYPE_CHECKING:
     from postgres_server import Server
+
+    from secretbridge._trail import Verified
 
 ROOT = Path(__file__).parents[2]
 Kind = Literal["file", "postgres"]
@@ -182,6 +185,28 @@ def test_a_vault_that_somebody_makes_there_meanwhile_is_left_alone(
         assert [other.audit_head()] == heads
 
 
+def test_what_somebody_wrote_to_the_place_meanwhile_makes_the_outcome_unknown(
+    used: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written_to(source: Any, keyring: Any, target: Any, *more: Any) -> Verified:
+        look = target.snapshot
+
+        def after_a_write(work: Any) -> Any:
+            with SecretBridge(Local(used.target, key_file=used.key)) as bridge:
+                bridge.create_secret("MEANWHILE", value="v")
+            return look(work)
+
+        target.snapshot = after_a_write
+        return moved(source, keyring, target, *more)
+
+    moved = _move.move
+    monkeypatch.setattr(_move, "move", written_to)
+    with used.at(used.source) as vault, pytest.raises(VaultError, match="Somebody wrote to") as caught:
+        vault.move_to(used.target)
+    with SecretBridge(Local(used.target, key_file=used.key)) as bridge:
+        assert (caught.value.applied, bridge.get_secret("MEANWHILE").reveal()) == (None, "v")
+
+
 def test_a_vault_does_not_move_onto_itself(used: Ends) -> None:
     with used.at(used.source) as vault:
         with pytest.raises(VaultError):
@@ -301,6 +326,24 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(used: Ends, monkeypatch:
     with used.at(used.source) as vault, pytest.raises(VaultError, match="No room") as caught:
         vault.backup(used.folder / "copy.db")
     assert (caught.value.__context__, list(used.folder.glob("*copy*"))) == (None, [])
+
+
+@pytest.mark.parametrize("ends", [("postgres", "file")], indirect=True)
+def test_a_backup_that_sqlite_cannot_write_leaves_nothing(used: Ends) -> None:
+    with used.at(used.source) as vault:
+        vault.verify()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+        try:
+            with pytest.raises(VaultError) as caught:
+                vault.backup(used.folder / "copy.db")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (caught.value.applied, caught.value.__context__, list(used.folder.glob("*copy*"))) == (
+        False,
+        None,
+        [],
+    )
 
 
 @pytest.mark.parametrize("ends", [("file", "postgres")], indirect=True)

@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import psycopg
@@ -21,6 +21,7 @@ from secretbridge import AccountKey, Local, SecretBridge
 from secretbridge._location import PostgresUrl
 from secretbridge._vault import KeyFile, Vault, _postgres_schema, _postgres_session, _schema
 from secretbridge._vault._administered import AdministeredVault
+from secretbridge._vault._postgres import PostgresStore
 from secretbridge.errors import (
     Conflict,
     VaultBusy,
@@ -511,6 +512,27 @@ def test_older_tables_are_brought_up_by_whoever_opens_first(
     assert spot.sql("SELECT count(label) FROM slot") == [(0,)]
 
 
+def test_older_tables_that_vanish_before_they_are_brought_up_are_damage(
+    spot: Spot, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.close()
+    spot.sql("UPDATE secretbridge_format SET format = 0")
+    store = PostgresStore(PostgresUrl(spot.url()), busy_timeout=1)
+    lock = store._lock_schema
+
+    def after_they_went(session: Any) -> None:
+        spot.sql(f'DROP SCHEMA "{spot.schema}" CASCADE')
+        lock(session)
+
+    monkeypatch.setattr(store, "_lock_schema", after_they_went)
+    with closing(store), pytest.raises(VaultDamaged) as caught:
+        store.connect()
+    assert (caught.value.__context__, spot.sql("SELECT to_regnamespace(%s)", spot.schema)) == (
+        None,
+        [(None,)],
+    )
+
+
 def test_tables_that_no_step_leads_from_are_damage(spot: Spot, vault: Vault) -> None:
     vault.close()
     spot.sql("UPDATE secretbridge_format SET format = 0")
@@ -659,6 +681,28 @@ def test_a_closed_vault_leaves_no_connection_behind(spot: Spot, text: Wrap) -> N
     assert opened == [(2,)]
     with pytest.raises(VaultError, match="closed"):
         vault.get(name="A")
+
+
+def test_closing_does_not_wait_for_a_thread_that_keeps_a_connection(spot: Spot, text: Wrap) -> None:
+    vault = spot.open()
+    vault.create("A", {"value": text("v")})
+    store = spot.store(vault)
+    sessions = [store._reader.session, store._writer.session]
+    with store._reader.using:
+        vault.close()
+        still = store._reader.using.locked()
+    closed = [session is not None and session.closed for session in sessions]
+    assert (closed, still, store._writer.using.locked()) == ([True, True], True, False)
+
+
+def test_a_connection_that_is_closed_between_two_writes_is_made_anew(
+    spot: Spot, vault: Vault, text: Wrap
+) -> None:
+    vault.create("A", {"value": text("v")})
+    session = spot.store(vault)._writer.session
+    assert session is not None
+    session.close()  # as Ctrl-C leaves it that comes before the store has let go of it
+    assert vault.update({"value": text("w")}, name="A").version == 2
 
 
 def test_a_vault_never_closed_is_closed_when_it_is_forgotten(spot: Spot, text: Wrap) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -296,7 +297,7 @@ def test_a_forked_child_does_not_write_its_parents_batch(place: Place, admin: Ad
     )
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", forking, place.address, place.key, "3"],
-        env={"PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=True,
         capture_output=True,
     )
@@ -411,3 +412,11 @@ def test_a_new_root_key_that_is_refused_is_in_the_trail(place: Place, admin: Adm
         ("root rotated", "rotate the root key", None, "wrong credential"),
         ("root rotated", "rotate the root key", None, "invalid"),
     ]
+
+
+def test_many_read_together_are_a_line_each(place: Place, admin: AdministeredVault, text: Wrap) -> None:
+    admin.create("OTHER", {"value": text("o")})
+    admin.set_audit_reads("durable")
+    read = [record.value for record in admin.read_many(["OTHER", "KEY"])]
+    lines = [line for line in told(admin, 3) if line[0] == "get"]
+    assert (len(read), lines) == (2, [("get", "OTHER", 1, "done"), ("get", "KEY", 1, "done")])

@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -281,6 +281,20 @@ def test_a_file_seen_as_unchanging_is_opened_anew_when_it_changes(
         assert reader.get(name="KEY3").value == "changed"
 
 
+def test_a_file_seen_as_unchanging_that_goes_away_is_a_clear_error(filled: Place) -> None:
+    with closing(filled.open()) as reader:
+        store = filled.in_file(reader)
+        store._drop()
+        uri = f"{filled.file.as_uri()}?mode=ro&immutable=1"
+        store._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        store._frozen = store._signature()
+        filled.file.unlink()
+        with pytest.raises(VaultError, match="removed or replaced") as caught:
+            reader.get(name="KEY3")
+        assert (caught.value.applied, caught.value.__context__) == (False, None)
+        assert not filled.file.exists()
+
+
 def test_a_vault_file_replaced_while_open_is_not_written_to(filled: Place, text: Wrap) -> None:
     with closing(filled.open()) as vault:
         copy = filled.file.read_bytes()
@@ -307,6 +321,30 @@ def test_a_folder_removed_while_open_is_a_clear_error(filled: Place, text: Wrap)
         with pytest.raises(VaultError) as caught:
             vault.update({"value": text("w")}, name="KEY3")
         assert caught.value.applied is False
+
+
+def test_a_read_whose_connection_another_thread_gave_up_just_then_opens_it_anew(filled: Place) -> None:
+    with closing(filled.open()) as vault:
+        store: Any = filled.in_file(vault)
+        free = store._using
+        given_up: list[object] = []
+
+        class Meanwhile:
+            """The lock, before which another thread has its turn, once."""
+
+            def __enter__(self) -> None:
+                free.acquire()
+                if not given_up:
+                    given_up.append(store._connection)
+                    store._drop()
+
+            def __exit__(self, *_: object) -> None:
+                free.release()
+
+        store._using = Meanwhile()
+        assert vault.get(name="KEY3").value == "v3"
+        store._using = free
+        assert given_up != [store._connection]
 
 
 def test_waiting_for_the_lock_is_bounded_and_reads_go_on_meanwhile(filled: Place, text: Wrap) -> None:

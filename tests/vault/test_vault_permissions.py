@@ -606,3 +606,53 @@ def test_the_file_shows_neither_names_of_accounts_nor_what_they_may(
     assert b"CANARY_SECRET" not in contents
     assert key.secret.get_secret_value().encode() not in contents  # type: ignore[union-attr, operator] # a SecretStr
     assert Opener(5, key.key()).kind == 5
+
+
+def test_a_write_under_an_older_policy_put_back_is_refused_as_damage(
+    place: Place, owner: AdministeredVault, text: Wrap
+) -> None:
+    key = account(owner, "deploy", ONE)
+    before = place.sql("SELECT policy_epoch, epoch, sealed FROM policy")[0]
+    with closing(opened(place, key)) as vault:
+        owner.change_principal("deploy", lambda _, old: with_grants(old, revoke=[ONE]))
+        place.sql("UPDATE policy SET policy_epoch = ?, epoch = ?, sealed = ?", *before)
+        with pytest.raises(VaultDamaged):
+            vault.update({"value": text("w")}, name="KEY")
+        place.sql("DELETE FROM policy")
+        with pytest.raises(VaultDamaged):
+            vault.update({"value": text("w")}, name="KEY")
+
+
+def test_a_grant_that_is_taken_away_while_a_listing_is_under_way_is_gone(
+    place: Place, owner: AdministeredVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = account(owner, "deploy", "list_names")
+    with closing(opened(place, key)) as vault:
+        whole = vault._store.page
+        changes = [{"grant": ["create"]}, {"revoke": ["list_names"]}]
+
+        def after_a_change(*asked: Any) -> Any:
+            if len(changes) > left:
+                change = changes.pop(0)
+                owner.change_principal("deploy", lambda _, old: with_grants(old, **change))
+            return whole(*asked)
+
+        monkeypatch.setattr(vault._store, "page", after_a_change)
+        left = 1
+        assert len(vault.list()[0]) == 4
+        left = 0
+        with pytest.raises(GrantMissing):
+            vault.list()
+
+
+def test_an_account_is_not_told_of_environments_that_it_is_not_for(
+    place: Place, owner: AdministeredVault, text: Wrap
+) -> None:
+    both = account(owner, "both", "list_names", environments=["development", "test"])
+    with closing(opened(place, None, "test")) as test, closing(opened(place, None, "staging")) as staging:
+        test.create("KEY", {"value": text("t")})
+        staging.create("KEY", {"value": text("s")})
+    id_ = owner.get(name="KEY").id
+    with closing(opened(place, both)) as vault:
+        told = vault.environments_of([id_])
+    assert (sorted(owner.environments_of([id_])[id_]), told) == (["staging", "test"], {id_: ["test"]})

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -278,6 +278,37 @@ def test_a_child_forked_in_the_middle_of_a_write_refuses_the_vault(place: Place,
             status = in_child(child)
         assert status == 0
         assert vault.get(name="KEY").value == "v"
+
+
+def test_a_fork_while_a_thread_keeps_writing_is_waited_for_no_longer_than_a_write(
+    place: Place, text: Wrap
+) -> None:
+    with closing(place.open(busy_timeout=0.05)) as vault:
+        vault.create("KEY", {"value": text("v")})
+
+        def child() -> None:
+            with pytest.raises(VaultError, match="forked"):
+                vault.get(name="KEY")
+
+        store: Any = vault._store
+        with store._writing if place.server is None else store._writer.using:
+            started = time.monotonic()
+            status = in_child(child)
+            waited = time.monotonic() - started
+        assert (status, waited < 5) == (0, True)
+        assert vault.update({"value": text("w")}, name="KEY").version == 2
+
+
+def test_a_child_reads_though_its_parent_never_wrote(place: Place, text: Wrap) -> None:
+    with closing(place.open()) as vault:
+        vault.create("KEY", {"value": text("v")})
+    with closing(place.open()) as vault:
+
+        def child() -> None:
+            assert vault.get(name="KEY").value == "v"
+
+        assert vault.get(name="KEY").value == "v"
+        assert in_child(child) == 0
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])  # its locks

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secretbridge._credentials import AccountKey
+from secretbridge._models import Write
 from secretbridge._vault import KeyFile, _openers, _reads, _rotate, _slots
 from secretbridge._vault._administered import AdministeredVault
 from secretbridge.errors import GrantMissing, OutOfScope, SecretExists, VaultError, VaultLocked
@@ -340,3 +341,48 @@ def test_what_would_lose_a_slot_is_refused_and_noted(place: Place, here: Adminis
         ("root rotated", "slot needed", "ada"),
         ("root rotated", "slot needed", "ada"),
     ]
+
+
+def test_many_secrets_are_created_and_changed_while_rekeying(here: AdministeredVault, text: Wrap) -> None:
+    for name in ("A", "B", "C"):
+        here.create(name, {"value": text(name)})
+    part_of_a_rekey(here)
+    here.create_many([("D", {"value": text("d")}), ("E", {"value": text("e")})])
+    changed = here.change_many([Write(name, {"value": text("new")}, False) for name in ("A", "C", "D")])
+    here.verify()
+    values = [here.get(name=name).value for name in "ABCDE"]
+    assert (len(changed), values) == (3, ["new", "B", "new", "new", "e"])
+
+
+def test_purging_drops_what_was_shared_where_the_deleted_has_something_newer_of_its_own(
+    here: AdministeredVault, there: AdministeredVault, text: Wrap
+) -> None:
+    here.create("KEY", {"value": text("shared")})
+    here.share("KEY", ())
+    here.unshare("KEY")
+    there.update({"value": text("own")}, name="KEY")
+    there.delete(name="KEY")
+    here.purge("KEY", older_versions=True, deleted=False)
+    here.verify()
+    kept = [each.version for each in here.history(name="KEY") if not each.purged]
+    assert (kept, there.undelete("KEY").value) == ([here.get(name="KEY").version], "own")
+
+
+def test_a_name_that_was_shared_before_becomes_a_shared_secrets_again(
+    place: Place, here: AdministeredVault, text: Wrap
+) -> None:
+    here.create("KEY", {"value": text("first")})
+    here.share("KEY", ())
+    here.unshare("KEY")
+    for environment in here.environments():
+        with closing(opened(place, environment)) as vault:
+            vault.delete(name="KEY")
+    here.create("OTHER", {"value": text("second")})
+    here.share("OTHER", ())
+    here.update({"new_name": "KEY"}, name="OTHER")
+    here.verify()
+    found = []
+    for environment in here.environments():
+        with closing(opened(place, environment)) as vault:
+            found.append(vault.get(name="KEY").value)
+    assert (set(found), here.describe("KEY").shared) == ({"second"}, True)

@@ -6,18 +6,19 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from vault_place import Place
 
-from secretbridge._vault import Vault, _crypto
+from secretbridge._vault import KeyFile, Vault, _crypto, _sealed
+from secretbridge._vault._administered import AdministeredVault
 from secretbridge.errors import SecretBridgeError, SecretNotFound, VaultDamaged, VaultLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vault_place import Text
+    from vault_place import Place, Text
 
     Wrap = Callable[[str], Text]
 
@@ -189,8 +190,30 @@ def test_opening_notices_what_concerns_the_whole(filled: Place, statement: str) 
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])  # files are copied
+def test_a_content_from_a_copy_in_the_place_of_a_deletion_is_noticed_whenever_it_was_made(
+    filled: Place, text: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(filled, folder=filled.folder.with_name("other"))
+    shutil.copytree(filled.folder, other.folder)
+    moment = _sealed.now()
+    with monkeypatch.context() as patched:
+        patched.setattr(_sealed, "now", lambda: moment)
+        with closing(other.open()) as vault:
+            vault.update({"value": text("A-of-the-copy")}, name="A")
+        with closing(filled.open()) as vault:
+            vault.delete(name="A")
+    with closing(filled.open()) as vault:
+        vault.update({"value": text("B-newest")}, name="B")
+        vault.verify()
+    (sequence, history) = other.sql("SELECT sequence, history FROM log ORDER BY sequence DESC LIMIT 1")[0]
+    filled.sql("UPDATE log SET history = ? WHERE sequence = ?", history, sequence)
+    with closing(filled.open()) as vault:
+        expect_damage(vault.verify)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])  # files are copied
 def test_the_newest_line_of_a_copy_that_went_its_own_way_is_noticed(filled: Place, text: Wrap) -> None:
-    other = Place(filled.folder.with_name("other"))
+    other = replace(filled, folder=filled.folder.with_name("other"))
     shutil.copytree(filled.folder, other.folder)
     for one in (filled, other):
         with closing(one.open()) as vault:
@@ -320,3 +343,26 @@ def test_a_commit_of_unknown_outcome_is_looked_up(filled: Place, text: Wrap) -> 
                 update_with(Failing(real, made=made, gone=gone), "unknown")
             assert (caught.value.applied, caught.value.__context__) == (applied, None)
         vault.verify()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda vault, id_: vault.update({"new_name": "Z"}, id=id_),
+        lambda vault, id_: vault.delete(id=id_),
+        lambda vault, _: vault.purge(None, older_versions=False, deleted=True),
+    ],
+)
+def test_a_value_without_its_name_is_neither_moved_nor_removed(
+    filled: Place, change: Callable[[AdministeredVault, str], object]
+) -> None:
+    with closing(filled.open()) as vault:
+        id_ = vault.get(name="C").id
+        if "purge" in change.__code__.co_names:
+            vault.delete(name="C")
+    filled.sql("DELETE FROM secret WHERE id = ?", bytes.fromhex(id_))
+    before = filled.sql("SELECT * FROM value ORDER BY secret, environment")
+    key = KeyFile(filled.key)
+    with closing(AdministeredVault.open(filled.location, environment="development", credential=key)) as vault:
+        expect_damage(lambda: change(vault, id_))
+    assert filled.sql("SELECT * FROM value ORDER BY secret, environment") == before

@@ -53,9 +53,7 @@ class FailingTests(ContractBase):
             return place.state()
 
     def _faulted(self, place: Place, call: Call, number: int, *faults: Fault) -> Outcome:
-        if place.probe is None:
-            raise AssertionError("`make()` must give a transport, or the class say `uses_http = False`")
-        place.probe.script(*[Pass()] * number, *faults)
+        place.script(*[Pass()] * number, *faults)
         return place.outcome(call)
 
     def _honest(  # noqa: PLR0917 - private

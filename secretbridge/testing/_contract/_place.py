@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from secretbridge._models import Retry
     from secretbridge.testing._contract._subject import Subject
-    from secretbridge.testing._exchange import RecordedRequest
+    from secretbridge.testing._exchange import Fault, RecordedRequest
     from secretbridge.testing._recording import Replay
 
 __all__ = ["FACES", "Call", "Face", "Outcome", "Place", "open_place", "plain"]
@@ -97,6 +97,12 @@ class Place:
     def requests(self) -> list[RecordedRequest]:
         """The requests so far; none where there is no HTTP."""
         return [] if self.probe is None else self.probe.requests
+
+    def script(self, *faults: Fault) -> None:
+        """Let the next requests come to these ends, in turn."""
+        if self.probe is None:
+            raise AssertionError("`make()` must give a transport, or the class say `uses_http = False`")
+        self.probe.script(*faults)
 
     def seed(self, name: str, fields: Mapping[str, object]) -> None:
         """Put a secret into the store, past the adapter."""

@@ -93,8 +93,7 @@ class QuietTests(ContractBase):
                     for number in range(2):
                         with self.place(face) as place, overheard() as heard:
                             place.seed(self.names[0], {"value": self.marked_value})
-                            if place.probe is not None:
-                                place.probe.script(*[Pass()] * number, fault(place))
+                            place.script(*[Pass()] * number, fault(place))
                             outcome = place.outcome(call)
                         if len(place.requests) <= number:
                             break
@@ -181,8 +180,7 @@ class QuietTests(ContractBase):
         with complaints() as noted:
             for operation, call in self.calls().items():
                 with self.holding(face, retry=Retry(attempts=2)) as place:
-                    if place.probe is not None:
-                        place.probe.script(reply)
+                    place.script(reply)
                     outcome = place.outcome(call)
                     noted.unless(outcome.error is None, f"{operation} came to {outcome}")
                     noted.unless(place.watch.waits == [7.0], f"{operation} paused for {place.watch.waits} s")
