@@ -5,6 +5,7 @@ A session without a ``python`` of its own runs on the Python that runs nox;
 """
 
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -96,18 +97,26 @@ def system(session: nox.Session) -> None:
 #: The folders and files of the tests that try each promise of docs/review.md in short form.
 TRUST = (
     *("tests/secrecy", "tests/contract", "tests/plugin", "tests/faults", "tests/load", "tests/adapters"),
-    *("tests/project", "tests/vault/test_vault_model.py", "tests/vault/test_vault_luck.py"),
+    *("tests/orders", "tests/project", "tests/vault/test_vault_model.py", "tests/vault/test_vault_luck.py"),
     *("tests/postgres/test_postgres_canary.py", "tests/cli/test_cli_canary.py"),
-    *("tests/migrate/test_apply_model.py", "tests/migrate/test_run_faults.py"),
+    *("tests/migrate/test_plan_model.py", "tests/migrate/test_apply_model.py"),
+    "tests/migrate/test_run_faults.py",
 )
 #: Their long forms, each with the document that holds its last results.
 LONG = (
     ("luck", "all"),  # docs/luck.md
     ("kills",),  # docs/migrate-kills.md
     ("faults",),  # docs/faults.md
+    ("orders", "all"),  # docs/orders.md
     ("fuzz", "all"),  # docs/fuzz.md
     ("soak", "--minutes", "60"),  # docs/soak.md
 )
+
+
+def promises() -> list[str]:
+    """The files of the tests that docs/review.md names, one or more for each promise."""
+    page = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
+    return sorted(set(re.findall(r"`(tests/[\w/]+\.py)::", page)))
 
 
 @nox.session
@@ -118,7 +127,7 @@ def trust(session: nox.Session) -> None:
         for name, *arguments in LONG:
             session.run("python", str(ROOT / "benchmarks" / f"{name}.py"), *arguments)
     else:
-        session.run("python", "-m", *PYTEST, *TRUST, *session.posargs)
+        session.run("python", "-m", *PYTEST, *TRUST, *promises(), *session.posargs)
 
 
 @nox.session

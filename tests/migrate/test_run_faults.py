@@ -190,6 +190,8 @@ def test_ctrl_c_leaves_a_state_that_resumes_and_knows_what_it_wrote(worlds: Worl
     ]
 
 
+# Where it comes in the middle of a connect, the socket is left to the collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_ctrl_c_while_requests_are_under_way_waits_for_their_answers_and_writes_them_down(
     worlds: Worlds,
 ) -> None:
@@ -254,24 +256,28 @@ def small(tmp_path: Path, postgres: Server) -> Iterator[Worlds]:
         yield made
 
 
+#: Every mode has more steps than this, whatever chance does to their number.
+_FEWEST_STEPS = 12
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_run_that_is_killed_at_any_step_is_mended(small: Worlds, mode: str) -> None:
     # io.net tells no values, and a resume there has fewer steps and more doubts.
     source, target = "json", "ionet" if mode == "resume, resume" else "insforge"
-    hooks = hooks_of(small, mode, source, target)
-    found = {fatal: verdict(small, mode, source, target, fatal) for fatal in range(1, hooks + 1)}
-    # A run may be a hook or two shorter than the one that was counted: then nothing was killed at the last.
+    found: dict[int, str | None] = {}
+    # To the end, whatever the number of steps is this time: two runs in a row came there unkilled.
+    while list(found.values())[-2:] != [None, None]:
+        fatal = len(found) + 1
+        found[fatal] = verdict(small, mode, source, target, fatal)
     wrong = {fatal: problem for fatal, problem in found.items() if problem}
-    killed_at = [fatal for fatal, problem in found.items() if problem is not None]
-    assert [wrong, len(killed_at) >= hooks - 2] == [{}, True]
+    assert [wrong, len(found) > _FEWEST_STEPS] == [{}, True]
 
 
 def test_a_run_that_is_killed_at_random_steps_is_mended_between_all_stores(small: Worlds) -> None:
     import random
 
-    chance = random.Random()  # noqa: S311 - a sample, no secret
-    seed = chance.randrange(1_000_000)
-    chance.seed(seed)
+    seed = random.randrange(1_000_000)  # noqa: S311 - a sample, no secret; pytest-randomly's seed repeats it
+    chance = random.Random(seed)  # noqa: S311 - likewise
     matrix = [(mode, *pair) for mode in MODES for pair in PAIRS if fits(mode, *pair)]
     found = {}
     for mode, source, target in chance.sample(matrix, 9):

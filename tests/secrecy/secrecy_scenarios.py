@@ -239,6 +239,7 @@ def administration(folder: Path, *, key: str) -> list[Any]:
         ("set_retention", (), {"versions": 5, "days": None}),
         ("set_retention", (), {"versions": VALUE, "days": [VALUE]}),
         ("location", (), {}),
+        ("key_file", (), {}),
         ("environments.list", (), {}),
         ("environments.add", ("qa",), {}),
         ("environments.add", ("qa",), {}),
@@ -325,7 +326,7 @@ def administering(ground: Ground, face: str) -> None:
     calls = administration(ground.folder, key=face)
     on(face, lambda: kind(file, key_file=key), calls, ground)
     whole = file.read_bytes()
-    plain = [call for call in calls if call[0] not in {"location", "close"}]
+    plain = [call for call in calls if call[0] not in {"location", "key_file", "close"}]
     for side in ("-wal", "-shm"):
         Path(f"{file}{side}").unlink(missing_ok=True)
     file.write_bytes(f"{VALUE} {CREDENTIAL}".encode() * 500)

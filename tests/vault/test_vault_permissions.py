@@ -110,6 +110,7 @@ TABLE = {
     "environments_of": Verb(lambda vault, _: vault.environments_of([]), ("list_names",)),
     "retention": Verb(lambda vault, _: vault.retention(), ALL),
     "set_retention": Verb(lambda vault, _: vault.set_retention(3, None), ADMIN),
+    "would_keep": Verb(lambda vault, _: vault.would_keep(3, None), ADMIN),
     "purge": Verb(lambda vault, _: vault.purge(None, older_versions=True, deleted=True), ADMIN),
     "purge one": Verb(lambda vault, _: vault.purge("GONE", older_versions=False, deleted=True), ADMIN),
     "move_to": Verb(
