@@ -43,6 +43,7 @@ FORBIDDEN = {
     "_core.py": FACES | {"_wire", "_vault"},
     "_rehearsal.py": FACES | {"_wire", "_retry", "_vault", "providers"},
     "_folders.py": FACES | {"_core", "_channel", "_wire", "_retry", "_vault", "_embedded", "providers"},
+    "_json.py": FACES | {"_core", "_channel", "_wire", "_retry", "_vault", "_embedded", "providers"},
     "_durable.py": FACES | {"_core", "_channel", "_wire", "_retry", "_vault", "_embedded", "providers"},
     "adapter.py": FACES | {"_core", "_wire", "_retry", "_vault"},
     "_credentials.py": FACES | {"providers", "_core", "_channel", "_vault", "_wire", "_retry", "_embedded"},
