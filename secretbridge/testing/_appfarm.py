@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from secretbridge.testing._exchange import StandInReply, json_reply
 from secretbridge.testing._standin import StandIn
@@ -16,7 +16,7 @@ from secretbridge.testing._standin import StandIn
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from secretbridge.testing._exchange import RecordedRequest
+    from secretbridge.testing._exchange import Json, RecordedRequest
     from secretbridge.testing._standin import StandInOptions
 
 __all__ = ["AppfarmSecret", "AppfarmStandIn"]
@@ -143,7 +143,7 @@ class AppfarmStandIn(StandIn):
 
     def _update(self, request: RecordedRequest) -> StandInReply:
         try:
-            payload: Any = request.json()
+            payload: Json = request.json()
         except ValueError:
             payload = None
         given = payload if isinstance(payload, dict) else {}

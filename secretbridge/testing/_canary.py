@@ -8,7 +8,7 @@ import json
 import traceback
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _inside(thing: Any, seen: set[int], *, unwrap: bool) -> Iterator[str]:  # no
     elif isinstance(thing, Mapping):
         yield from _each([*thing.keys(), *thing.values()], seen, unwrap=unwrap)
     elif isinstance(thing, (list, tuple, set, frozenset)):
-        yield from _each(thing, seen, unwrap=unwrap)
+        yield from _each(cast("Iterable[Any]", thing), seen, unwrap=unwrap)
     else:
         yield str(thing)
         yield from _each([getattr(thing, "__dict__", {})], seen, unwrap=unwrap)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from secretbridge.testing._exchange import RecordedRequest
+    from secretbridge.testing._exchange import Json, RecordedRequest
 
 __all__ = ["VENDORS", "Field", "Route", "Vendor", "violations"]
 
@@ -242,7 +242,7 @@ def _body(
     if len(request.body) > vendor.most_bytes:
         yield "the body is too long"
     try:
-        document = request.json()
+        document: Json = request.json()
     except ValueError:
         document = None
     if route.wrapper and isinstance(document, dict):

@@ -17,6 +17,7 @@ __all__ = [
     "Fault",
     "Handler",
     "Headers",
+    "Json",
     "Lost",
     "Pass",
     "RecordedRequest",
@@ -30,6 +31,8 @@ __all__ = [
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
+#: What a body of JSON is, as long as nothing is known of what is inside.
+Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)

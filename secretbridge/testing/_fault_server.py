@@ -91,7 +91,8 @@ class _Breaking(LoopbackServer):
     """The server under a `FaultServer`."""
 
     def __init__(self, owner: FaultServer, ssl_context: ssl.SSLContext | None) -> None:
-        super().__init__(owner._handle, ssl_context)  # noqa: SLF001 - two halves of one thing
+        # The two are halves of one thing.
+        super().__init__(owner._handle, ssl_context)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         self._script: deque[WireFault | None] = deque()
         self._changing = threading.Lock()
         self.taken = 0

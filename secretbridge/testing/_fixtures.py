@@ -67,8 +67,12 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
 
     for kind, sleep in ((BlockingRuntime, pass_blocking), (AsyncRuntime, pass_awaited)):
         now: Callable[[Any], float] = kind.now
+
+        def moved(self: object, now: Callable[[Any], float] = now) -> float:
+            return now(self) + sum(seconds)
+
         monkeypatch.setattr(kind, "sleep", sleep)
-        monkeypatch.setattr(kind, "now", lambda self, now=now: now(self) + sum(seconds))
+        monkeypatch.setattr(kind, "now", moved)
     return seconds
 
 
@@ -166,7 +170,8 @@ class _Declared(frozenset[str]):
 
 def _appfarm_at(standin: Any, base_url: str) -> Provider:  # noqa: ANN401 - an AppfarmStandIn
     provider = Appfarm(base_url, api_key=standin.api_key, path=standin.path, secrets=["ANY"])
-    provider._secrets = _Declared()  # noqa: SLF001 - the stand-in says which names there are
+    # The stand-in says which names there are.
+    provider._secrets = _Declared()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return provider
 
 

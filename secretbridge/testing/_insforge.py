@@ -22,7 +22,7 @@ from secretbridge.testing._standin import StandIn
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from secretbridge.testing._exchange import RecordedRequest
+    from secretbridge.testing._exchange import Json, RecordedRequest
     from secretbridge.testing._standin import StandInOptions
 
 __all__ = ["InsForgeSecret", "InsForgeStandIn"]
@@ -189,7 +189,7 @@ class InsForgeStandIn(StandIn):
         if not request.body or kind != "application/json":
             return {}  # a body of another type is not read, and nothing is said about it
         try:
-            payload = request.json()
+            payload: Json = request.json()
         except ValueError:
             payload = None
         if not isinstance(payload, (dict, list)):

@@ -16,7 +16,7 @@ from secretbridge.testing._standin import StandIn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from secretbridge.testing._exchange import RecordedRequest
+    from secretbridge.testing._exchange import Json, RecordedRequest
     from secretbridge.testing._standin import StandInOptions
 
 __all__ = ["IoNetSecret", "IoNetStandIn"]
@@ -243,7 +243,7 @@ def _entry(kind: str, message: str, where: list[str | int], given: object) -> _E
 
 def _read(request: RecordedRequest, *, required: tuple[str, ...]) -> tuple[dict[str, Any], list[_Entry]]:
     """The fields a body sets, by our names, and what is wrong with it; null is the same as left out."""
-    payload: Any = None
+    payload: Json = None
     if request.body:
         try:
             payload = request.json()

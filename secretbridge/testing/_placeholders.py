@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
+from secretbridge._json import is_array, is_object
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,9 +55,9 @@ class Placeholders:
         """Give the placeholders that stand anywhere in a recorded text, list or mapping."""
         if isinstance(recorded, str):
             return set(self._any.findall(recorded)) if self._any else set()
-        if isinstance(recorded, dict):
+        if is_object(recorded):
             return {one for value in recorded.values() for one in self.within(value)}
-        if isinstance(recorded, list):
+        if is_array(recorded):
             return {one for value in recorded for one in self.within(value)}
         return set()
 
@@ -73,10 +75,10 @@ class Placeholders:
             return number and matched.setdefault(recorded, sent) == sent  # type: ignore[arg-type]  # it is a number
         if isinstance(recorded, str) and isinstance(sent, str):
             return self._fit_text(recorded, sent, matched, in_path=in_path)
-        if isinstance(recorded, dict) and isinstance(sent, dict):
+        if is_object(recorded) and is_object(sent):
             same = recorded.keys() == sent.keys()
             return same and all(self.fit(recorded[key], sent[key], matched) for key in recorded)
-        if isinstance(recorded, list) and isinstance(sent, list):
+        if is_array(recorded) and is_array(sent):
             same = len(recorded) == len(sent)
             return same and all(self.fit(*pair, matched) for pair in zip(recorded, sent, strict=True))
         return json.dumps(recorded) == json.dumps(sent)  # which tells true from 1
@@ -101,9 +103,9 @@ class Placeholders:
 
     def filled(self, recorded: Any, matched: Matched) -> Any:  # noqa: ANN401 - text or JSON, as it was given
         """Put what was sent in the place of each placeholder of a recorded reply."""
-        if isinstance(recorded, dict):
+        if is_object(recorded):
             return {key: self.filled(value, matched) for key, value in recorded.items()}
-        if isinstance(recorded, list):
+        if is_array(recorded):
             return [self.filled(value, matched) for value in recorded]
         if not isinstance(recorded, str) or self._any is None:
             return recorded

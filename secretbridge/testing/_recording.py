@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 
+from secretbridge._json import is_array, is_object
 from secretbridge.testing._exchange import RecordedRequest, Reply
 from secretbridge.testing._placeholders import Placeholders
 
@@ -136,8 +137,8 @@ class Recording:
             ValueError: it is no recording; says which call and what is wrong.
         """
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-        placeholders = document.pop(_PLACEHOLDERS, {}) if isinstance(document, dict) else None
-        if not isinstance(placeholders, dict) or not all(isinstance(one, list) for one in document.values()):
+        placeholders = document.pop(_PLACEHOLDERS, {}) if is_object(document) else None
+        if not is_object(placeholders) or not all(is_array(one) for one in document.values()):
             raise ValueError(f"{Path(path).name} is no recording: it maps the names of calls to lists")
         calls = {name: [_read(name, one) for one in given] for name, given in document.items()}
         return cls(calls, placeholders=placeholders)
@@ -220,7 +221,7 @@ def _resolved(
 def _read(name: str, given: Any) -> Exchange | str:  # noqa: ANN401 - whatever stands in the file
     if isinstance(given, str):
         return given
-    if not isinstance(given, dict) or not isinstance(given.get("request"), str) or "status" not in given:
+    if not is_object(given) or not isinstance(given.get("request"), str) or "status" not in given:
         raise ValueError(f"{name!r}: an exchange has at least a `request` and a `status`")
     if unknown := sorted(given.keys() - _KEYS):
         raise ValueError(f"{name!r}: an exchange has no {', '.join(unknown)}")

@@ -93,7 +93,8 @@ class ScriptedRuntime:
     ) -> SecretBridge:
         """Open a blocking bridge over this runtime."""
         bridge = object.__new__(SecretBridge)
-        bridge._core = connected(provider, self, 30.0, retry, pace)
+        # No argument takes a runtime.
+        bridge._core = connected(provider, self, 30.0, retry, pace)  # pyright: ignore[reportPrivateUsage]
         return bridge
 
     async def send(self, request: Request, timeout: Timeout) -> Reply:  # noqa: ARG002 - the protocol's

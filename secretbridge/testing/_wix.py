@@ -14,6 +14,7 @@ from secretbridge.testing._exchange import RecordedRequest, StandInReply, json_r
 from secretbridge.testing._standin import StandIn
 
 if TYPE_CHECKING:
+    from secretbridge.testing._exchange import Json
     from secretbridge.testing._standin import StandInOptions
 
 __all__ = ["WixSecret", "WixStandIn"]
@@ -231,7 +232,7 @@ _Operation: TypeAlias = Callable[[RecordedRequest, str, str], StandInReply]
 
 
 def _failed(status: int, code: str, message: str) -> StandInReply:
-    error = {"code": code, "description": message, "data": {}}
+    error: dict[str, object] = {"code": code, "description": message, "data": {}}
     return json_reply(status, {"message": message, "details": {"applicationError": error}})
 
 
@@ -255,10 +256,10 @@ def _violation(name: str, description: str, rule: str, given: object) -> _Violat
 def _read(request: RecordedRequest, *, required: tuple[str, ...]) -> tuple[dict[str, Any], list[_Violation]]:
     """The fields in the wrapper and what is wrong with them; null counts as left out, ``""`` clears."""
     try:
-        payload = request.json()
+        payload: Json = request.json()
     except ValueError:
         return {}, [_violation("body", "is not JSON", "FORMAT", request.body.decode("utf-8", "replace"))]
-    wrapped = payload.get("secret") if isinstance(payload, dict) else None
+    wrapped: Json = payload.get("secret") if isinstance(payload, dict) else None
     if not isinstance(wrapped, dict):
         return {}, [_violation("secret", "must not be empty", "REQUIRED_FIELD", payload)]
     fields = {name: wrapped[name] for name in _LENGTHS if wrapped.get(name) is not None}

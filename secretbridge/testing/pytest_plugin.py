@@ -104,7 +104,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Tell it: nothing is left out in silence."""
-    for name, left in sorted(config.stash.get(_LEFT_OUT, {}).items()):
+    for name, left in sorted(config.stash.get(_LEFT_OUT, dict[str, dict[str, str]]()).items()):
         terminalreporter.section(f"{name}: not tried, for there is only a recording")
         for what, why in left.items():
             terminalreporter.line(f"{what}: {why}")

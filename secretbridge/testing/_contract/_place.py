@@ -68,6 +68,10 @@ def plain(field: object) -> object:
     return None if field == "" else field
 
 
+def _seed_nothing(*_: object) -> None:
+    """Leave a recorded store as it was recorded."""
+
+
 class Place:
     """A store with a bridge to it.
 
@@ -83,7 +87,7 @@ class Place:
     ) -> None:
         self.replay = replay
         if replay is not None:
-            subject = replace(subject, transport=replay, seed=lambda *_: None, held=replay.changes)
+            subject = replace(subject, transport=replay, seed=_seed_nothing, held=replay.changes)
         self.subject = subject
         self.face = face
         self.watch = Watch()
