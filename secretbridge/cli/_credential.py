@@ -79,10 +79,8 @@ def one_credential(options: dict[str, Any]) -> Credential:
     Raises:
         UsageError: not exactly one is named.
     """
-    named = sum(
-        len(given) if isinstance(given, tuple) else bool(given)
-        for given in (options[name] for name in _Asked._fields)
-    )
+    every: list[bool | tuple[str, ...]] = [options[name] for name in _Asked._fields]
+    named = sum(len(given) if isinstance(given, tuple) else bool(given) for given in every)
     if named > 1:
         raise click.UsageError("One slot takes one credential; give one.")
     return credentials_of(options, new=True)[0]

@@ -143,16 +143,19 @@ ROOT: Final = Family(
         "completion": Entry("completion", "completion", "Print the completion script for a shell."),
     },
 )
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: object) -> None:
+    if value and not ctx.resilient_parsing:
+        import secretbridge
+
+        click.echo(f"secretbridge {secretbridge.__version__}")
+        ctx.exit()
+
+
 ROOT.params.append(
     click.Option(
         ["--version"], is_flag=True, is_eager=True, expose_value=False, help="Show the version.",
-        callback=lambda ctx, _param, value: _version(ctx) if value and not ctx.resilient_parsing else None,
+        callback=_version,
     )
 )  # fmt: skip
-
-
-def _version(ctx: click.Context) -> None:
-    import secretbridge
-
-    click.echo(f"secretbridge {secretbridge.__version__}")
-    ctx.exit()

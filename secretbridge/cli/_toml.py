@@ -13,7 +13,7 @@ import secrets
 import tomllib
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from secretbridge.cli._session import Code, Stop
 
@@ -33,10 +33,15 @@ def block(name: str, table: Mapping[str, object]) -> str:
         *(f"{_key(key)} = {_value(value)}" for key, value in plain.items()),
     ]
     apart = table.get("credentials")
-    if isinstance(apart, dict):
+    if _is_table(apart):
         lines += ["", f"[connections.{_key(name)}.credentials]"]
         lines += [f"{_key(key)} = {_value(value)}" for key, value in apart.items()]
     return "\n".join(lines) + "\n"
+
+
+def _is_table(given: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether it is a table: its keys are texts alone."""
+    return isinstance(given, dict)
 
 
 def _key(key: str) -> str:
@@ -45,8 +50,8 @@ def _key(key: str) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
+        return f"[{', '.join(map(_value, cast('list[object]', value)))}]"
+    if _is_table(value):
         return f"{{ {', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items())} }}"
     return json.dumps(value)  # what JSON writes of texts, numbers and truth values is TOML
 
@@ -91,7 +96,7 @@ def _header(line: str) -> tuple[str, ...] | None:
     except tomllib.TOMLDecodeError:
         return None
     path: list[str] = []
-    while isinstance(tree, dict) and tree:
+    while _is_table(tree) and tree:
         ((key, tree),) = tree.items()
         path.append(key)
     return tuple(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,6 +14,9 @@ from secretbridge.cli._naming import connection_options, file_of, save, table_of
 from secretbridge.cli._output import note, show_json, table
 from secretbridge.cli._session import Code, Doing, Session, Stop
 from secretbridge.cli._stores import everywhere, store_argument
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["add", "check", "listing", "remove"]
 
@@ -58,7 +61,7 @@ def _plain(options: Any) -> Any:  # noqa: ANN401 - whatever TOML can hold
     if hasattr(options, "items"):
         return {key: _plain(value) for key, value in options.items()}
     if isinstance(options, (list, tuple)):
-        return [_plain(one) for one in options]
+        return [_plain(one) for one in cast("Sequence[Any]", options)]  # isinstance forgets the Any
     return options if options is None or isinstance(options, (bool, int, float, str)) else str(options)
 
 

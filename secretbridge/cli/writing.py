@@ -277,7 +277,7 @@ def _tell_idle(
     """Say that there was nothing to change."""
     if session.json:
         show_json(
-            {"connection": store, "operation": operation, "name": name, "id": id, "fields": []}
+            {"connection": store, "operation": operation, "name": name, "id": id, "fields": list[str]()}
             | {"dry_run": dry_run, "applied": False, "secret": None}
         )
     would = "Dry run: nothing would be" if dry_run else "Nothing was"

@@ -106,10 +106,15 @@ class FileProvider:
     reads_whole = True
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
-        given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+        # Both arguments are checked for callers without a type checker.
+        given = (
+            os.fspath(path)
+            if isinstance(path, (str, os.PathLike))  # pyright: ignore[reportUnnecessaryIsInstance]
+            else None
+        )
         if not isinstance(given, str) or not given or "\0" in given:
             raise InvalidRequest(violations=[Violation("path", "is not a path", "give the path of a file")])
-        if not isinstance(create, bool):
+        if not isinstance(create, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
             raise InvalidRequest(violations=[Violation("create", "is not True or False", "give a bool")])
         self._path = Path(given).expanduser().absolute()
         self._file = SecretFile(self._path, self.capabilities.provider)
@@ -177,7 +182,7 @@ class FileProvider:
 
     async def put(self, channel: Channel, name: str, fields: Fields) -> Secret:
         """Create or replace."""
-        value = fields["value"]
+        value = fields["value"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
         await channel.call(partial(self._change, "put", lambda to: to.put(name, value.get_secret_value())))
         return Secret(name=name)
 
@@ -247,7 +252,8 @@ class FileProvider:
     def _add(self, to: Entries, name: str, fields: Fields) -> None:
         if name in to.values:
             raise self._taken("create", name)
-        to.put(name, fields["value"].get_secret_value())
+        value = fields["value"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
+        to.put(name, value.get_secret_value())
 
     def _alter(self, to: Entries, name: str, changes: Fields) -> None:
         self._require("update", to.values, name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import SecretStr
 
+from secretbridge._json import is_object
 from secretbridge._models import Secret
 from secretbridge.errors import Rejected, SecretExists, SecretNotFound, SecretProtected, WrongAddress
 from secretbridge.providers._http import Answer, Moment
@@ -101,8 +102,8 @@ class Made(Done):
 
 def fault(request: Request, reply: Reply, document: object) -> Fault:
     """Read ``error`` and ``message``; of the message only whether it speaks of an endpoint."""
-    document = document if isinstance(document, dict) else {}
-    code, message = document.get("error"), document.get("message")
+    told: dict[str, Any] = document if is_object(document) else {}
+    code, message = told.get("error"), told.get("message")
     if not isinstance(code, str):
         code = None
     match reply.status:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._json import is_object
 from secretbridge._models import Secret
 from secretbridge.errors import (
     InvalidRequest,
@@ -172,20 +173,21 @@ class Appfarm(HttpProvider):
         """
         name = target.name or ""
         request_id = str(uuid4())
+        value = changes["value"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # the one field it has
         reply = await self._ask(
             channel,
             "update",
             "POST",
             self._path,
             secret=name,
-            body=to_json({"secret": name, "value": changes["value"], "request_id": request_id}),
-            value=changes["value"],
+            body=to_json({"secret": name, "value": value, "request_id": request_id}),
+            value=value,
             idempotent=False,
             repeat_statuses=frozenset({429, 503}),
         )
         echo = read_json(reply)
         expected = {"status": "updated", "secret": name, "request_id": request_id}
-        if not isinstance(echo, dict) or expected != {key: echo.get(key) for key in expected}:
+        if not is_object(echo) or expected != {key: echo.get(key) for key in expected}:
             raise Unverified(
                 f"Appfarm answered {reply.status} to the update of {name!r}, but did not confirm it.",
                 status=reply.status,
@@ -201,7 +203,7 @@ class Appfarm(HttpProvider):
 
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:  # noqa: ARG002 - the base's arguments
         """Read a ``code`` if the builder sends one. ``message`` may hold an exception's text: never read."""
-        code = document.get("code") if isinstance(document, dict) else None
+        code = document.get("code") if is_object(document) else None
         if isinstance(code, str) and code in _CODES:
             return Fault(_CODES[code], code, advice=_CHECKLIST)
         kind, advice = _STATUSES.get(reply.status, (None, None))

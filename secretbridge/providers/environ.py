@@ -53,7 +53,11 @@ class Environment:
     )
 
     def __init__(self, prefix: str = "") -> None:
-        if not isinstance(prefix, str) or re.search("[=\0]", prefix) or _UNDECODABLE.search(prefix):
+        if (
+            not isinstance(prefix, str)  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
+            or re.search("[=\0]", prefix)
+            or _UNDECODABLE.search(prefix)
+        ):
             problem = Violation("prefix", "cannot begin a variable's name", "for example APP_")
             raise InvalidRequest(violations=[problem])
         self._prefix = prefix

@@ -205,17 +205,18 @@ class InsForge(HttpProvider):
             missing = True
         if missing:
             made = await self._put_new(channel, name, fields, whole)
-        if not whole["active"] or is_past(whole["expires_at"]):
+        if not whole.get("active") or is_past(whole.get("expires_at")):
             return _written(name, made, fields)  # not handed out, so not to be confirmed
         return await self._confirmed(channel, name, made, fields)
 
     async def _put_new(self, channel: Channel, name: str, fields: Fields, whole: Fields) -> str | None:
         """POST, and PUT what POST cannot say or where another was faster; give the id of a new row."""
+        value = fields["value"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
         made: str | None = None
         posted: bool | None = True
         try:
             made = await self._post(channel, "put", name, fields, idempotent=True)
-            if fields["value"].get_secret_value() and whole["active"] and not fields.get("protected"):
+            if value.get_secret_value() and whole.get("active") and not fields.get("protected"):
                 return made
         except SecretExists as error:
             posted = error.applied  # None: an earlier try of ours may have made it
@@ -237,7 +238,7 @@ class InsForge(HttpProvider):
         except SecretBridgeError as error:
             error.applied = True
             raise
-        if seen != fields["value"]:
+        if seen != fields["value"]:  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
             raise Unverified(
                 f"InsForge accepted {name!r} but does not hand out this value.",
                 advice="Another writer may have come in between: look with get_secret().",
@@ -254,10 +255,10 @@ class InsForge(HttpProvider):
     async def _post(
         self, channel: Channel, operation: Operation, name: str, fields: Fields, *, idempotent: bool
     ) -> str | None:
-        value = fields["value"]
+        value = fields["value"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
         body: dict[str, object] = {"key": name, "value": value if value.get_secret_value() else _PLACEHOLDER}
         if fields.get("expires_at") is not None:
-            body["expiresAt"] = fields["expires_at"]
+            body["expiresAt"] = fields.get("expires_at")
         reply = await self._ask(
             channel,
             operation,
@@ -294,7 +295,7 @@ def _whole(fields: Fields) -> Fields:
     ``protected`` is left out where it is not wanted: a reserved row refuses the change anyway.
     """
     whole: Fields = {
-        "value": fields["value"],
+        "value": fields["value"],  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
         "active": fields.get("active", True),
         "expires_at": fields.get("expires_at"),
     }

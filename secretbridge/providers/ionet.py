@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._json import is_array, is_object
 from secretbridge._models import Secret
 from secretbridge.errors import QuotaExceeded, SecretExists
 from secretbridge.providers._address import quoted
@@ -163,7 +164,7 @@ class IoNet(HttpProvider):
             "/secrets/",
             secret=name,
             body=_body({"new_name": name, **fields}),
-            value=fields["value"],
+            value=fields["value"],  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
             idempotent=False,
         )
         return self._parse(_Info, "create", reply).secret()
@@ -200,8 +201,8 @@ class IoNet(HttpProvider):
 
     def _fault(self, request: Request, reply: Reply, document: object) -> Fault:  # noqa: ARG002 - the base's
         """Keep loc, msg and type of a 422; its ``input`` echoes the rejected value."""
-        detail = document.get("detail") if isinstance(document, dict) else None
-        entries = [entry for entry in detail if isinstance(entry, dict)] if isinstance(detail, list) else []
+        detail = document.get("detail") if is_object(document) else None
+        entries = [entry for entry in detail if is_object(entry)] if is_array(detail) else []
         violations = tuple((_place(entry.get("loc")), entry.get("msg")) for entry in entries)
         code = entries[0].get("type") if entries else None
         if reply.status == 413:  # noqa: PLR2004 - content too large
@@ -222,7 +223,7 @@ def _item(target: Target) -> str:
 
 def _place(loc: object) -> str | None:
     """Write a 422's place as ``secret_value``; parts that are neither text nor number are no place."""
-    if not isinstance(loc, list):
+    if not is_array(loc):
         return None
     return ".".join(str(part) for part in loc if isinstance(part, (str, int)) and part != "body")
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from secretbridge._capabilities import Capabilities, Limit
+from secretbridge._json import is_array, is_object
 from secretbridge._models import Secret
 from secretbridge.errors import (
     AuthenticationError,
@@ -190,7 +191,7 @@ class Wix(HttpProvider):
             _PATH,
             secret=name,
             body=to_json({"secret": {"name": name, **fields}}),
-            value=fields["value"],
+            value=fields["value"],  # pyright: ignore[reportTypedDictNotRequiredAccess]  # core asks for it
             idempotent=False,
         )
         made = self._parse(_Id, "create", reply)
@@ -205,7 +206,9 @@ class Wix(HttpProvider):
         if_version: int | None = None,  # noqa: ARG002 - refused by core: compare_and_set is False
     ) -> Secret:
         """Send exactly the given fields: the presence of a key is the mask."""
-        wire: dict[str, object] = {key: changes[key] for key in ("value", "description") if key in changes}
+        wire: dict[str, object] = {
+            key: changes.get(key) for key in ("value", "description") if key in changes
+        }
         if "new_name" in changes:
             wire["name"] = changes["new_name"]
         if wire.get("description", "") is None:
@@ -236,7 +239,7 @@ class Wix(HttpProvider):
         details = _dict(_dict(document).get("details"))
         code = _dict(details.get("applicationError")).get("code")
         listed = _dict(details.get("validationError")).get("fieldViolations")
-        rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+        rows = [row for row in listed if is_object(row)] if is_array(listed) else []
         violations = tuple((row.get("field"), row.get("description")) for row in rows)
         kind = self._kind(request, reply, code) or (Rejected if rows else None)
         if reply.status in _STATUSES:
@@ -261,4 +264,4 @@ class Wix(HttpProvider):
 
 
 def _dict(part: object) -> Mapping[str, object]:
-    return part if isinstance(part, dict) else {}
+    return part if is_object(part) else {}
