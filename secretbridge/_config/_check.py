@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from secretbridge._config._plain import plain
 from secretbridge._config._references import Malformed, reference
+from secretbridge._json import is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def _other_findings(
         remedy = listed if close == listed else f"{close} {listed}"
         yield Finding((*where, "provider"), "provider is not installed", remedy)
     for key, value in options.items():
-        if not isinstance(value, (str, dict)) or not _CREDENTIAL.fullmatch(key):
+        if not (isinstance(value, str) or is_object(value)) or not _CREDENTIAL.fullmatch(key):
             continue
         # With a mistyped name of one of ours its references are all right.
         if provider in known or not _is_reference(value):

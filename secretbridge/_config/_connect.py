@@ -116,7 +116,8 @@ def connect_vault(name: str = "vault", *, config: str | os.PathLike[str] | None 
     """
     from secretbridge._admin import Vault
 
-    return Vault._over(_opening(name, config))  # noqa: SLF001 - the vault's faces share how it is opened
+    # The vault's faces share how it is opened.
+    return Vault._over(_opening(name, config))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def connect_vault_async(name: str = "vault", *, config: str | os.PathLike[str] | None = None) -> AsyncVault:
@@ -134,7 +135,8 @@ def connect_vault_async(name: str = "vault", *, config: str | os.PathLike[str] |
     """
     from secretbridge._admin_async import AsyncVault
 
-    return AsyncVault._over(_opening(name, config))  # noqa: SLF001 - as in connect_vault
+    # As in connect_vault.
+    return AsyncVault._over(_opening(name, config))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def _opening(name: str, config: str | os.PathLike[str] | None) -> Opening:
@@ -145,10 +147,10 @@ def _opening(name: str, config: str | os.PathLike[str] | None) -> Opening:
     if not isinstance(provider, Local):
         problem = "is a connection to a store without versions and audit trail"
         raise InvalidRequest(violations=[Violation("name", problem, "give one whose provider is local")])
-    return provider._opening  # noqa: SLF001 - as in connect_vault
+    return provider._opening  # noqa: SLF001 - as in connect_vault  # pyright: ignore[reportPrivateUsage]
 
 
-def _opened(name: str, config: str | os.PathLike[str] | None) -> tuple[Provider, dict[str, Any]]:
+def _opened(name: object, config: str | os.PathLike[str] | None) -> tuple[Provider, dict[str, Any]]:
     """Give the provider and the options of a named connection."""
     if not isinstance(name, str):
         raise InvalidRequest(violations=[Violation("name", "is not a text", "give the connection's name")])

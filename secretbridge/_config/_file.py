@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from secretbridge._config import _access
 from secretbridge._config._search import VARIABLE, explicit
+from secretbridge._json import is_object
 from secretbridge.errors import InvalidRequest, Violation
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _checked(tree: dict[str, object], wanted: str) -> tuple[list[Finding], dict[
         Finding((key,), "unknown key", nearest(key, ["connections"])) for key in tree if key != "connections"
     ]
     connections = tree.get("connections", {})
-    if not isinstance(connections, dict):
+    if not is_object(connections):
         findings.append(Finding(("connections",), "connections is not a table", "write [connections.NAME]"))
         return findings, {}
     for name, table in connections.items():
@@ -119,7 +120,7 @@ def _checked(tree: dict[str, object], wanted: str) -> tuple[list[Finding], dict[
         if not _CONNECTION.fullmatch(name):
             remedy = "give it 1 to 64 letters, digits, - and _; with dots, in quotes"
             findings.append(Finding(where, "the connection's name cannot be used", remedy))
-        if isinstance(table, dict):
+        if is_object(table):
             findings += connection_findings(where, table, wanted=name == wanted)
         else:
             findings.append(Finding(where, "the connection is not a table", "write [connections.NAME]"))

@@ -6,6 +6,8 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Final
 
+from secretbridge._json import is_array, is_object
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -42,14 +44,14 @@ def lines(text: str) -> dict[Path, int]:
                 ((name, inner),) = tree.items()
                 table = (*table, name)
                 found.setdefault(table, line)
-                tree = inner[0] if isinstance(inner, list) else inner
+                tree = inner[0] if is_array(inner) else inner
             continue
         waiting: list[tuple[Path, Mapping[str, object]]] = [(table, tree)]
         while waiting:
             above, keys = waiting.pop()
             for name, value in keys.items():
                 found.setdefault((*above, name), line)
-                if isinstance(value, dict):
+                if is_object(value):
                     waiting.append(((*above, name), value))
     return found
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from secretbridge._config import _file, _search
 from secretbridge._config._check import validated
@@ -14,10 +14,11 @@ from secretbridge._config._environment import BUILT_IN, options_told
 from secretbridge._config._plain import PATHS, Plain
 from secretbridge._config._provider import placed
 from secretbridge._config._references import Reference
+from secretbridge._json import is_object
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from secretbridge._config._file import File
     from secretbridge._config._tables import ConnectionTable
@@ -119,7 +120,8 @@ def _masked(option: object) -> object:
     if isinstance(option, str):
         return _QUERY.sub(_MASK, _USER.sub(f"{_MASK}@", option)) if "://" in option else option
     if isinstance(option, (list, tuple)):
-        return tuple(map(_masked, option))
-    if isinstance(option, dict):
+        many = cast("Iterable[object]", option)  # isinstance leaves unknown what it holds
+        return tuple(map(_masked, many))
+    if is_object(option):
         return {key: _masked(value) for key, value in option.items()}
     return option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from secretbridge._config import _search
 from secretbridge._config._environment import BUILT_IN, options_told
+from secretbridge._json import is_object
 
 if TYPE_CHECKING:
     import os
@@ -42,7 +43,7 @@ def connection_names(config: str | os.PathLike[str] | None = None) -> list[str]:
         except (OSError, ValueError, RecursionError):
             continue
         tables = tree.get("connections")
-        found.update(tables if isinstance(tables, dict) else ())
+        found.update(tables if is_object(tables) else ())
     if chosen is None:
         found.update(name for name in BUILT_IN if options_told(name) is not None)
     return sorted(found)

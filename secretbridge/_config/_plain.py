@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from secretbridge._config._references import ENVIRONMENT, Malformed, reference
+from secretbridge._json import is_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,7 @@ def _taken(kind: str, value: object) -> object:
     if kind == "truth":
         return value if isinstance(value, bool) else None
     if kind == "texts":
-        whole = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        whole = is_array(value) and all(isinstance(one, str) for one in value)
         return value if whole else None
     if kind == "credential":
         try:

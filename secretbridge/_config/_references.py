@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from secretbridge._json import is_array, is_object
 
 __all__ = ["ENVIRONMENT", "SCHEMES", "TIME_LIMIT", "Malformed", "Reference", "reference"]
 
@@ -57,7 +59,7 @@ def reference(written: object) -> Reference:
     Raises:
         Malformed: it is no reference: most likely the credential itself.
     """
-    if isinstance(written, dict):
+    if is_object(written):
         return _command_table(written)
     if not isinstance(written, str):
         raise Malformed("is not a reference", _remedy())
@@ -97,13 +99,13 @@ def _split(line: str) -> tuple[str, ...]:
         return ()
 
 
-def _command_table(table: dict[object, object]) -> Reference:
+def _command_table(table: dict[str, Any]) -> Reference:
     words = table.get("command")
     limit = table.get("time_limit", TIME_LIMIT)
     if set(table) - {"command", "time_limit"}:
         raise Malformed("has a key that no credential has", "known are command and time_limit")
     if (
-        not isinstance(words, list)
+        not is_array(words)
         or not words
         or not all(isinstance(word, str) and "\0" not in word for word in words)
         or not words[0]

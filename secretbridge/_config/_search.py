@@ -27,7 +27,11 @@ def explicit(config: str | os.PathLike[str] | None) -> Path | None:
     Raises:
         InvalidRequest: ``config`` is no path.
     """
-    if config is not None and (not isinstance(config, (str, os.PathLike)) or not os.fspath(config)):
+    # Callers without a type checker give other things too.
+    if config is not None and (
+        not isinstance(config, (str, os.PathLike))  # pyright: ignore[reportUnnecessaryIsInstance]
+        or not os.fspath(config)
+    ):
         from secretbridge.errors import InvalidRequest, Violation
 
         raise InvalidRequest(violations=[Violation("config", "is not a path", "give the path of a file")])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from secretbridge._config import _access, _search
 from secretbridge._config._vault import told_options
+from secretbridge._json import is_object
 
 if TYPE_CHECKING:
     import os
@@ -74,7 +75,7 @@ def _plain_vault(connection: str, config: str | os.PathLike[str] | None) -> tupl
 
 
 def _placed(table: Any, folder: Path | None) -> tuple[Path, str, Path] | None:  # noqa: ANN401 - whatever TOML holds
-    if not isinstance(table, dict) or table.get("provider") != "local" or not table.keys() <= _OF_KEY_FILES:
+    if not is_object(table) or table.get("provider") != "local" or not table.keys() <= _OF_KEY_FILES:
         return None
     if not all(isinstance(value, str) and value and "://" not in value for value in table.values()):
         return None

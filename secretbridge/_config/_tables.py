@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from secretbridge._config._references import ENVIRONMENT, SCHEMES, TIME_LIMIT, Malformed, Reference, reference
+from secretbridge._json import is_array, is_object
 
 __all__ = ["OWN", "TAGS", "ConnectionTable", "Other", "json_schema"]
 
@@ -250,7 +251,7 @@ class Other(ConnectionTable, frozen=True):
 
 
 def _kind(table: Any) -> str:  # noqa: ANN401 - pydantic hands in whatever stands there
-    provider = table.get("provider") if isinstance(table, dict) else None
+    provider = table.get("provider") if is_object(table) else None
     return provider if provider in OWN else "other"
 
 
@@ -285,9 +286,9 @@ def _trimmed(node: Any) -> Any:  # noqa: ANN401 - any part of a schema
 
     That is titles, which repeat the names, an enum beside a const, and null, which TOML does not have.
     """
-    if isinstance(node, list):
+    if is_array(node):
         return [_trimmed(one) for one in node]
-    if not isinstance(node, dict):
+    if not is_object(node):
         return node
     return {
         key: _trimmed(one)

@@ -126,7 +126,11 @@ async def _without_the_same(
             step.target
             for (step, item), fields in zip(wanted, read, strict=True)
             if not isinstance(fields, SecretBridgeError)
-            and keep.fingerprint(step.target, fields["value"]) == item.fingerprint
+            and keep.fingerprint(
+                step.target,
+                fields["value"],  # pyright: ignore[reportTypedDictNotRequiredAccess]  # these steps send it
+            )
+            == item.fingerprint
         }
     return tuple(
         replace(step, action="skip", reason="same", fields=(), losses=()) if step.target in same else step

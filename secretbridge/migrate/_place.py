@@ -49,7 +49,11 @@ def journal_folder(given: str | os.PathLike[str] | None, *, make: bool = True) -
     if given is None:
         folder = default_folder()
     else:
-        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        # Callers without a type checker give other things too.
+        if (
+            not isinstance(given, (str, os.PathLike))  # pyright: ignore[reportUnnecessaryIsInstance]
+            or not os.fspath(given)
+        ):
             raise _wrong("is not a path", "give the path of a folder")
         folder = Path(given).expanduser().absolute()
     reason, mode = "", 0

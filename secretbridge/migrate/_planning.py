@@ -220,7 +220,7 @@ async def _candidates(
     refuse(wrong)
     taken |= targets
     elsewhere = await _elsewhere(opened.source, mine)
-    candidates = []
+    candidates: list[Candidate] = []
     for mark, new in zip(mine, becomes, strict=True):
         found = there.get(new, ())
         unfit = "" if mark.platform else _unfit(mark.name, new, opened.target, taken, is_there=bool(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from fnmatch import translate
@@ -152,7 +152,8 @@ def _whole(given: object, wrong: list[Violation]) -> dict[str, Any]:
     if isinstance(given, Rules):
         return {field.name: getattr(given, field.name) for field in fields(given)}
     if isinstance(given, Mapping):
-        return dict(given)
+        # Cast, as below: isinstance leaves unknown what it holds.
+        return dict(cast("Mapping[str, Any]", given))
     return _toml("rules", given, wrong)
 
 
@@ -161,7 +162,8 @@ def _toml(argument: str, path: object, wrong: list[Violation]) -> dict[str, Any]
         wrong.append(Violation(argument, "is neither a mapping nor a path", "give the path of a TOML file"))
         return {}
     try:
-        return tomllib.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+        file = Path(cast("str | os.PathLike[str]", path))
+        return tomllib.loads(file.expanduser().read_text(encoding="utf-8"))
     except OSError as error:
         wrong.append(Violation(argument, f"cannot be read: {error.strerror}", "give the path of a TOML file"))
     except ValueError as error:  # TOMLDecodeError, or no UTF-8
@@ -204,12 +206,13 @@ def _patterns(rule: str) -> Callable[[Any, list[Violation]], tuple[str, ...]]:
         if not isinstance(listed, Sequence):
             wrong.append(Violation(rule, "is neither a pattern nor a list of them", 'for example "STRIPE_*"'))
             return ()
+        patterns = cast("Sequence[str]", listed)  # what is no text is told of below
         wrong += [
             Violation(rule, problem, 'give a glob such as "STRIPE_*", or "re:" and a regular expression')
-            for pattern in listed
+            for pattern in patterns
             if (problem := _pattern_problem(pattern))
         ]
-        return tuple(listed)
+        return tuple(patterns)
 
     return check
 
@@ -234,12 +237,13 @@ def _accept(given: object, wrong: list[Violation]) -> tuple[str, ...]:
     if not isinstance(listed, (Sequence, set, frozenset)):
         wrong.append(Violation("accept", "is not a list of words", 'for example ["description"]'))
         return ()
+    words = cast("Collection[object]", listed)
     wrong += [
         Violation("accept", f"{word!r} is nothing to consent to", _nearest(word, list(CONSENTS)))
-        for word in listed
+        for word in words
         if not isinstance(word, str) or word not in CONSENTS
     ]
-    return tuple(sorted({word for word in listed if isinstance(word, str)}))
+    return tuple(sorted({word for word in words if isinstance(word, str)}))
 
 
 def _template_problem(template: object) -> str:
@@ -254,9 +258,9 @@ def _rename(given: object, wrong: list[Violation]) -> object:
             wrong.append(Violation("rename", problem, f'for example "OLD_{_NAME}"'))
         return given
     if isinstance(given, Mapping):
-        return _table(given, wrong)
+        return _table(cast("Mapping[Any, object]", given), wrong)
     if isinstance(given, (str, os.PathLike)):
-        return _table(_toml("rename", given, wrong), wrong)
+        return _table(_toml("rename", cast("str | os.PathLike[str]", given), wrong), wrong)
     wrong.append(Violation("rename", "is neither a template nor a mapping", f'for example "OLD_{_NAME}"'))
     return ""
 
@@ -282,7 +286,7 @@ def name_of(function: Callable[[str], str]) -> str:
 
 
 def _transforms(given: object, wrong: list[Violation]) -> Mapping[str, Callable[[str], str]]:
-    listed = given if isinstance(given, Mapping) else {"*": given}
+    listed = cast("Mapping[Any, object]", given) if isinstance(given, Mapping) else {"*": given}
     found: dict[str, Callable[[str], str]] = {}
     for pattern, transform in listed.items():
         if problem := _pattern_problem(pattern):
@@ -321,7 +325,8 @@ def _environments(given: object, wrong: list[Violation]) -> Mapping[str, str]:
         remedy = f'for example {{"production": "PROD_{_NAME}"}}'
         wrong.append(Violation("environments", "is not a mapping of environments to templates", remedy))
         return _NONE
-    for environment, template in given.items():
+    templates = cast("Mapping[str, Any]", given)
+    for environment, template in templates.items():
         if problem := _template_problem(template):
             wrong.append(Violation(f"environments.{environment}", problem, f'for example "PROD_{_NAME}"'))
-    return MappingProxyType(dict(given))
+    return MappingProxyType(dict(templates))

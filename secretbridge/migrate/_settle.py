@@ -156,7 +156,8 @@ async def _resend(work: Work, item: Item, fields: Fields) -> None:
     if not work.options.resend:
         problem = f"{of.title} does not tell whether the value arrived; resend=True sends the same again."
     elif item.fingerprint and work.keep is not None:
-        same = work.keep.fingerprint(step.target, fields["value"]) == item.fingerprint
+        value = fields["value"]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # it has a fingerprint
+        same = work.keep.fingerprint(step.target, value) == item.fingerprint
         if not same:
             problem = "The value at the source is another one by now, so it is not sent again."
     if problem:

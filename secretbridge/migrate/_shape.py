@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
+from secretbridge._json import is_array, is_object
 from secretbridge.migrate._types import Action
 
 __all__ = ["is_shaped"]
 
 #: A type; a tuple of shapes, of which one fits; a list of one shape; a mapping of keys, "?" for one that may
 #: be missing, and "" for any; or a set of texts.
-_Shape: TypeAlias = Any
+_Shape: TypeAlias = "type | tuple[_Shape, ...] | list[_Shape] | dict[str, _Shape] | frozenset[str] | None"
 
 
 class _Moment:
@@ -19,7 +20,7 @@ class _Moment:
 
 
 _TEXT_OR_NONE: Final = (str, None)
-_MARK: Final = {
+_MARK: Final[dict[str, _Shape]] = {
     "name": str,
     "id?": _TEXT_OR_NONE,
     "version?": (int, None),
@@ -32,7 +33,7 @@ _MARK: Final = {
     "description?": _TEXT_OR_NONE,
     "tools?": _TEXT_OR_NONE,
 }
-_STEP: Final = {
+_STEP: Final[dict[str, _Shape]] = {
     "source": str,
     "target": str,
     "action": frozenset(get_args(Action)),
@@ -43,8 +44,8 @@ _STEP: Final = {
     "source_mark": _MARK,
     "target_mark": (_MARK, None),
 }
-_END: Final = {"provider": str, "title": str, "store": str, "environment": _TEXT_OR_NONE}
-_PLAN: Final = {
+_END: Final[dict[str, _Shape]] = {"provider": str, "title": str, "store": str, "environment": _TEXT_OR_NONE}
+_PLAN: Final[dict[str, _Shape]] = {
     "format": str,
     "version": int,
     "fingerprint": str,
@@ -86,9 +87,9 @@ def _fits(shape: _Shape, given: object) -> bool:
     if isinstance(shape, tuple):
         return any(_fits(one, given) for one in shape)
     if isinstance(shape, list):
-        return isinstance(given, list) and all(_fits(shape[0], one) for one in given)
+        return is_array(given) and all(_fits(shape[0], one) for one in given)
     if isinstance(shape, dict):
-        return isinstance(given, dict) and _has_keys(shape, given)
+        return is_object(given) and _has_keys(shape, given)
     if isinstance(shape, frozenset):
         return isinstance(given, str) and given in shape
     if shape is _Moment:

@@ -134,7 +134,9 @@ class Items(Sequence[Item]):
 
     def __init__(self, steps: Iterable[Step]) -> None:
         self._steps = tuple(steps)
-        fields = {name: field for name, field in vars(Item).items() if isinstance(field, (Word, Rare))}
+        fields: dict[str, Word[Any] | Rare[Any]] = {
+            name: field for name, field in vars(Item).items() if isinstance(field, (Word, Rare))
+        }
         self._columns: dict[str, Any] = {
             name: field.column(len(self._steps)) for name, field in fields.items()
         }
@@ -178,7 +180,8 @@ def replay(items: Sequence[Item], entries: Iterable[Entry]) -> None:
             apply = _KINDS.get(kind)
             if apply is not None:
                 for row in data:
-                    apply(items[row[0]], row)
+                    n: int = row[0]
+                    apply(items[n], row)
     except (KeyError, IndexError, TypeError, ValueError):
         known = False
     if not known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast, get_args
 
 from secretbridge.errors import InvalidRequest, SecretBridgeError, Violation
 from secretbridge.migrate._state import sentence
@@ -51,8 +51,10 @@ def undo_consents(given: object) -> frozenset[str]:
         InvalidRequest: it is no list of the known words.
     """
     known = get_args(UndoConsent)
-    if isinstance(given, (list, tuple, set, frozenset)) and all(word in known for word in given):
-        return frozenset(given)
+    if isinstance(given, (list, tuple, set, frozenset)):
+        words = cast("Collection[str]", given)  # what else it holds is refused
+        if all(word in known for word in words):
+            return frozenset(words)
     remedy = f"a list of: {', '.join(known)}"
     raise InvalidRequest(violations=[Violation("accept", "names something that is not known", remedy)])
 

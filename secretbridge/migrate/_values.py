@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 from secretbridge._capabilities import Capabilities, Limit
 from secretbridge._models import Secret, secret_str
@@ -30,11 +30,12 @@ Origin: TypeAlias = "Mapping[str, SecretStr] | Callable[[str], SecretStr]"
 def lender_of(given: object) -> End | Violation:
     """Take what a caller gave as ``values_from``, or say what is wrong with it."""
     if isinstance(given, Mapping):
+        values = cast("Mapping[str, Any]", given)  # isinstance leaves unknown what it holds
         wrapper = secret_str()
-        bare = [name for name, value in given.items() if not isinstance(value, wrapper)]
+        bare = [name for name, value in values.items() if not isinstance(value, wrapper)]
         if bare:
             return Violation("values_from", f"has no SecretStr under {bare[0]!r}", "wrap each value in one")
-        return End(Given(dict(given)), None)
+        return End(Given(dict(values)), None)
     end = End.of("values_from", given)
     if isinstance(end, End):
         if end.capabilities.reads_values:
@@ -82,7 +83,8 @@ class Given:
         name = target.name or ""
         origin = self._origin
         if isinstance(origin, Mapping):
-            given, failed = origin.get(name), "has no value of this name"
+            table = cast("Mapping[str, SecretStr | None]", origin)  # a callable may be a mapping too
+            given, failed = table.get(name), "has no value of this name"
         else:
             given, failed = await channel.call(partial(_asked, origin, name))
         if given is None:

@@ -313,7 +313,12 @@ async def _halves(work: Work, tasks: Sequence[_Task], rows: list[list[Any]]) -> 
         return
     problem: SecretBridgeError | None = None
     try:
-        await work.target.write_many([(task.item.step.target, task.fields["value"]) for task in tasks])
+        # Where many are written together, a value is all that is written of each.
+        writes = [
+            (task.item.step.target, task.fields["value"])  # pyright: ignore[reportTypedDictNotRequiredAccess]
+            for task in tasks
+        ]
+        await work.target.write_many(writes)
     except SecretBridgeError as error:
         problem = error
     if problem is None:

@@ -107,7 +107,7 @@ class Work:
     away: bool = False
     moves: bool = False
     place: int = 0
-    again: set[int] = field(default_factory=set)
+    again: set[int] = field(default_factory=set[int])
     _in_a_row: int = 0
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from secretbridge._json import is_object
 from secretbridge.errors import InvalidRequest, Violation
 from secretbridge.migrate._shape import is_shaped
 from secretbridge.migrate._types import EndInfo, Estimates, Loss, Mark, Step
@@ -167,7 +168,7 @@ def read(text: str) -> dict[str, Any]:
         document = json.loads(text)
     except (ValueError, TypeError, RecursionError):
         problem = "is not whole, or no JSON"
-    if not problem and not (isinstance(document, dict) and document.get("format") == FORMAT):
+    if not problem and not (is_object(document) and document.get("format") == FORMAT):
         problem = "is no plan of a migration"
     elif not problem and document.get("version") != VERSION:
         problem = f"is of version {document.get('version')!r:.20}; this release reads {VERSION}"
