@@ -196,7 +196,7 @@ class Vault:
             VaultDamaged: a secret is not what was written.
             VaultError: the vault cannot be opened or read.
         """
-        if not isinstance(within, timedelta) or within < timedelta(0):
+        if not isinstance(within, timedelta) or within < timedelta(0):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise InvalidRequest(
                 violations=[
                     Violation("within", "is not a time from now on", "for example timedelta(days=30)")

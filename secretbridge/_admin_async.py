@@ -90,7 +90,7 @@ class AsyncVault:
     def _over(cls, opening: Opening) -> Self:
         """Give the face of the vault that this opens."""
         vault = cls()
-        vault._blocking = Vault._over(opening)  # noqa: SLF001 - the two faces are one interface
+        vault._blocking = Vault._over(opening)  # noqa: SLF001 - the two faces are one interface  # pyright: ignore[reportPrivateUsage]
         return vault
 
     async def history(self, name: str | None = None, *, id: str | None = None) -> list[VersionInfo]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from secretbridge._credentials import KINDS, AccountKey
 from secretbridge.errors import InvalidRequest, Violation
@@ -162,7 +162,7 @@ def kept_violations(keep: object) -> list[Violation]:
     """Find what is wrong with the credentials that a new root key is made for."""
     if isinstance(keep, (str, bytes)) or not isinstance(keep, Sequence) or not keep:
         return [Violation("keep", "is no list of credentials, or empty", "give those that stay")]
-    if all(isinstance(each, KINDS) for each in keep):
+    if all(isinstance(each, KINDS) for each in cast("Sequence[object]", keep)):  # of unknown content
         return []
     return [Violation("keep", "holds what is no credential", "for example Passphrase(...) or KeyFile(...)")]
 
@@ -171,7 +171,7 @@ def consent_violations(consent: object) -> list[Violation]:
     """Find what is wrong with the names of the slots that may be dropped."""
     if isinstance(consent, (str, bytes)) or not isinstance(consent, Sequence):
         return [Violation("consent", "is no list of slots", "give their numbers or labels")]
-    return [wrong for each in consent for wrong in _slot(each)]
+    return [wrong for each in cast("Sequence[object]", consent) for wrong in _slot(each)]  # as above
 
 
 def _refuse(wrong: list[Violation]) -> None:

@@ -106,7 +106,7 @@ def _has_utc(moment: datetime) -> bool:
 
 
 def update_violations(
-    of: Capabilities, fields: Fields, *, allow_one_way: bool, if_version: int | None, creates: bool = False
+    of: Capabilities, fields: Fields, *, allow_one_way: bool, if_version: object, creates: bool = False
 ) -> Iterable[Violation]:
     """Find everything that the provider cannot do with these fields.
 

@@ -25,7 +25,7 @@ _ONCE: Final = Retry(attempts=1)
 
 
 def connected(
-    provider: Provider, runtime: Runtime, timeout: float | Timeout | None, retry: Retry | None, pace: Pace
+    provider: object, runtime: Runtime, timeout: float | Timeout | None, retry: Retry | None, pace: Pace
 ) -> Core:
     """Make the core of a bridge.
 
@@ -63,7 +63,7 @@ def reconnected(
     )
 
 
-def _retry(retry: Retry | None) -> Retry:
+def _retry(retry: object) -> Retry:
     if retry is None:
         return _ONCE
     if not isinstance(retry, Retry):
@@ -73,7 +73,7 @@ def _retry(retry: Retry | None) -> Retry:
     return retry
 
 
-def _per_minute(provider: Provider, pace: Pace) -> float | None:
+def _per_minute(provider: Provider, pace: object) -> float | None:
     if pace == "provider":
         return provider.capabilities.requests_per_minute
     if pace is None:

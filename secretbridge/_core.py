@@ -99,7 +99,7 @@ class Core:
         changes = self.check_update(name, id_, arguments, if_version=if_version, allow_one_way=allow_one_way)
         return self._update_blocking(self.channel, name, id_, changes, if_version)
 
-    async def page(self, cursor: str | None, page_size: int) -> Page:
+    async def page(self, cursor: str | None, page_size: object) -> Page:
         """Give one page of the listing, without values, and the cursor of the next one or None."""
         require_operation(self.capabilities, "list")
         if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= 10_000:  # noqa: PLR2004 - see the message
@@ -385,7 +385,7 @@ class Core:
     async def _verified(self, secret: Secret, changes: Fields) -> Secret:
         """Read back what can be read and say whether it is as it was sent."""
         of = self.capabilities
-        told = of.get_tells | of.list_tells | ({"new_name"} if "list" in of.operations else set())
+        told = of.get_tells | of.list_tells | ({"new_name"} if "list" in of.operations else set[str]())
         if not told:
             return replace(secret, verified=None)
         try:

@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeAlias, cast, runtime_checkable
 
 from secretbridge.errors import InvalidRequest, VaultError, VaultLocked, Violation
 
@@ -273,7 +273,7 @@ class ExternalKey(_Unpickled):
     def __post_init__(self) -> None:
         wrong = _word_violations("name", self.name, longest=_LONGEST)
         wrapper: object = self.wrapper
-        if not isinstance(wrapper, KeyWrapper):
+        if not isinstance(wrapper, KeyWrapper):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             wrong.append(Violation("wrapper", "has no wrap() and unwrap()", "give a KeyWrapper"))
         _refuse(wrong)
 
@@ -327,7 +327,7 @@ def path_violations(argument: str, path: object) -> list[Violation]:
     """Find what is wrong with a path that a caller gave."""
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         return [Violation(argument, "is not a path", "give the path of a file")]
-    if "\0" in str(path):
+    if "\0" in str(cast("object", path)):  # a PathLike of text or bytes
         return [Violation(argument, "holds a NUL character", "give the path of a file")]
     if isinstance(path, str) and "://" in path:
         return [Violation(argument, "is a URL", "this version keeps vaults in files; give a path")]

@@ -79,7 +79,7 @@ class Opening:
                 place = place_of(location)
             except InvalidRequest as refused:
                 wrong += refused.violations
-        if not isinstance(environment, str) or not environment:
+        if not isinstance(environment, str) or not environment:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             wrong.append(Violation("environment", "is not a name", "for example production"))
         self._expect_head = _head(expect_head, wrong)
         self._credential: Credential | None = None

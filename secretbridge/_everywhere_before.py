@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from secretbridge._core import equal
 from secretbridge.errors import (
@@ -56,7 +56,7 @@ class Before:
         version: its version, where the store counts them.
     """
 
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict[str, object])
     lacking: tuple[str, ...] = ()
     version: int | None = None
 
@@ -133,7 +133,7 @@ async def put_back(place: Place, change: Change, before: Before) -> tuple[str, G
     seen, why = await _under_either_name(place, change)
     if seen is None:
         return why, "best-effort"
-    sent: Mapping[str, object] = change.fields
+    sent = cast("Mapping[str, object]", change.fields)  # any text is looked up in it
     back: dict[str, object] = {}
     for key, previous in before.fields.items():
         now = _told(place, seen, key)
@@ -181,7 +181,7 @@ async def sight(place: Place, change: Change, before: Before) -> Sight:
     seen, _ = await _under_either_name(place, change)
     if seen is None:
         return Sight(None, foreign=False, name=place.secret, version=None)
-    sent: Mapping[str, object] = change.fields
+    sent = cast("Mapping[str, object]", change.fields)  # any text is looked up in it
     told = {key: _told(place, seen, key) for key in sent}
     version = seen.version if place.core.capabilities.compare_and_set else None
     if any(not _tells(place, key) or (key == "value" and now is None) for key, now in told.items()):

@@ -102,7 +102,7 @@ class Job:
         self._places = Places(face, config)
         self._leave_out_unfit = leave_out_unfit
         self._wrong: list[Violation] = []
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             self._wrong.append(Violation("name", "is not a name", "give the secret's name"))
         fields = fields_given(arguments, self._wrong)
         if not fields and not self._wrong:
@@ -312,7 +312,7 @@ def _error(one: TargetResult) -> SecretBridgeError | None:
 
 def _told(results: Sequence[TargetResult]) -> str:
     """Say for each target that was not updated what came of it."""
-    told = []
+    told: list[str] = []
     for one in results:
         error = _error(one)
         why = f" ({type(error).__name__}: {error.message.rstrip('.')})" if error is not None else ""

@@ -99,19 +99,20 @@ class Places:
                 Violation("targets", "is not a list of targets", 'for example ["prod-wix", "vault"]')
             )
             return []
-        listed = list(targets)
+        listed = list(cast("Iterable[object]", targets))  # isinstance() says nothing of what is in it
         if not listed:
             self.wrong.append(Violation("targets", "is empty", "name at least one target"))
         places: list[Place] = []
         for number, given in enumerate(listed):
             target, secret = given, name
             if isinstance(given, tuple):
-                if len(given) != 2 or not isinstance(given[1], str):  # noqa: PLR2004 - a pair
+                pair = cast("tuple[object, ...]", given)
+                if len(pair) != 2 or not isinstance(pair[1], str):  # noqa: PLR2004 - a pair
                     self.wrong.append(
                         Violation(f"targets[{number}]", "is no pair of target and name", _KINDS)
                     )
                     continue
-                target, secret = given
+                target, secret = pair[0], pair[1]
             label, core = self._core(f"targets[{number}]", target)
             if core is not None:
                 places.append(Place(label, secret, core, target if isinstance(target, str) else None))
@@ -140,7 +141,7 @@ class Places:
         face = self._face
         if isinstance(target, face.bridge):
             bridge = cast("SecretBridge | AsyncSecretBridge", target)
-            core: Core = bridge._core  # noqa: SLF001 - the faces are ours
+            core: Core = bridge._core  # noqa: SLF001 - the faces are ours  # pyright: ignore[reportPrivateUsage]
             return core.capabilities.title, core
         if isinstance(target, str):
             return target, self._connected(field, target)
@@ -176,7 +177,9 @@ class Places:
         seen: set[tuple[object, str]] = set()
         for place in places:
             store = _store(place.core.provider)
-            ends = {(store, place.secret)} | ({(store, new_name)} if isinstance(new_name, str) else set())
+            ends: set[tuple[object, str]] = {(store, place.secret)} | (
+                {(store, new_name)} if isinstance(new_name, str) else set()
+            )
             if ends & seen:
                 problem = (
                     f"changes {place.secret!r} of the same store twice"

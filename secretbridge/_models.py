@@ -113,7 +113,7 @@ class Secret:
     version: int | None = None
     platform: bool = False
     verified: bool | None = None
-    extra: Mapping[str, object] = field(default_factory=dict, hash=False)
+    extra: Mapping[str, object] = field(default_factory=dict[str, object], hash=False)
 
     if not TYPE_CHECKING:  # pragma: no branch - type checkers see the signature that the fields make
 
@@ -214,7 +214,7 @@ class Retry:
 
     def __post_init__(self) -> None:
         _check_numbers("retry", {name: getattr(self, name) for name in self.__slots__})
-        if not isinstance(self.attempts, int) or not 1 <= self.attempts <= 100:  # noqa: PLR2004 - see above
+        if not isinstance(self.attempts, int) or not 1 <= self.attempts <= 100:  # noqa: PLR2004 - see above  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise InvalidRequest(
                 violations=[Violation("retry.attempts", "is not a whole number from 1 to 100")]
             )

@@ -15,6 +15,7 @@ from secretbridge._everywhere_ledger import Ledger, folder_of, forgotten, identi
 from secretbridge._everywhere_names import ROTATION
 from secretbridge._everywhere_run import Run
 from secretbridge._everywhere_targets import Places
+from secretbridge._json import is_array
 from secretbridge._models import secret_str
 from secretbridge._rotate_kept import Kept
 from secretbridge._rotate_steps import Failed
@@ -189,7 +190,7 @@ class Rotator:
             if is_forgotten(journal):
                 raise forgotten(run_id)
             given = self._targets if self._targets is not None else journal.begin["targets"]
-            targets = given and [tuple(one) if isinstance(one, list) else one for one in given]
+            targets = given and [tuple(one) if is_array(one) else one for one in given]
             name = str(journal.begin["name"])
             places = self._places.of(targets, name, None) if found is None else found
             wrong = [*self._places.wrong, *self._unlike(journal.begin)]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from secretbridge._config._ask import MOST, decoded
 from secretbridge._config._command import output_of
@@ -52,11 +52,12 @@ class Steps:
             if not (name == "revoke" and step is None) and not callable(step) and not _is_command(step)
         ]
         if self.variable is not None and not (
-            isinstance(self.variable, str) and _VARIABLE.fullmatch(self.variable)
+            isinstance(self.variable, str)  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            and _VARIABLE.fullmatch(self.variable)
         ):
             found.append(Violation("revoke_variable", "is no variable's name", "for example OLD_TOKEN"))
         limit = self.time_limit
-        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit <= _LONGEST:
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit <= _LONGEST:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             found.append(Violation("time_limit", "is no number of seconds", "give more than 0, at most 3600"))
         return found
 
@@ -115,10 +116,9 @@ class Steps:
 
 
 def _is_command(step: object) -> bool:
+    if not isinstance(step, Sequence) or isinstance(step, (str, bytes)):
+        return False
+    words = cast("Sequence[object]", step)  # isinstance() says nothing of what is in it
     return (
-        isinstance(step, Sequence)
-        and not isinstance(step, (str, bytes))
-        and bool(step)
-        and bool(step[0])
-        and all(isinstance(word, str) and "\0" not in word for word in step)
+        bool(words) and bool(words[0]) and all(isinstance(word, str) and "\0" not in word for word in words)
     )

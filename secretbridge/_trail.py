@@ -146,8 +146,8 @@ class AuditHead:
     chain: str
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.sequence, int) and not isinstance(self.sequence, bool) and self.sequence > 0
-        if not whole or not isinstance(self.chain, str) or not _CHAIN.fullmatch(self.chain):
+        whole = isinstance(self.sequence, int) and not isinstance(self.sequence, bool) and self.sequence > 0  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        if not whole or not isinstance(self.chain, str) or not _CHAIN.fullmatch(self.chain):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise _no_anchor()
 
     def __str__(self) -> str:
@@ -160,7 +160,7 @@ class AuditHead:
         Raises:
             InvalidRequest: it is no anchor.
         """
-        found = _TOKEN.fullmatch(text.strip()) if isinstance(text, str) else None
+        found = _TOKEN.fullmatch(text.strip()) if isinstance(text, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         if found is None:
             raise _no_anchor()
         return cls(int(found[1]), found[2])

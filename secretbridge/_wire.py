@@ -243,7 +243,7 @@ class BlockingWire:
         InvalidRequest: what was handed in is not a blocking transport.
     """
 
-    def __init__(self, transport: httpx.BaseTransport | None) -> None:
+    def __init__(self, transport: object) -> None:
         if transport is not None and not isinstance(transport, httpx.BaseTransport):
             raise InvalidRequest(violations=[_WRONG_TRANSPORT])
         self._ways = _Ways(transport, lambda options: httpx.HTTPTransport(limits=_LIMITS, **options))
@@ -288,7 +288,7 @@ class AsyncWire:
         InvalidRequest: what was handed in is not an asynchronous transport.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(self, transport: object) -> None:
         if transport is not None and not isinstance(transport, httpx.AsyncBaseTransport):
             raise InvalidRequest(violations=[_WRONG_TRANSPORT])
         self._ways = _Ways(

@@ -213,7 +213,7 @@ class Vault(Decided):
         return self._listed(act, last, limit)
 
     def _listed(self, act: Act, last: bytes, limit: int) -> Listed:
-        found = []
+        found: list[Record] = []
         self._check(act, self._renew().rights)
         while True:
             rows = self._store.page(last, self._environment, limit + 1)

@@ -135,7 +135,8 @@ class AdministeredVault(GovernedVault):
 
     def expiring(self, within: timedelta) -> list[Record]:
         """What has expired and what will within this time, soonest first, without values."""
-        now, found = datetime.now(UTC), []
+        now = datetime.now(UTC)
+        found: list[Record] = []
         following: str | None = None
         while True:
             page, following = self.list(after=following)

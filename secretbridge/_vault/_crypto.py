@@ -90,7 +90,7 @@ def mac(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
-def same(left: bytes, right: bytes) -> bool:
+def same(left: object, right: object) -> bool:
     """Whether two digests are equal, in constant time; what is read from a column may be no bytes at all."""
     return isinstance(left, bytes) and isinstance(right, bytes) and hmac.compare_digest(left, right)
 

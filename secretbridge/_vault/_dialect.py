@@ -37,6 +37,11 @@ class Dialect(NamedTuple):
     stream: Callable[[Statements, str], Iterator[Any]]
 
 
+def _executed(statements: Statements, sql: str) -> Iterator[Any]:
+    rows: Iterator[Any] = statements.execute(sql)
+    return rows
+
+
 def _streamed(statements: Statements, sql: str) -> Iterator[Any]:
     # psycopg would fetch all rows at once, and its own server-side cursors cannot be pipelined. A name of its
     # own each time: a reader that leaves early leaves the cursor open until the transaction ends.
@@ -56,7 +61,7 @@ SQLITE: Final = Dialect(
         (SELECT count(*) FROM secret INDEXED BY secret_by_id WHERE name_index = ?)""",
     all_names=" NOT INDEXED",
     check="PRAGMA integrity_check",
-    stream=lambda statements, sql: statements.execute(sql),
+    stream=_executed,
 )
 
 POSTGRES: Final = Dialect(

@@ -70,7 +70,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         VaultReadOnly: not permitted here.
     """
-    missing = []
+    missing: list[Path] = []
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent

@@ -133,7 +133,7 @@ class Opener:
         Raises:
             VaultDamaged: the slot's parameters are beyond what is ever written.
         """
-        if not isinstance(slot.parameters, bytes) or not isinstance(slot.wrapped, bytes):
+        if not isinstance(slot.parameters, bytes) or not isinstance(slot.wrapped, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # a column may hold anything
             raise damaged()
         if slot.kind != self.kind:
             return None

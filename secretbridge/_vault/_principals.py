@@ -121,7 +121,7 @@ def new(
         InvalidRequest: the name is malformed or taken, or there is no such role, permission or environment.
     """
     wrong = [*_roles(roles), *_permissions_wrong(permissions)]
-    if not isinstance(name, str) or not _PRINCIPAL.fullmatch(name) or name == OWNER_NAME:
+    if not isinstance(name, str) or not _PRINCIPAL.fullmatch(name) or name == OWNER_NAME:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         remedy = f"1 to 100 letters, digits and any of . _ @ + -; not {OWNER_NAME!r}"
         wrong.append(Violation("name", "is no name for a user or service account", remedy))
     elif _known(policy, name) is not None:

@@ -61,7 +61,7 @@ def rekey(
         progress: called with how much is done and how much there is, between transactions.
         batch: rows per transaction.
     """
-    tell = progress or (lambda _done, _total: None)
+    tell: Callable[[int, int], object] = progress or (lambda _done, _total: None)
     if len(look(lambda rows: rows.data_keys())) == 1:
         write(lambda change, operation_id: _begin(change, operation_id, keyring))
     failure: SecretBridgeError | None = None

@@ -56,7 +56,7 @@ def forget(change: Change, secret: bytes, places: Collection[int] | None, name: 
     outlives = {place: _outlived_in(change, lines, shared) for place, lines in chains.items()}
     if len(rows) > 1 and EVERYWHERE in rows and change.opened(rows[EVERYWHERE]).record.elsewhere:
         del outlives[EVERYWHERE]  # no environment sees the shared versions alone
-    everywhere = set.intersection(*outlives.values())
+    everywhere = set[int].intersection(*outlives.values())
     count = 0
     for place, lines in chains.items():
         if places is None or place in places or place == EVERYWHERE:

@@ -86,7 +86,7 @@ class Header(NamedTuple):
 
 #: Makes a named tuple of one that has all its fields in order: each write makes a dozen, and by their own
 #: constructors those take five times as long.
-new_tuple: Final = tuple.__new__
+new_tuple: Final = tuple[Any, ...].__new__  # tuple.__new__ itself, and type checkers know what it takes
 
 #: In a secret's flags: it has one value for all environments, which stands in no environment.
 SHARED: Final = 2

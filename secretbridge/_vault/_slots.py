@@ -69,7 +69,7 @@ def checked(rows: Rows, keyring: Keyring) -> tuple[Slot, ...]:
     slots, vault = rows.slots(), rows.vault()
     if vault is None:
         raise damaged()
-    if not _crypto.same(keyring.slot_mac(slots), vault[2]):  # type: ignore[arg-type] # what is in the column is checked there
+    if not _crypto.same(keyring.slot_mac(slots), vault[2]):  # what is in the column is checked there
         epoch = keyring.current.epoch
         if not keyring.opens(epoch, rows.data_keys().get(epoch)):
             raise root_replaced()
