@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["VENDORS", "Field", "Route", "Vendor", "violations"]
 
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: One part of a path in which everything but the unreserved characters is percent-encoded.
 _PART: Final = r"(?:[A-Za-z0-9\-._~]|%[0-9A-Fa-f]{2})+"
 _INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z"
@@ -269,7 +270,7 @@ def _field(name: str, one: Field, given: object) -> Iterator[str]:
     elif type(given) is not one.kind:
         yield f"{name} is no {one.kind.__name__}"
     elif isinstance(given, str):
-        if any("\ud800" <= character <= "\udfff" for character in given):
+        if not given.isascii() and _SURROGATE.search(given):
             yield f"{name} has a lone surrogate"
         if len(given) < one.least or (one.most is not None and len(given) > one.most):
             yield f"{name} is too short or long"
