@@ -168,8 +168,7 @@ def _opened(name: object, config: str | os.PathLike[str] | None) -> tuple[Provid
         if name in BUILT_IN:
             return from_environment(name), {}
         told = [each for each in sorted(BUILT_IN) if options_told(each) is not None]
-        if told:
-            known.append(f"{', '.join(told)} (environment variables)")
+        known.append(f"{', '.join(told)} (environment variables)")  # the vault is always among them
         names += told
     remedy = f"known are {', '.join(known)}" if known else _ADD
     from difflib import get_close_matches  # late: mostly nothing is wrong

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,12 @@ from cli_terminal import Terminal
 
 import secretbridge
 from secretbridge.cli._interrupt import run_of
+from secretbridge.cli._naming import _of_option
 from secretbridge.cli._output import prepare, show_json
+from secretbridge.cli._rehearsing import _gone_on
+from secretbridge.cli._session import Doing, Session
+from secretbridge.cli._trouble import of_error
+from secretbridge.migrate import Outcome
 from secretbridge.testing import AppfarmStandIn, Lost, Pass
 
 if TYPE_CHECKING:
@@ -358,3 +364,42 @@ def completed(shell: Shell, typed: str) -> list[str]:
         done = shell.run()
     assert done.err == ""
     return sorted(line.partition(",")[2] for line in done.out.splitlines() if line)
+
+
+def test_a_vault_that_a_passphrase_opens_has_no_key_file_to_keep(shell: Shell) -> None:
+    shell.monkeypatch.setenv("SECRETBRIDGE_VAULT_PASSPHRASE", "of seven words or more, as it ought to be")
+    made = shell.run("init", "--no-connection")
+    assert [made.code, "Made the vault" in made.err, "opens it" in made.err] == [0, True, False]
+
+
+def test_where_the_error_has_advice_remedies_stay_in_their_lines() -> None:
+    wrong = [secretbridge.Violation("a", "is bad", "mend a"), secretbridge.Violation("b", "is bad", "mend b")]
+    error = secretbridge.InvalidRequest(violations=wrong, advice="Look at both.")
+    trouble = of_error(Session(doing=Doing("do it")), error)
+    assert [trouble.why, trouble.do] == [("a: is bad (mend a)", "b: is bad (mend b)"), "Look at both."]
+
+
+def test_what_is_wrong_elsewhere_in_the_file_keeps_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "secretbridge.toml"
+    old = secretbridge.Violation(f"{file}:1", "unknown key", "take it out of this file, or mend it")
+    assert [_of_option(old, file, "[one]\n[two]\n"), _of_option(old, tmp_path / "b.toml", "")] == [old, old]
+
+
+def test_going_on_with_a_run_looks_at_what_is_not_known_and_writes_what_was_not_written() -> None:
+    of = partial(Outcome, source="A", target="A", action="update")
+    outcomes = [
+        of(state="unknown"),
+        of(state="failed", error="NoReply: none."),
+        of(state="pending"),
+        of(state="done"),
+        of(state="done", verified="verified"),
+        of(state="skipped"),
+    ]
+    assert [_gone_on(one) for one in outcomes] == [
+        ("look", "whether it was written is looked at first"),
+        ("write", "NoReply: none."),
+        ("write", ""),
+        ("look", "it was not read back yet"),
+        ("", ""),
+        ("", ""),
+    ]

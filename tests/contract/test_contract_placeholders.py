@@ -214,3 +214,10 @@ def test_an_adapter_that_sends_something_else_there_is_caught() -> None:
     contract: Any = OfTimes()
     with pytest.raises(AssertionError, match=r"update: it sent .* not in the recording: POST /api/services"):
         contract.test_each_call_sends_just_what_was_recorded_and_takes_the_answer("sync")
+
+
+def test_what_a_recorded_request_is_called_shows_its_body_whatever_that_is() -> None:
+    bodies = [{"b": 1, "a": 2}, b"a=1"]
+    told = [Exchange("POST /", Reply(200), body).told for body in bodies]
+    assert told == ['POST / \'{"a": 2, "b": 1}\'', "POST / b'a=1'"]
+    assert Exchange("DELETE /", Reply(200)).told == "DELETE / ''"

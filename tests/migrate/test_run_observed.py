@@ -143,6 +143,18 @@ def test_a_plan_from_json_is_checked_with_a_vault_from_the_moment_in_which_that_
     assert [one.state, one.guarantee, value(target)] == ["done", "checked", "new"]
 
 
+@pytest.mark.parametrize("store", HIDING)
+def test_with_a_plan_from_json_what_changes_after_the_vault_has_kept_it_is_left_alone(
+    place: Place, store: Callable[[Place], Target]
+) -> None:
+    target = store(place)
+    vault = place.vault(name="undo")
+    again = Plan.from_json(planned(place, target).to_json(), place.env(), target, vault=vault)
+    one = the_one(applied(place, again, progress=at("intended", lambda: changed(target))))
+    problem = "has changed at" in (one.error or "") and "a moment ago" in (one.error or "")
+    assert [one.state, problem, value(target)] == ["failed", True, "theirs"]
+
+
 def test_a_resumed_run_says_best_effort_of_what_only_its_plan_had_seen(place: Place) -> None:
     target = place.env("target.env", A="old")
 
