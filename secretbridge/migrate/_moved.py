@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from secretbridge.errors import InvalidRequest, Violation
 from secretbridge.migrate._names import Naming
 from secretbridge.migrate._observe import marks
-from secretbridge.migrate._reach import identity_of
+from secretbridge.migrate._reach import identities_of
 
 if TYPE_CHECKING:
     from secretbridge._core import Core
@@ -31,10 +31,7 @@ async def moved(plan: Plan, source: Core, target: Core) -> list[str]:
         InvalidRequest: an end is another store than the plan was made for.
     """
     if plan.stores is not None:
-        told = (
-            await identity_of(source, plan.ends.source.info),
-            await identity_of(target, plan.ends.target.info),
-        )
+        told = await identities_of((source, plan.ends.source.info), (target, plan.ends.target.info))
         pairs = zip(("source", "target"), plan.stores, told, strict=True)
         if wrong := [Violation(name, *_ANOTHER) for name, planned, now in pairs if planned != now]:
             raise InvalidRequest("Refused before anything was written", violations=wrong)

@@ -17,15 +17,7 @@ from secretbridge.errors import InvalidRequest, RunBusy, Violation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "Locks",
-    "default_folder",
-    "journal_folder",
-    "journal_path",
-    "lock_folder",
-    "locked_by",
-    "sweep",
-]
+__all__ = ["Locks", "default_folder", "journal_folder", "journal_path", "lock_folder", "locked_by", "sweep"]
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _RUN_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{5,63}")

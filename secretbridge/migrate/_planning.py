@@ -19,7 +19,7 @@ from secretbridge.migrate._observed import Observed
 from secretbridge.migrate._plan import Plan
 from secretbridge.migrate._predict import estimates
 from secretbridge.migrate._progress import misgiven, shown_progress
-from secretbridge.migrate._reach import allowed, identity_of, one_store
+from secretbridge.migrate._reach import allowed, identities_of, one_store
 from secretbridge.migrate._rules import Rules
 from secretbridge.migrate._tell import Teller
 from secretbridge.migrate._values import lender_of
@@ -154,9 +154,8 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         )
         if await one_store(unwatched.source, unwatched.target):
             refuse([_ONE_STORE])
-        stores = (
-            await identity_of(unwatched.source, ends.source.info),
-            await identity_of(unwatched.target, ends.target.info),
+        mine, theirs = await identities_of(
+            (unwatched.source, ends.source.info), (unwatched.target, ends.target.info)
         )
         with shown_progress(progress) as told:
             teller = Teller(told, unwatched.target.channel.runtime.now, "plan")
@@ -175,7 +174,7 @@ async def make(  # noqa: PLR0917 - private, called by the two verbs alone
         estimates=estimates(steps, ends),
         warnings=tuple(warnings_of(steps, ends, naming)),
         ends=ends,
-        stores=stores,
+        stores=(mine, theirs),
         observed=observed,
     )
 
