@@ -55,6 +55,10 @@ def planned(place: Place, target: Target, **more: Any) -> Plan:
     return migrate.plan(place.env(A="new"), target, select="A", on_conflict="update", **more)
 
 
+def taken_up(place: Place, target: Target, **more: Any) -> Plan:
+    return Plan.from_json(planned(place, target).to_json(), place.env(), target, **more)
+
+
 def applied(place: Place, plan: Plan, **more: Any) -> Run:
     return plan.apply(journal=place.folder / "runs", check=False, **more)
 
@@ -125,7 +129,7 @@ def test_a_plan_from_json_says_best_effort_where_nothing_shows_whether_the_value
     place: Place, store: Callable[[Place], Target]
 ) -> None:
     target = store(place)
-    again = Plan.from_json(planned(place, target).to_json(), place.env(), target)
+    again = taken_up(place, target)
     run = applied(place, again)
     one = the_one(run)
     said = any("is not known of 1 of the secrets that are changed ('A')" in text for text in run.warnings)
@@ -137,8 +141,7 @@ def test_a_plan_from_json_is_checked_with_a_vault_from_the_moment_in_which_that_
     place: Place, store: Callable[[Place], Target]
 ) -> None:
     target = store(place)
-    vault = place.vault(name="undo")
-    again = Plan.from_json(planned(place, target).to_json(), place.env(), target, vault=vault)
+    again = taken_up(place, target, vault=place.vault(name="undo"))
     one = the_one(applied(place, again))
     assert [one.state, one.guarantee, value(target)] == ["done", "checked", "new"]
 
@@ -148,8 +151,7 @@ def test_with_a_plan_from_json_what_changes_after_the_vault_has_kept_it_is_left_
     place: Place, store: Callable[[Place], Target]
 ) -> None:
     target = store(place)
-    vault = place.vault(name="undo")
-    again = Plan.from_json(planned(place, target).to_json(), place.env(), target, vault=vault)
+    again = taken_up(place, target, vault=place.vault(name="undo"))
     one = the_one(applied(place, again, progress=at("intended", lambda: changed(target))))
     problem = "has changed at" in (one.error or "") and "a moment ago" in (one.error or "")
     assert [one.state, problem, value(target)] == ["failed", True, "theirs"]
